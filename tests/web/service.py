@@ -19,6 +19,7 @@ from kulanz.commands.commands import (
     SetOverride,
 )
 from kulanz.commands.links import Link
+from kulanz.commands.todos import Acknowledge, Assign
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
@@ -200,6 +201,9 @@ class ServiceInMemory:
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         self.account(account)
         return {"account_id": account, "to_plan": wanted.plan, "price_then": wanted.price}
+
+    def note_todo(self, word: Acknowledge | Assign, actor: str, _: StoreResponse) -> JsonDocument:
+        return {"id": word.todo, "acknowledged_by": actor}
 
     def account_of_dispute(self, dispute: str) -> str:
         if dispute not in self.disputes:

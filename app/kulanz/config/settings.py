@@ -362,6 +362,15 @@ class Settings:
     billing_url: str | None = _telling(
         "BILLING_URL", kinds.WEB, "where your customer pays or changes the card", default=None
     )
+    public_url: str | None = _telling(
+        "PUBLIC_URL",
+        kinds.API,
+        "where customers reach this instance, such as `https://billing.example.com`: mails about an unpaid renewal then"
+        " link to [a page of its own](mails.md#the-page-behind-the-link), `/pay/…`, which leads to the provider's"
+        " fresh payment page",
+        default=None,
+        text="none: mails link to `BILLING_URL`",
+    )
     unknown_accounts: str = _telling(
         "KULANZ_UNKNOWN_ACCOUNTS",
         kinds.choice("404", "free"),

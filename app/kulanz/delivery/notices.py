@@ -38,9 +38,12 @@ __all__ = [
     "REQUIRED",
     "Recipient",
     "RenderedNotice",
+    "footer_of",
     "locale_of",
     "one_line",
+    "paragraphs_of",
     "render",
+    "values_of",
     "zone_of",
 ]
 
@@ -190,12 +193,12 @@ def render_own(notice: str, data: Mapping[str, Any], reader: Recipient) -> Rende
 
 
 def _rendered(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
-    language, values = reader.locale.language, _values(data, reader)
+    language, values = reader.locale.language, values_of(data, reader)
     template = text_template(language, notice, reader.step, reader.templates)
-    first, *paragraphs = _paragraphs(template, values)
+    first, *paragraphs = paragraphs_of(template, values)
     subject = _spaced(first)
     _refuse_unfit(template, subject, paragraphs)
-    footer = [] if notice == OPERATORS_NOTICE else _footer(values, reader)
+    footer = [] if notice == OPERATORS_NOTICE else footer_of(values, reader)
     text = _spaced(_as_text([*paragraphs, *footer]))
     own = html_template(template, language, notice, reader.step, reader.templates)
     html = own.render({**values, "subject": subject}) if own else _as_html(subject, paragraphs, footer, reader)
@@ -205,14 +208,15 @@ def _rendered(notice: str, data: Mapping[str, Any], reader: Recipient) -> Render
     return RenderedNotice(language=language, subject=subject, text=text, html=html)
 
 
-def _paragraphs(template: Template, values: Mapping[str, Any]) -> list[str]:
+def paragraphs_of(template: Template, values: Mapping[str, Any]) -> list[str]:
+    """Return the paragraphs of a text, which empty lines end."""
     return [_one_paragraph(block) for block in re.split(r"\n\s*\n", template.render(values).strip())]
 
 
-def _footer(values: Mapping[str, Any], reader: Recipient) -> list[str]:
+def footer_of(values: Mapping[str, Any], reader: Recipient) -> list[str]:
     """Return the paragraphs under a letter to a customer: where questions go, and the imprint."""
     names = [f"{language}/_imprint.txt" for language in (reader.locale.language, reader.fallback.language, "en")]
-    written = _paragraphs(environment(reader.templates).select_template(names), values)
+    written = paragraphs_of(environment(reader.templates).select_template(names), values)
     return [paragraph for paragraph in written if paragraph]
 
 
@@ -258,7 +262,8 @@ def _check(notice: str, data: Mapping[str, Any]) -> None:
         raise UntranslatableError(f"the notice {notice} lacks {', '.join(missing)}")
 
 
-def _values(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
+def values_of(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
+    """Return what a template may name, by its name."""
     given = {str(key): one_line(value) for key, value in data.items() if value is not None}
     brand = reader.brand
     own = {

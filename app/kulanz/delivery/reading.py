@@ -22,6 +22,7 @@ def reader(
     data: Mapping[str, Any],
     step: int,
     *,
+    billing_url: str | None = None,
     to: tuple[str, ...] = (),
     on: datetime | None = None,
 ) -> Recipient:
@@ -32,7 +33,7 @@ def reader(
         zone=zone_of(data.get("timezone"), channels.timezone),
         account=str(one_line(attempt.account)),
         sender=parseaddr(channels.mail_from)[0] or channels.brand.name,
-        billing_url=channels.billing_url,
+        billing_url=billing_url or channels.billing_url,
         step=step,
         brand=channels.brand,
         templates=channels.templates,

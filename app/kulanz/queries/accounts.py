@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kulanz.errors import NotFoundError
 from kulanz.formats.messages import PLAIN, Message, Reader, message
-from kulanz.policy.areas.dunning import holds
+from kulanz.policy.areas.dunning import enforcement
 from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import FREE, Account, Moment, Situation
 from kulanz.processing import circuit_breaker, facts_first
@@ -176,7 +176,7 @@ def _obstacles(services: Services, conn: Connection, seen: AccountView, *, parke
     braked = circuit_breaker.status(conn, now).on_since is not None
     situation = Situation(parked=parked, braked=braked)
     moment = Moment(seen.terms, seen.account.zone(seen.terms), now, situation)
-    matches = {case.key: holds.blocked(case, seen.account.book, moment) for case in seen.state.cases}
+    matches = {case.key: enforcement.blocked(case, seen.account.book, moment) for case in seen.state.cases}
     return {key: topic for key, topic in matches.items() if topic is not None}
 
 

@@ -145,6 +145,9 @@ SENTENCES: Mapping[str, str] = {
         "The plan {wanted} was chosen for subscription {subscription} and is not paid for yet. "
         "The subscription gives the plan {plan}."
     ),
+    "plan.pieces_unpaid": (
+        "More of {plan} was chosen for subscription {subscription} than is paid for. It gives {quantity} of it."
+    ),
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
     ),

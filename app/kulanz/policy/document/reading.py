@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from kulanz.policy.calendar.hours import Window
 from kulanz.policy.calendar.time import Span
 
 Reader = Callable[[Any], Any]
@@ -38,6 +39,14 @@ def span(value: Any) -> Span:
         return Span.parse(value)
     except (ValueError, TypeError):
         raise ValueError('a span of time such as "7d", "48h" or "1d12h"') from None
+
+
+def window(value: Any) -> Window:
+    """Read a window of a day."""
+    try:
+        return Window.parse(value)
+    except (ValueError, TypeError):
+        raise ValueError('a window of the day of an hour at least, such as "09:00-17:30"') from None
 
 
 def spans(value: Any) -> tuple[Span, ...]:
@@ -102,6 +111,35 @@ def flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")  # noqa: TRY004 - one way to say what is expected
     return value
+
+
+PROVIDERS = ("lemonsqueezy", "paddle", "standard", "stripe")
+CUSTOMER_NOTICES = (
+    *("grace_started", "grace_reminder", "grace_warning", "downgraded", "recovered", "dunning_level", "suspended"),
+    *("reinstated", "refund_decided", "data_deletion_notice", "add_on_booked", "add_on_cancelled", "add_on_withdrawn"),
+)
+"""What customers are mailed."""
+
+
+def flag_or_providers(value: Any) -> bool | tuple[str, ...]:
+    """Read true or false, or the providers for which it is true."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list) or any(name not in PROVIDERS for name in value):
+        raise ValueError(f"true, false, or a list of {', '.join(PROVIDERS)}")
+    return tuple(value)
+
+
+def mails(value: Any) -> str | tuple[str, ...]:
+    """Read whether customers are mailed: `on`, `off`, or a table that says so by notice; return what is off."""
+    if value in ("on", "off"):
+        return str(value)
+    if not isinstance(value, dict) or not {*value} <= {*CUSTOMER_NOTICES} or not {*value.values()} <= {"on", "off"}:
+        raise ValueError(
+            '"on", "off", or a table by notice such as { recovered = "off" }; the notices are '
+            + ", ".join(CUSTOMER_NOTICES)
+        )
+    return tuple(sorted(name for name, word in value.items() if word == "off"))
 
 
 def count(value: Any) -> int:

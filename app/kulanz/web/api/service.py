@@ -7,9 +7,10 @@ from typing import Protocol
 
 import msgspec
 
-from kulanz.commands import execute, links, refund_requests, versions
+from kulanz.commands import execute, links, refund_requests, todos, versions
 from kulanz.commands.commands import Command, RequestRefund
 from kulanz.commands.links import Link, Linked
+from kulanz.commands.todos import Acknowledge, Assign
 from kulanz.crypto import places
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.policy.consequences.effects import rfc3339
@@ -95,6 +96,9 @@ class Service(Protocol):
 
     def todo(self) -> JsonDocument:
         """Return all that waits for a person."""
+
+    def note_todo(self, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
+        """Note what a person says of a matter that waits, and return it."""
 
     def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
         """Return what became of the payments that failed in some months."""
@@ -226,6 +230,12 @@ class AccountService:
     def todo(self) -> JsonDocument:
         """Return all that waits for a person."""
         return {"todo": [todo.document(each) for each in todo.todo_list(self._services)]}
+
+    def note_todo(self, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
+        """Note what a person says of a matter."""
+        return todo.document(
+            todos.note(self._services, word, actor, lambda tx, matter: keep(tx, todo.document(matter)))
+        )
 
     def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
         """Return what became of the payments that failed in some months."""

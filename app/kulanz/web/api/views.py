@@ -12,6 +12,7 @@ from flask import Blueprint, Response, g, request
 
 from kulanz.commands.commands import Command
 from kulanz.commands.links import Link
+from kulanz.commands.todos import Acknowledge, Assign
 from kulanz.config import ApiToken
 from kulanz.errors import NotFoundError
 from kulanz.formats.wording import file_name
@@ -120,6 +121,21 @@ class Api:
             actor, lambda keep: self._service.link(wanted, actor, keep, dry_run=form.dry_run)
         )
         return _json(document, 200 if repeated or form.dry_run else 201)
+
+    def acknowledge_todo(self, todo_id: str) -> Response:
+        """Note that a matter was seen."""
+        form_fields.read(_body(), form_fields.Nothing)
+        return self._noted(Acknowledge(todo=_known_form(todo_id)))
+
+    def assign_todo(self, todo_id: str) -> Response:
+        """Note who takes care of a matter."""
+        form = form_fields.read(_body(), forms.Assignment)
+        return self._noted(Assign(todo=_known_form(todo_id), to=form.to))
+
+    def _noted(self, word: Acknowledge | Assign) -> Response:
+        _nothing_asked()
+        actor = g.actor
+        return _json(self._once(actor, lambda keep: self._service.note_todo(word, actor, keep))[0])
 
     def _answered(self, operation: Operation, answers: Answers, **ids: str) -> Response:
         params = query_parameters.read(request.args, operation.query, lists=operation.lists)

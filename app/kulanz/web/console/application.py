@@ -23,6 +23,7 @@ from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
 from kulanz.web.console.links import LinkPages
 from kulanz.web.console.login import LoginPages
+from kulanz.web.console.mails import MailPages
 from kulanz.web.console.overview import OverviewPage
 from kulanz.web.console.policy_trials import PolicyTrialPages
 from kulanz.web.console.queues import QueuePages
@@ -42,6 +43,7 @@ SECTIONS = (
     ("accounts", "Accounts"),
     ("events", "Events"),
     ("effects", "Effects"),
+    ("mails", "Mails"),
     ("disputes", "Disputes"),
     ("refunds", "Refunds"),
     ("policies", "Policies"),
@@ -85,6 +87,7 @@ def _pages(services: Services) -> Blueprint:
         LinkPages(services),
         EventPages(services),
         EffectPages(services),
+        MailPages(services),
         RefundPages(services),
         RecordPages(services),
         PolicyTrialPages(services),

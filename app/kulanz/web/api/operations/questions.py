@@ -1,4 +1,4 @@
-"""Operations that only read."""
+"""Operations that only read, and what people say of what waits for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from http import HTTPStatus
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
 from kulanz.store.account_list import AccountQuery
-from kulanz.web.api import documents
+from kulanz.web.api import documents, form_fields, forms
 from kulanz.web.api.documents import debts, purchases, reports, standing
 from kulanz.web.api.operations.shape import Operation, Parameters, reads
 from kulanz.web.api.service import Service
@@ -126,6 +126,24 @@ def todo(service: Service, _: str, __: Parameters) -> JsonDocument:
     return service.todo()
 
 
+acknowledge_todo = Operation(
+    name="acknowledge_todo",
+    method="POST",
+    path="/todo/{todo_id}/acknowledge",
+    summary="Say that it was seen; what nothing else ends is done by that.",
+    form=form_fields.Nothing,
+    answer=standing.Todo,
+)
+assign_todo = Operation(
+    name="assign_todo",
+    method="POST",
+    path="/todo/{todo_id}/assign",
+    summary="Say who takes care of it.",
+    form=forms.Assignment,
+    answer=standing.Todo,
+)
+
+
 @reads(
     "/reports/recovery", reports.Recovery, query=("from_month", "to_month"), refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,)
 )
@@ -134,7 +152,7 @@ def recovery(service: Service, _: str, params: Parameters) -> JsonDocument:
     return service.recovery(**params)
 
 
-ABOUT_TODO = (todo,)
+ABOUT_TODO = (todo, acknowledge_todo, assign_todo)
 ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, explanation, timeline, evidence, certificates)
