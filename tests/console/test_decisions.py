@@ -102,7 +102,7 @@ def test_a_policy_is_tried_and_nothing_is_written(operator: Operator, services: 
     assert page.status_code == 200
     assert "dunning.grace" in page.text
     assert "more lenient" in page.text
-    assert re.search(r"of 1 account would fare otherwise", page.text)
+    assert re.search(r"of 1 account would differ", page.text)
     with services.database.read() as conn:
         assert [row.version for row in policies.all(conn)] == [1]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class WebApp(Flask):
-    """The application; `closing` tells whether the server that runs it has been told to stop."""
+    """The application; `closing` returns whether its server is shutting down."""
 
     def __init__(self, receiver: Receiver, trusted_proxies: Sequence[str] = ()) -> None:
         super().__init__(__name__, static_folder=None)
@@ -32,9 +32,9 @@ class WebApp(Flask):
         self.receiver = receiver
         self._trusted_proxies = trusted_proxies
         self.at_begin: list[Callable[[], object]] = [receiver.begin]
-        """What runs beside the requests of a process, and is started once in each."""
+        """Background tasks of a process, started once in each process."""
         self.at_end: list[Callable[[], object]] = [receiver.tell_left]
-        """What is done once when a process ends that has begun."""
+        """Tasks run once at the end of a process that was started."""
         self._begun_in: int | None = None
         self._ended = False
         self.before_request(self.begin)
@@ -79,7 +79,7 @@ def assemble(
     settings: Settings,
     metrics_page: Callable[[], bytes] = probes.own_counts,
 ) -> WebApp:
-    """Return the application made of these parts; without `metrics_page` it tells what this process has counted."""
+    """Return the application made of these parts; without `metrics_page` it shows this process's counters."""
     app = WebApp(receiver, settings.trusted_proxies)
     problems.register(app)
     app.register_blueprint(webhooks.blueprint(receiver))

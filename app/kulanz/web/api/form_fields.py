@@ -15,7 +15,7 @@ from kulanz.web.problems import BadRequestError
 
 MAX_AMOUNT = 10**15
 MOST_NAMED, LONGEST_NAME = 10, 40
-"""Of a sender's unknown fields: how many a refusal names, and how many characters of each."""
+"""Limits of a refusal: number of unknown fields that it names, and characters of each name."""
 AddOnKind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
 PotId = Annotated[
     str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
@@ -40,7 +40,7 @@ PUBLIC_NAMES = {
     "subscription": "subscription_id",
     "transaction": "transaction_id",
 }
-"""What the API calls a field that has another name in an order."""
+"""Names of fields in the API that differ from the commands' names."""
 CURRENCIES = frozenset({"currency", "fee_currency"})
 DOCUMENTS = frozenset({"document"})
 """The fields of texts that have a reader of their own."""

@@ -32,7 +32,7 @@ Outcome = Literal["won", "lost", "partially_lost", "accepted", "withdrawn", "pre
 
 
 class DisputeForm(Form, frozen=True, kw_only=True):
-    """A chargeback that somebody was told of."""
+    """A chargeback, recorded by hand."""
 
     amount: Amount
     currency: Currency
@@ -49,7 +49,7 @@ class DisputeForm(Form, frozen=True, kw_only=True):
 
 
 class DisputeClosing(Form, frozen=True, kw_only=True):
-    """How a chargeback ended."""
+    """Outcome of a chargeback."""
 
     outcome: Outcome
 
@@ -93,13 +93,13 @@ class MandateForm(Form, frozen=True, kw_only=True, rename={"by": "granted_by"}):
 
 
 class DeliveryForm(Form, frozen=True, kw_only=True):
-    """How the customer wants letters to come."""
+    """Delivery of letters to the customer."""
 
     by: Literal["mail", "letter"]
 
 
 class DebtorForm(Form, frozen=True, kw_only=True):
-    """Who owes, whole: what is left out is known no more. `passport_copy` says where you keep it."""
+    """Complete data of the debtor: a field left out is no longer known. `passport_copy` names the place of the copy."""
 
     birth_name: Reference | None = None
     postal_address: Text | None = None
@@ -152,7 +152,7 @@ class ContactForm(Form, frozen=True, kw_only=True):
 
 
 class LinkForm(Form, frozen=True, kw_only=True):
-    """What belongs to the account is to belong to another; `undo` takes such a link back, `dry_run` shows it only."""
+    """Link of the account's purchases to another account; `undo` takes it back, `dry_run` only shows the effect."""
 
     to: Annotated[str, Meta(pattern=f"^{ACCOUNT_ID}$")]
     reason: Text
@@ -193,7 +193,7 @@ class CreditForm(Form, frozen=True, kw_only=True):
 
 
 class ClosureForm(Form, frozen=True, kw_only=True):
-    """That an organisation asks to be deleted, or stays after all."""
+    """Request for the deletion of an organisation, or its withdrawal."""
 
     may_be_empty = True
     reason: Text | None = None
@@ -207,7 +207,7 @@ class DeletionApproval(Form, frozen=True, kw_only=True):
 
 
 class AddOnForm(Form, frozen=True, kw_only=True):
-    """What is booked; without a `subscription_id` it belongs to the one that gives the plan."""
+    """Booking of an add-on; without a `subscription_id` it belongs to the subscription that gives the plan."""
 
     kind: AddOnKind
     quantity: Pieces
@@ -217,23 +217,23 @@ class AddOnForm(Form, frozen=True, kw_only=True):
     subscription: Reference | None = None
 
     def check(self) -> None:
-        """Refuse a sum that nobody could pay."""
+        """Refuse a sum beyond every real payment."""
         if self.unit_price * self.quantity > MAX_AMOUNT:
             raise InvalidInputError("`unit_price` times `quantity` is too much.")
 
 
 class AddOnCancellation(Form, frozen=True, kw_only=True):
-    """How many pieces of an add-on are no longer wanted."""
+    """Number of pieces of an add-on to be cancelled."""
 
     quantity: Pieces
 
 
 class Approval(Form, frozen=True, kw_only=True):
-    """A second person's word for what waits for it."""
+    """Approval by a second person."""
 
 
 class Refusal(Form, frozen=True, kw_only=True):
-    """Why something that waits for a second person shall not be."""
+    """Reason for declining a request for a second person's approval."""
 
     reason: Text
 
@@ -249,7 +249,9 @@ class RefundForm(Form, frozen=True, kw_only=True):
     organisation: Reference
     payment: Reference | None = None
     licence: Reference | None = None
-    transaction_date: Annotated[str, Meta(max_length=40, description="A day, or an instant in RFC 3339.")] | None = None
+    transaction_date: Annotated[str, Meta(max_length=40, description="A day, or a timestamp in RFC 3339.")] | None = (
+        None
+    )
     amount: Amount | None = None
     currency: Currency | None = None
     reason: Text | None = None
@@ -300,7 +302,7 @@ class RefundDenial(Form, frozen=True, kw_only=True):
 
 
 class Deployment(Form, frozen=True, kw_only=True):
-    """Somebody knows that a licence is in use."""
+    """Confirmation that a licence is in use."""
 
     reason: Text
 
@@ -332,7 +334,7 @@ class TermsForm(Form, frozen=True, kw_only=True):
 
 
 class Assignment(Form, frozen=True, kw_only=True):
-    """Who takes care of what waits; without a name nobody does."""
+    """Assignee of an item; without a name it is unassigned."""
 
     may_be_empty = True
 

@@ -29,7 +29,7 @@ MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One parameter; `called` is what its value is called by who answers, where that is not its own name."""
+    """A query parameter; `called` is the answering function's name for it, if it differs."""
 
     schema: Mapping[str, Any]
     read: Read
@@ -99,7 +99,7 @@ def _instant(name: str, text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
         return aware(at)
     except (ValueError, OverflowError) as error:
-        raise BadRequestError(f"`{name}` is an instant such as 2026-03-02T14:08:20Z.") from error
+        raise BadRequestError(f"`{name}`is a time such as 2026-03-02T14:08:20Z.") from error
 
 
 def _locale(name: str, text: str | None) -> str | None:
@@ -135,7 +135,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={
             "type": "string",
             "format": "date-time",
-            "description": "Only accounts with a deadline before this: an instant with its offset.",
+            "description": "Only accounts with a deadline before this: a timestamp with its offset.",
         },
         read=_instant,
     ),

@@ -1,4 +1,4 @@
-"""The desk over the real accounts: enquiries answer, commands go through the pipeline, answers are kept sealed."""
+"""API service: queries answer from the database, commands run through the pipeline, answers are stored encrypted."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ class Service(Protocol):
         """Return all that waits for a person."""
 
     def note_todo(self, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
-        """Note what a person says of a matter that waits, and return it."""
+        """Record an acknowledgement or assignment of an item, and return the item."""
 
     def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
-        """Return what became of the payments that failed in some months."""
+        """Return the outcomes of the payments that failed in some months."""
 
     def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""
@@ -214,7 +214,7 @@ class AccountService:
 
     def evidence(self, account: str) -> bytes:
         """Return an account's evidence."""
-        from kulanz.queries import evidence  # noqa: PLC0415 - it loads templates that nobody else here needs
+        from kulanz.queries import evidence  # noqa: PLC0415 - it loads templates that only this operation needs
 
         return evidence.of_account(self._services, account)
 
@@ -232,13 +232,13 @@ class AccountService:
         return {"todo": [todo.document(each) for each in todo.todo_list(self._services)]}
 
     def note_todo(self, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
-        """Note what a person says of a matter."""
+        """Record an acknowledgement or assignment of an item."""
         return todo.document(
             todos.note(self._services, word, actor, lambda tx, matter: keep(tx, todo.document(matter)))
         )
 
     def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
-        """Return what became of the payments that failed in some months."""
+        """Return the outcomes of the payments that failed in some months."""
         return recovery.document(recovery.report(self._services, first, last))
 
     def refund_request(self, request: str) -> JsonDocument:

@@ -33,13 +33,13 @@ def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiTok
 
 
 def bearer(authorization: str | None) -> str:
-    """Return the token of an Authorization header; an empty one, which nobody has, where there is none."""
+    """Return the token of an Authorization header; an empty one, which is never valid, without a token."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def same(presented: str, expected: str) -> bool:
-    """Whether two secrets are equal, in constant time whatever their length."""
+    """Whether two secrets are equal, compared in constant time at every length."""
     return compare_digest(_digest(presented), _digest(expected))
 
 

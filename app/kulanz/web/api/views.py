@@ -123,12 +123,12 @@ class Api:
         return _json(document, 200 if repeated or form.dry_run else 201)
 
     def acknowledge_todo(self, todo_id: str) -> Response:
-        """Note that a matter was seen."""
+        """Mark an item as seen."""
         form_fields.read(_body(), form_fields.Nothing)
         return self._noted(Acknowledge(todo=_known_form(todo_id)))
 
     def assign_todo(self, todo_id: str) -> Response:
-        """Note who takes care of a matter."""
+        """Assign an item."""
         form = form_fields.read(_body(), forms.Assignment)
         return self._noted(Assign(todo=_known_form(todo_id), to=form.to))
 
@@ -163,7 +163,7 @@ class Api:
     def _ordered(
         self, account: str, command: Command, *, status: int, existing: Collection[JsonDocument] = ()
     ) -> Response:
-        """Carry a command out, once for each Idempotency-Key; what was `known` before is not made anew."""
+        """Execute a command once for each Idempotency-Key; a command `known` already is not executed again."""
         actor = g.actor
         document, repeated = self._once(actor, lambda keep: self._service.order(account, command, actor, keep))
         return _json(document, 200 if repeated or document in existing else status)

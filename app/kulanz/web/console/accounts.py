@@ -1,4 +1,4 @@
-"""The page of one account: its story, and orders about it: first what would follow, then the deed."""
+"""The page of one account: its story, and commands about it: first a preview, then the command itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kulanz.web.languages import accepted
 from kulanz.web.problems import BadRequestError
 
 PROPOSED = timedelta(days=7)
-"""How much later than the deadline a form proposes."""
+"""Time after the deadline that a form proposes."""
 
 
 class AccountPages:

@@ -42,7 +42,7 @@ SECTIONS = (
     ("recovery", "Recovery"),
     ("accounts", "Accounts"),
     ("events", "Events"),
-    ("effects", "Effects"),
+    ("effects", "Outgoing actions"),
     ("mails", "Mails"),
     ("disputes", "Disputes"),
     ("refunds", "Refunds"),

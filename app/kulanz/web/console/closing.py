@@ -21,7 +21,7 @@ RUNNING_STATES = frozenset({"waiting", "approval", "announced"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One order that makes sense for an account as it stands, about its closure or one of its debts."""
+    """A command that applies to the account's present state, about its closure or one of its debts."""
 
     order: str
     subject: str
@@ -30,7 +30,7 @@ class Choice:
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """Title of the command."""
         return CLOSING_TITLES[self.order]
 
 

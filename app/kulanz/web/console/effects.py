@@ -1,4 +1,4 @@
-"""Effects: what the world must be told or made to do, and trying again what did not work."""
+"""Outgoing actions (notifications, mails, provider calls): list, details, and retry."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def span(of: timedelta) -> str:
 
 
 def ago(at: datetime | str | None, now: datetime) -> str:
-    """Return how long ago an instant was, or how far off it is."""
+    """Return the time since a past timestamp, or until a future one."""
     if at is None:
         return ""
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
@@ -118,22 +118,22 @@ def figure_name(key: str) -> str:
 
 
 def kind(effect_kind: str) -> str:
-    """Return by which way an effect goes out."""
+    """Return the channel of an effect."""
     return ACTION_KINDS.get(effect_kind, effect_kind)
 
 
 def tone(state: Any) -> str:
-    """Return which colour a state has; its word says the same."""
+    """Return the colour of a state; its word means the same."""
     return STATE_TONES.get(str(state), "plain")
 
 
 def effect(wanted: Effect) -> str:
-    """Return what will be done in words."""
+    """Return a sentence about an outgoing action."""
     match wanted:
         case SendMail():
             return f"A mail “{words(wanted.notice)}” is sent to {wanted.to}."
         case Notify():
-            return f"Your product is told {wanted.type}."
+            return f"Your product receives {wanted.type}."
         case AlertOperators():
             return f"Operators are alerted: {words(wanted.topic)}."
         case SendLetter():

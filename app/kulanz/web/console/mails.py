@@ -22,7 +22,7 @@ MOST_STEPS = 99
 _HTML_SECURITY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; frame-ancestors 'none'"
 )
-"""Of a merchant's own HTML: it is shown, and does nothing."""
+"""Content security policy for a merchant's own HTML: it is shown, without scripts."""
 
 
 class MailPages:
@@ -53,7 +53,7 @@ class MailPages:
         )
 
     def html(self) -> Response:
-        """Show the HTML part by itself: it runs nothing, and no form of it is sent."""
+        """Show the HTML part alone: no script runs, and no form in it is sent."""
         effect, _ = _wanted(request.args)
         words, _ = trial.written(effect, self._services.channels(), real_now())
         response = make_response(words.html)

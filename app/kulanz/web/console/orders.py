@@ -46,12 +46,12 @@ COMMAND_TITLES = {
     REQUEST_REFUND: "Ask for the refund",
     **closing.CLOSING_TITLES,
 }
-"""Of orders about something that is there already."""
+"""Titles of commands about an existing object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One order that may be given, and what it does in a sentence."""
+    """A possible command, with its effect in a sentence."""
 
     order: str
     title: str
@@ -66,7 +66,7 @@ OFFERS = {
         what="Access stays on until a later day; the customer may still pay.",
     ),
     "waive": Offer(
-        order="waive", title="Waive", what="What is owed is let go: the case closes as void, not as paid.", until=False
+        order="waive", title="Waive", what="The debt is waived: the case closes as void, not as paid.", until=False
     ),
     "reinstate": Offer(
         order="reinstate", title="Reinstate", what="The holds are lifted until a day; what is owed stays owed."
@@ -79,7 +79,7 @@ OFFERS = {
     OPEN_DISPUTE: Offer(
         order=OPEN_DISPUTE,
         title="Open a dispute",
-        what="Record a chargeback that you were told of; the policy says what follows.",
+        what="Record a chargeback that was reported to you; the policy says what follows.",
         until=False,
     ),
     NOTE_CONTACT: Offer(
@@ -114,7 +114,7 @@ def offers(account: JsonDocument) -> list[Offer]:
 
 
 def closable(account: JsonDocument) -> list[JsonDocument]:
-    """Return the disputes whose end an operator may tell."""
+    """Return the disputes whose outcome an operator may record."""
     return [item for item in account["disputes"] if item["status"] not in FINAL]
 
 
@@ -216,7 +216,7 @@ _COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
     APPROVE_REFUND: _refund,
     DENY_REFUND: _refund,
 }
-"""How the fields of an order of its own shape become a command."""
+"""Conversion of the fields of a command with its own shape."""
 
 
 def _minor(field: str, written: str, currency: str, decimals: str | None = None) -> int:
@@ -232,7 +232,7 @@ def _minor(field: str, written: str, currency: str, decimals: str | None = None)
 
 
 def until_of(written: str) -> str:
-    """Return the instant that a date field of a browser gives, which is meant in UTC."""
+    """Return the timestamp of a browser's date field, which is in UTC."""
     try:
         at = datetime.fromisoformat(written)
     except ValueError as error:

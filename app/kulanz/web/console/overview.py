@@ -1,4 +1,4 @@
-"""The first page: what waits for a person, the money, the next seven days, and the health in one line."""
+"""The first page: to-do items, the money, the next seven days, and the health in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of an event as operators see it: personal data masked, until somebody asks for it and is noted."""
+"""The body of an event for operators: personal data is masked; each request to see it is recorded."""
 
 from __future__ import annotations
 

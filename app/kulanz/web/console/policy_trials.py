@@ -1,4 +1,4 @@
-"""Trying a policy before it is in force: what differs, who would fare otherwise, and putting it in force."""
+"""Trial of a policy before it is in force: differences, affected accounts, and activation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRIAL_SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyTrial:
-    """What a document would do."""
+    """Effect of a document."""
 
     text: str
     name: str
@@ -85,7 +85,7 @@ class PolicyTrialPages:
                 raise RefusedError("This is not the document that you looked at: try it first.")
             with self._services.database.read() as conn:
                 if str(policies.newest(conn)) != request.form.get("newest", ""):
-                    raise RefusedError("Somebody has put another version in force meanwhile: try it again.")
+                    raise RefusedError("Another version has been put in force meanwhile: try it again.")
             reason = questions.reason()
             done = versions.activate(self._services, text, actor=g.user.name, effective_from=_since())
         except PolicyError as error:
@@ -122,7 +122,7 @@ class PolicyTrialPages:
 
 
 class _OutOfTimeError(Exception):
-    """Who asked has waited long enough."""
+    """The time limit of the trial is over."""
 
 
 def _while_there_is_time(services: Services, text: str, totals: Totals) -> tuple[list[dict[str, Any]], bool]:

@@ -36,7 +36,7 @@ def whole(name: str, given: str) -> int | None:
 
 
 def instant(name: str) -> datetime | None:
-    """Return an instant, None where nothing is asked."""
+    """Return a timestamp, or None if the field is empty."""
     given = request.args.get(name, "").strip()
     if not given:
         return None

@@ -45,7 +45,7 @@ class RefundPages:
         return self._page(refunds.refund_request(self._services, request_id), plainly=False)
 
     def reveal(self, request_id: str) -> str:
-        """Show one request with what the customer told; who looked is noted first."""
+        """Show one request with the customer's statements; the access is recorded first."""
         document = refunds.dossier_of_request(self._services, request_id)
         with self._services.database.write() as tx:
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="looked at personal data", subject=request_id)

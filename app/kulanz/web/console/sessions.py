@@ -26,7 +26,7 @@ RENEWED_AFTER = timedelta(minutes=1)
 
 
 class ConsoleSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What the cookie says; times in seconds since 1970."""
+    """Content of the cookie; times in seconds since 1970."""
 
     user: str
     id: str
@@ -35,7 +35,7 @@ class ConsoleSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
 
     @property
     def ends_at(self) -> datetime:
-        """When it runs out at the latest."""
+        """Latest end of the session."""
         return datetime.fromtimestamp(self.began, UTC) + WHOLE
 
 
@@ -76,7 +76,7 @@ class ConsoleSessions:
         return real_now() - datetime.fromtimestamp(session.seen, UTC) > RENEWED_AFTER
 
     def end(self, session: ConsoleSession, request: Request, response: Response) -> None:
-        """End a session, whoever else holds its cookie."""
+        """End a session for every holder of its cookie."""
         with self._services.database.write() as tx:
             console_sessions.end(tx, session.id, now=real_now(), until=session.ends_at)
         response.delete_cookie(COOKIE, path=_path(request), httponly=True, samesite="Strict")

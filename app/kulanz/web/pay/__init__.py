@@ -29,7 +29,7 @@ WINDOW = timedelta(minutes=15)
 REQUESTS_PER_ADDRESS = 120
 """Requests within the window: many customers may share an address."""
 PRESSES_PER_LINK = 10
-"""How often the provider is asked for one link within the window."""
+"""Number of checks at the provider for one link within the window."""
 ASKED_AT_ONCE = 4
 """Requests that may wait for a provider at the same time; the others are not held up by one that is slow."""
 LANGUAGES_READ = 5
@@ -67,7 +67,7 @@ class PayPages:
         return pay
 
     def show(self, token: str) -> Response:
-        """Show how the matter stands."""
+        """Show the state of the case."""
         return self._throttled() or self._answer(pay_page.pay_page(self._services, token))
 
     def go(self, token: str) -> Response:

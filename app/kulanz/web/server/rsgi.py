@@ -24,9 +24,9 @@ BLOCKING_THREADS = 32
 """Requests that Flask answers at the same time, or deliveries that are kept beside a database that is away."""
 
 BODY_SECONDS = 10.0
-"""How long a sender may take over a body: one that dribbles holds a connection, of which there are about a thousand."""
+"""Time limit for a body: a slow one holds a connection, of which there are about a thousand."""
 LAST_BODY_SECONDS = 3.0
-"""The same once we are told to stop: hosts kill what is not gone after ten seconds, and a sender tries again."""
+"""Time limit during shutdown: hosts kill a process after ten seconds, and a sender tries again."""
 _TOO_SLOW = (408, [("content-type", "application/json"), ("connection", "close")], b'{"error": "too_slow"}')
 
 
@@ -79,9 +79,9 @@ class RsgiApp:
 
 
 class RsgiHeaders(Mapping[str, str]):
-    """The headers of a request by their names in any case; of one that came twice both are told, as WSGI does.
+    """Headers of a request, case-insensitive; the values of a repeated header are joined, as in WSGI.
 
-    What is not ASCII is not told: no header that anybody here looks at is anything else.
+    Headers that are not ASCII are left out: Kulanz reads none of them.
     """
 
     def __init__(self, request: RsgiRequest) -> None:
@@ -109,9 +109,9 @@ async def _beginning(exchange: WsgiExchange, limit: int) -> bytes:
 
 
 async def read_body(exchange: WsgiExchange, limit: int, announced: str | None) -> bytes:
-    """Return the raw body of at most `limit` bytes, counted as they come, or raise PayloadTooLargeError.
+    """Return the raw body of at most `limit` bytes, counted while reading, or raise PayloadTooLargeError.
 
-    What comes beyond is thrown away, up to some times the limit, so that a sender who writes on can hear the refusal.
+    Bytes beyond are discarded, up to a multiple of the limit, so that the sender can read the refusal.
     """
     length = int(announced) if announced is not None and announced.isascii() and announced.isdigit() else None
     if length is not None and length <= limit:

@@ -16,7 +16,7 @@ Written = tuple[int, list[tuple[str, str]], bytes]
 
 
 class RsgiRequest(Protocol):
-    """What granian tells of a request."""
+    """A request as granian describes it."""
 
     http_version: str
     server: str
@@ -33,7 +33,7 @@ class RsgiRequest(Protocol):
 
 
 class WsgiExchange(Protocol):
-    """Where a request's body comes from and its answer goes to; ProtocolClosed where the other side has left."""
+    """Source of a request's body and target of its answer; ProtocolClosed after the client has disconnected."""
 
     def __call__(self) -> Awaitable[bytes]:
         """Read the whole body."""

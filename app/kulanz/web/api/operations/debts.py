@@ -58,7 +58,7 @@ def approve_credit_report(_: forms.Approval, collection: str) -> Command:
 
 @orders("/accounts/{account_id}/debtor", forms.DebtorForm, debts.DebtorHeld, method="PUT")
 def tell_debtor(form: forms.DebtorForm, _: str) -> Command:
-    """Tell who owes, whole: what is left out is known no more."""
+    """Record the debtor's complete data: a field left out is no longer known."""
     return TellDebtor(fields=form.told())
 
 
@@ -70,7 +70,7 @@ def grant_mandate(form: forms.MandateForm, _: str) -> Command:
 
 @ends("/accounts/{account_id}/mandates/{mandate_id}", debts.Mandate)
 def revoke_mandate(mandate: str) -> Command:
-    """Revoke a mandate for the future; nobody asks why."""
+    """Revoke a mandate for the future; no reason is needed."""
     return RevokeMandate(mandate=mandate)
 
 

@@ -1,4 +1,4 @@
-"""Operations that only read, and what people say of what waits for them."""
+"""Read-only operations, and acknowledgement and assignment of to-do items."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def accounts(service: Service, _: str, params: Parameters) -> Page:
 
 @reads("/accounts/{account_id}", documents.Account)
 def account(service: Service, account: str, _: Parameters) -> JsonDocument:
-    """One account as it stands."""
+    """Return an account's present state."""
     return service.account(account)
 
 
@@ -74,13 +74,13 @@ def timeline(service: Service, account: str, params: Parameters) -> Page:
     refusals=(HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 def plan_change(service: Service, account: str, params: Parameters) -> JsonDocument:
-    """What a change of plan would charge, and when it would count; nothing is changed."""
+    """Return the price and time of a change of plan; changes nothing."""
     return service.plan_change(account, Wanted(**params))
 
 
 @reads("/accounts/{account_id}/charges", purchases.Charges)
 def charges(service: Service, account: str, _: Parameters) -> JsonDocument:
-    """What the provider charged the account, with tax and what went back: for the customer's list of invoices."""
+    """Return the provider's charges of the account, with tax and refunds: for the customer's list of invoices."""
     return service.charges(account)
 
 
@@ -92,7 +92,7 @@ def certificates(service: Service, account: str, _: Parameters) -> JsonDocument:
 
 @reads("/accounts/{account_id}/debtor", debts.Debtor, personal=True)
 def debtor(service: Service, account: str, _: Parameters) -> JsonDocument:
-    """Who owes."""
+    """Return the debtor's data."""
     return service.debtor(account)
 
 
@@ -104,7 +104,7 @@ def collections(service: Service, _: str, params: Parameters) -> Page:
 
 @reads("/collections/{collection_id}", debts.CollectionOfAccount)
 def collection(service: Service, collection: str, _: Parameters) -> JsonDocument:
-    """One hand-over."""
+    """Return a hand-over."""
     return service.collection(collection)
 
 
@@ -116,13 +116,13 @@ def refund_requests(service: Service, _: str, params: Parameters) -> Page:
 
 @reads("/refund-requests/{request_id}", purchases.RefundRequest)
 def refund_request(service: Service, request: str, _: Parameters) -> JsonDocument:
-    """One request as it stands."""
+    """Return a request's present state."""
     return service.refund_request(request)
 
 
 @reads("/todo", standing.Todos)
 def todo(service: Service, _: str, __: Parameters) -> JsonDocument:
-    """All that waits for a person, the urgent first, each with the command that is proposed."""
+    """Return all items that wait for a person, urgent ones first, each with the proposed command."""
     return service.todo()
 
 
@@ -148,7 +148,7 @@ assign_todo = Operation(
     "/reports/recovery", reports.Recovery, query=("from_month", "to_month"), refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,)
 )
 def recovery(service: Service, _: str, params: Parameters) -> JsonDocument:
-    """What became of payments that failed, by month of failure, step, plan and version of the policy."""
+    """Return the outcomes of failed payments, by month of failure, step, plan and version of the policy."""
     return service.recovery(**params)
 
 

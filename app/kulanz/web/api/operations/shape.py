@@ -19,7 +19,7 @@ from kulanz.web.api.query_parameters import PAGING
 from kulanz.web.api.service import Service
 
 ID = re.compile(ACCOUNT_ID, re.ASCII)
-"""What an id of ours, or of the merchant's, may look like in a path."""
+"""Allowed form of an id in a path, ours or the merchant's."""
 
 Parameters = Mapping[str, Any]
 """The values of a query, by what `kulanz.web.api.query_parameters` calls them."""
@@ -34,9 +34,9 @@ BadRequestError for what is no JSON, InvalidInputError for what is no such form.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method on one path.
+    """A method on a path.
 
-    What neither answers nor orders has a view of its own, by its name, in `kulanz.web.api.views`.
+    An operation without query and command has a view of its own, by its name, in `kulanz.web.api.views`.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Operation:
     """Statuses with which it may be refused beside those that every call of its kind has."""
     answers: Answers | None = None
     lists: str | None = None
-    """What the answer is a page of."""
+    """Kind of the list of which the answer is a page."""
     orders: Orders | None = None
     repeats: str | None = None
     """The list in an account's document in which what was ordered before is found: that is answered as a repeat."""

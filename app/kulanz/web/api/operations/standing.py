@@ -20,7 +20,7 @@ from kulanz.web.api.operations.shape import Operation, orders
 
 @orders("/accounts/{account_id}/disputes", forms.DisputeForm, standing.Dispute, status=201)
 def open_dispute(form: forms.DisputeForm, _: str) -> Command:
-    """Record a chargeback that somebody was told of."""
+    """Record a chargeback by hand."""
     return OpenDispute(**form.said())
 
 
