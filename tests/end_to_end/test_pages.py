@@ -131,7 +131,7 @@ def test_every_command_of_a_how_to_page_works_as_it_is_copied(
         printed = run(blocks(page), folder, **settings)
 
     for said in EXPECTED.get(page.stem, ()):
-        assert said in printed
+        assert said in printed, printed
 
 
 def in_the_background(block: str) -> str:
@@ -158,10 +158,10 @@ def test_the_tutorial_works_as_it_is_copied(tmp_path: Path) -> None:
         "Reports for payers.",
         "Notice: ",
         "org_42: on_hold, plan free",
-        "403",
+        "Forbidden",
         "a dispute is to be answered",
     ):
-        assert said in printed
+        assert said in printed, printed
     assert "dispute" in (tmp_path / "shop" / "chat.log").read_text()
 
 
