@@ -21,7 +21,7 @@ USUAL = {"SQLite": 25.0, "PostgreSQL": 18.0}
 
 
 def applying(bench: Bench) -> Iterator[Figure]:
-    """One worker process on either database, beside the usual job and beside jobs that do nothing."""
+    """A worker process on either database, beside the usual job and beside jobs that do nothing."""
     databases = bench.plan.databases
     usual = {name: _beside_the_usual_job(name) for name in databases}
     noop = {name: _applied(name, "RQ SimpleWorker, no-op jobs", NO_GOAL) for name in databases}

@@ -1,4 +1,4 @@
-"""What a delivery costs to keep, beside what the database asks for a row and a commit by itself."""
+"""Cost of storing a delivery, beside the database's own cost of a row and a commit."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Keep = Callable[[list[bytes]], object]
 
 
 def committing(bench: Bench) -> Iterator[Figure]:
-    """Deliveries taken in by one process without a server, 64 at a time, beside rows of one connection."""
+    """Deliveries stored by one process without a server, 64 at a time, beside rows of one connection."""
     for name in bench.plan.databases:
         figure = Figure(
-            name=f"verified, sealed and committed by groups, {name}",
+            name=f"verified, encrypted and committed by groups, {name}",
             unit="events/s",
             reference_name="bare INSERT and commit",
             goal=NO_GOAL,

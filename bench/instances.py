@@ -38,7 +38,7 @@ KULANZ = (sys.executable, "-c", "from kulanz.cli import main; main()")
 
 
 class Instances:
-    """Starts processes and ends them all, the last one first, whatever happens in between."""
+    """Starts processes and ends them all, the last one first, also after an error."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -76,7 +76,7 @@ class Instances:
         return place
 
     def flush(self) -> None:
-        """Empty Redis: it keeps nothing that matters."""
+        """Empty Redis: it holds no permanent data."""
         with Redis(unix_socket_path=str(self.redis())) as redis:
             redis.flushall()
 
@@ -145,7 +145,7 @@ class Instances:
 
 
 class Kulanz:
-    """One installation under measurement."""
+    """An installation under measurement."""
 
     def __init__(self, instances: Instances, name: str, folder: Path, kind: str, redis: str) -> None:
         self._household = instances
@@ -252,7 +252,7 @@ def printed(module: str, *arguments: str, environ: Mapping[str, str] | None = No
 
 
 def _environ(extra: Mapping[str, str] | None) -> dict[str, str]:
-    """What a process gets to see: nothing of the caller's own settings."""
+    """Environment of a process, without the caller's own settings."""
     kept = {
         name: text for name, text in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV"}
     }

@@ -83,7 +83,7 @@ def _usual_chain(bench: Bench, beside: Kulanz, stack: ExitStack) -> tuple[int, L
 
 
 def _looks(url: str, question: str, stack: ExitStack) -> Looks:
-    """Return what tells whether an account has changed, by the bare driver: it looks often."""
+    """Return a function that polls whether an account has changed, with the bare driver."""
     if url.startswith("sqlite"):
         path = url.removeprefix("sqlite:///")
         connection: Any = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None, timeout=10)))

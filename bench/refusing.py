@@ -1,8 +1,8 @@
-"""How long a refusal takes, by where a forged signature or body differs from the real one: it must not tell.
+"""Time of a refusal, by the place where a forged signature or body differs from the real one: it must not depend on it.
 
     python -m bench.refusing [SAMPLES] [SEED]
 
-The places take turns, in a new order each time, so that whatever else the machine does meets all of them alike. Where
+The places take turns, in a new order each time, so that other work of the machine affects all of them alike. Where
 the medians of two places differ by more than the noise (by which halves of one place differ), it exits 1.
 """
 

@@ -122,7 +122,7 @@ def _read(services: Services) -> int:
 
 
 WORK: Mapping[str, Callable[[Services], int]] = {"simulate": _simulate, "replay": _replay, "read": _read}
-"""What is measured, by its name; each returns of how many accounts it found something."""
+"""Measured queries, by name; each returns the number of accounts found."""
 
 
 def _fill(folder: Path, number: int) -> None:
@@ -139,7 +139,7 @@ def _fill(folder: Path, number: int) -> None:
 
 
 def _tell(services: Services, number: int) -> None:
-    """Let two months pass for all of them, day by day; what is told is written as the intake would write it."""
+    """Let two months pass for all accounts, day by day; events are written as the intake would write them."""
     for day in range(60):
         services.clock.set(BEGAN + day * DAY)
         count, now = 0, BEGAN + day * DAY

@@ -25,7 +25,7 @@ WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
-    """What a worker process works with; RQ calls a job by name, so a job finds it in `CONTEXT`."""
+    """Resources of a worker process. RQ calls a job by name, so a job reads them from `CONTEXT`."""
 
     services: Services
     stopping: threading.Event = field(default_factory=threading.Event)

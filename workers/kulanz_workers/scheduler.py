@@ -48,7 +48,7 @@ class Scheduler:
         self._repair_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
-        """Tick until told to stop."""
+        """Tick until a signal stops the scheduler."""
         while not stopping.is_set():
             self._attempt()
             stopping.wait(TICK_INTERVAL)
@@ -71,10 +71,10 @@ class Scheduler:
         return due
 
     def _repair_after_clock_step(self) -> None:
-        """After the host's clock was set back, let nothing wait until it is again as late as it was.
+        """Move due times after the host's clock was set back, so that no action waits for the old time.
 
-        It may have been while no clock ran: the first tick mends, too. Leases are left for a moment, in which whoever
-        lives renews his.
+        The clock may have been set back while no scheduler ran: the first tick corrects, too. Leases are left alone at
+        first: living workers renew theirs.
         """
         if self._clock_watch.was_set_back(real_now()):
             log.warning("clock.set_back")

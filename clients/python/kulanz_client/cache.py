@@ -16,7 +16,7 @@ class Entry:
 
     entitlement: Entitlement
     etag: str | None
-    """None where it came by a callback."""
+    """None if it came by a callback."""
     at: float
     """Reading of the client's clock, in seconds."""
     fresh: bool = True

@@ -34,7 +34,7 @@ class OnFailure(StrEnum):
     """Answer of a call while Kulanz cannot be asked."""
 
     LAST_KNOWN = "last_known"
-    """What was known last, up to `keep` old; UnavailableError where nothing is."""
+    """The last known entitlement, up to `keep` old; UnavailableError without one."""
     OPEN = "open"
     """Every plan check passes: an attacker who can cut Kulanz off has the paid product. For harmless things only."""
     CLOSED = "closed"

@@ -12,7 +12,7 @@ FREE = "free"
 
 
 class Access(StrEnum):
-    """How much of the product is open to the account."""
+    """Access of the account to the product."""
 
     FULL = "full"
     FREE = "free"
@@ -48,7 +48,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """What an account may use."""
+    """Entitlement of an account."""
 
     account_id: str
     plan: str
@@ -57,9 +57,9 @@ class Entitlement:
     add_ons: tuple[str, ...] = ()
     quantities: Mapping[str, int] = field(default_factory=dict)
     version: int = 0
-    """Grows with every change of the account's entitlement; 0 where Kulanz has never heard of the account."""
+    """Grows with every change of the account's entitlement; 0 for an account unknown to Kulanz."""
     known: bool = True
-    """False: Kulanz has never heard of the account, or could not be asked (`open`, `closed`)."""
+    """False: Kulanz does not know the account, or could not be asked (`open`, `closed`)."""
     notice: Notice | None = None
     source: Source = Source.KULANZ
     age: timedelta = timedelta()
@@ -71,7 +71,7 @@ class Entitlement:
 
 
 def unknown(account_id: str) -> Entitlement:
-    """Return the entitlement of an account that Kulanz has never heard of: the free plan."""
+    """Return the entitlement of an account unknown to Kulanz: the free plan."""
     return Entitlement(account_id=account_id, plan=FREE, access=Access.FREE, known=False)
 
 

@@ -1,4 +1,4 @@
-"""One question to Kulanz over HTTP, and what kind of answer came back."""
+"""A request to Kulanz over HTTP, and the kind of its answer."""
 
 from __future__ import annotations
 
