@@ -59,7 +59,7 @@ class Bench:
     accounts: AccountNumbers = field(default_factory=AccountNumbers)
 
     def load(self, port: int, connections: int, seconds: float, *, repeat: bool) -> Summary:
-        """Put load on a port; refuse to go on where an answer was not 200."""
+        """Put load on a port; raise an error if an answer was not 200."""
         order = LoadPlan(
             port=port,
             connections=connections,

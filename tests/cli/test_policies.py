@@ -107,7 +107,7 @@ def test_a_policy_is_not_in_force_before_the_question_about_what_is_open_is_answ
     refused = at_home("policy", "activate", gentle, "--migrate-open", stdin=answer)
 
     assert (refused.code, refused.out) == (1, "")
-    assert "put version 2 in force and apply it to open cases, disputes and requests: 2. Go on?" in refused.err
+    assert "put version 2 in force and apply it to open cases, disputes and requests: 2. Continue?" in refused.err
     assert refused.err.endswith("kulanz: nothing was done\n")
     assert [item["name"] for item in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
 

@@ -48,7 +48,7 @@ class _Channel:
 
 
 class AlertLoop:
-    """Compares the to-do list with each channel's reported items, in a thread of its own: no service delays the clock."""
+    """Compares the to-do list with each channel's items, in a thread of its own, so that it cannot delay the clock."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -80,7 +80,7 @@ def set_(*, at: datetime, dry_run: bool, actor: str, as_json: bool) -> None:
 @actor_option
 @json_option
 def advance(*, by: timedelta, no_wait: bool, timeout: float, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Go on from due time to due time; each shows on the clock while what falls due then is done."""
+    """Advance from due time to due time; the clock stops at each until the work due then is done."""
     from kulanz.cli.advance import go_on, jump_by, later
 
     with services() as opened:

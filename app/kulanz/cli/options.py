@@ -28,7 +28,7 @@ GAP = 2
 PAIR = ("field", "value")
 MAX_TEXT = 500
 MAX_AMOUNT = 10**15
-"""Minor units: more than anybody owes."""
+"""Minor units: more than every real debt."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -268,7 +268,7 @@ def agree(question: str) -> None:
 def confirm(count: int, what: str, *, yes: bool) -> None:
     """Ask before a bulk change; without a terminal to ask on, `--yes` is needed."""
     if not yes and count > 1:
-        agree(f"{what}: {count}. Go on?")
+        agree(f"{what}: {count}. Continue?")
 
 
 def _distant(text: str, now: Callable[[], datetime]) -> datetime:

@@ -174,7 +174,7 @@ def activate(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Put a policy in force for everybody, for all processes at once; what is open stays under its own version."""
+    """Put a policy in force for all accounts and processes at once; open cases stay under their own version."""
     from kulanz.commands import versions
 
     document_text = text(file)

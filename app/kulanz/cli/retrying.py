@@ -1,4 +1,4 @@
-"""`retry`: of some by their ids, or of all with a bar for who looks on, going on where an earlier run was stopped."""
+"""`retry`: some objects by their ids, or all with a progress bar, resuming an earlier run that was stopped."""
 
 from __future__ import annotations
 

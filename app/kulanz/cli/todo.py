@@ -62,7 +62,7 @@ def assign(*, ident: str, name: str | None, nobody: bool, dry_run: bool, actor: 
     from kulanz.queries import todo as query
 
     if (name is None) is not nobody:
-        raise click.UsageError("give a name, or --nobody")
+        raise click.UsageError("give a name, or `--nobody`")
     with services() as opened:
         matter = todos.assign(opened, ident, name, actor, dry_run=dry_run)
     emit(

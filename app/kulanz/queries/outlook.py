@@ -28,7 +28,7 @@ def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[Messa
 
 
 def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[Message]:
-    """Yield what would change it, and when; `obstacles` are the topics that keep a case from going on."""
+    """Yield the possible changes with their times; `obstacles` are the topics that hold a case back."""
     for case in state.cases:
         yield from _case(case, obstacles.get(case.key))
     for chargeback in state.chargebacks:

@@ -28,7 +28,7 @@ SLOW_CACHE = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowFigures:
-    """Events, effects and timers: whether they go on."""
+    """Events, effects and timers: their backlog and delays."""
 
     at: datetime
     """Policy time."""

@@ -51,7 +51,7 @@ class Counters:
         self._thread.start()
 
     def close(self) -> None:
-        """Hand in for the last time, if anybody has ever."""
+        """Flush the counters for the last time, if there were any."""
         if self._thread is not None:
             self._ended.set()
             self._thread.join()

@@ -133,7 +133,7 @@ class Client:
         return entitlement.plan == plan or self._rank(entitlement.plan) > self._rank(plan)
 
     def check_plan(self, plan: str) -> None:
-        """Raise ValueError for a plan that no account can have here: a spelling mistake would lock everybody out."""
+        """Raise ValueError for a plan that no account can have here: a spelling mistake would lock all users out."""
         if plan != plan.lower() or (len(self._ranks) > 1 and plan not in self._ranks):
             raise ValueError(f"there is no plan {plan!r} among {', '.join(self._ranks)}")
 

@@ -29,7 +29,7 @@ class Source(StrEnum):
     LAST_KNOWN = "last_known"
     """An older one, because Kulanz cannot be asked now; `age` says how old."""
     OPEN = "open"
-    """Invented: Kulanz cannot be asked now, and the caller chose to let everybody in."""
+    """A substitute: Kulanz cannot be asked now, and the caller chose to admit all users."""
     CLOSED = "closed"
     """Invented: Kulanz cannot be asked now, and the caller chose to give the free plan only."""
 

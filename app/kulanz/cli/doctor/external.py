@@ -36,7 +36,7 @@ UNKNOWN_SUBSCRIPTIONS = {"stripe": "sub_kulanz_doctor", "paddle": "sub_000000000
 
 
 def endpoints(services: Services) -> Iterator[Finding]:
-    """Whether anybody can deliver anything."""
+    """Whether a provider is configured that can deliver events."""
     configured = secret_usage.configured(services.settings)
     given = [
         f"/webhooks/{name} ({how_many(len(secrets), 'secret')})" for name, secrets in configured.items() if secrets

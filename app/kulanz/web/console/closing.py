@@ -66,7 +66,7 @@ def _of_closures(account: JsonDocument) -> Iterator[Choice]:
     for item in running:
         yield Choice(order="withdraw_closure", subject=item["id"], what="The organisation stays after all.")
         if item["state"] == "approval":
-            what = "Its data go on the day that was announced; a legal hold or an open dispute keeps them."
+            what = "Its data are deleted on the announced day; a legal hold or an open dispute keeps them."
             yield Choice(order="approve_deletion", subject=item["id"], what=what)
 
 

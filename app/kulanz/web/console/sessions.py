@@ -1,4 +1,4 @@
-"""Sessions of operators: a signed cookie that names the user, runs out, and ends for everybody when it is left."""
+"""Sessions of operators: a signed cookie that names the user, runs out, and ends for every holder at log-out."""
 
 from __future__ import annotations
 

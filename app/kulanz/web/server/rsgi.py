@@ -73,7 +73,7 @@ class RsgiApp:
             return broken(error)
 
     async def _answered(self, request: RsgiRequest, exchange: WsgiExchange) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Let Flask answer; of a body that is too large for anybody as much is kept as shows that."""
+        """Let Flask answer; an oversized body is kept only as far as needed to show that it is too large."""
         body = await self._patience.within(_beginning(exchange, MAX_BODY + 1))
         return await get_running_loop().run_in_executor(self._threads, handle, self._web, request, body)
 
