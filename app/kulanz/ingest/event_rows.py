@@ -29,7 +29,7 @@ class ProviderEndpoint:
     store_ids: frozenset[str]
 
     def objection(self, header: DeliveryHeader) -> str | None:
-        """Return why this event is not acted on; None if it is."""
+        """Return the reason why this event has no effect; None if it has."""
         if not header.recognised:
             return "this kind of event is not acted on"
         if self.mode not in {"any", _mode(header)}:

@@ -1,4 +1,4 @@
-"""After a database was put back to an older state: what may have been carried out since is held for a person.
+"""After the restore of an older database: actions that may have been delivered since are held for a person.
 
 The head of the ledger shows it. Everything that waits is held once, and then each outgoing action of a decision that
 the head knows had been made before, until `kulanz ledger accept-restore`.
@@ -41,7 +41,7 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def behind(conn: Connection) -> Behind | None:
-    """Return how far the database is behind, None where it is not, or nothing has looked yet."""
+    """Return how far the database is behind; None if it is not, or was not checked yet."""
     value = shared_values.get(conn, _BEHIND_KEY)
     return msgspec.convert(value, Behind) if value is not None else None
 
@@ -56,7 +56,7 @@ def look(services: Services) -> list[Loss]:
 
 
 def at_start(services: Services) -> None:
-    """Look before anything is carried out; what cannot be looked at is said, and keeps nothing from starting."""
+    """Check before anything is delivered; a failed check is logged, and does not prevent the start."""
     try:
         look(services)
     except KulanzError as error:
@@ -88,7 +88,7 @@ def without_held(services: Services, rows: Sequence[EffectRow]) -> Sequence[Effe
 
 
 def accept(services: Services, actor: str, reason: str, *, dry_run: bool = False) -> list[Loss]:
-    """Begin a new head from what there is, after an honest restore, and note that; return what is gone.
+    """Begin a new head from the present database, after an honest restore, and record that; return the losses.
 
     A head that is not as it was signed is replaced too. Held effects stay so until an operator retries them.
     """

@@ -1,4 +1,4 @@
-"""Replaces what is personal in a provider's event and keeps its shape: lengths, kinds of characters, repetition.
+"""Anonymises a provider's event but keeps its shape: lengths, kinds of characters, repetition.
 
 What a decision reads stays: words of a vocabulary, times, amounts, counts, and what the merchant sells. Everything else
 is replaced, equal values by equal ones in all events of one export, under any name: unknown fields may be personal.
@@ -60,7 +60,7 @@ _OF_THE_SHOP = frozenset(
     {"variant_id", "product_id", "price_id", "addon_id", "product_name", "variant_name", "product"}
 )
 _SOLD = frozenset({"price", "plan", "product"})
-"""Objects that are the merchant's: their ids and names say which plan it is."""
+"""Objects of the merchant: their ids and names identify the plan."""
 _READ_OF_CUSTOM_DATA = frozenset({"locale", "timezone", "country", "delivery"})
 _CUSTOM = frozenset({"custom_data", "metadata"})
 
@@ -121,7 +121,7 @@ class Anonymiser:
         return hmac.compare_digest(account_signature(account, secret), signature.lower())
 
     def _is_kept(self, value: object, name: str, above: str) -> bool:
-        """Whether a decision may read a value, and it is of the form that such a value has."""
+        """Whether a decision may read a value that has the form of its field."""
         if not isinstance(value, str):
             return isinstance(value, bool) or value is None or bool(_NUMBERS.fullmatch(name) or _TIMES.fullmatch(name))
         if name in _OF_THE_SHOP or (above in _SOLD and name in {"id", "name"}):

@@ -1,4 +1,4 @@
-"""Verification of the ledger: every account's chain, row and sealed contents, and the head over all accounts."""
+"""Verification of the ledger: every account's chain, row and encrypted contents, and the head over all accounts."""
 
 from __future__ import annotations
 

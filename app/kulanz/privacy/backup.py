@@ -36,7 +36,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The signed list of what a backup holds."""
+    """Signed list of a backup's contents."""
 
     format: int
     at: datetime
@@ -186,7 +186,7 @@ def _hold(services: Services, manifest: Manifest, actor: str) -> None:
 
 
 def _add_spool(services: Services, file: zipfile.ZipFile) -> dict[str, str]:
-    """Copy the spool before the tables: what is drained meanwhile is in both, and recognised."""
+    """Copy the spool before the tables: deliveries drained meanwhile are in both, and recognised as duplicates."""
     digests: dict[str, str] = {}
     folder = services.settings.data_dir / SPOOL
     for path in sorted(folder.glob("*.spool")) if folder.is_dir() else ():

@@ -1,4 +1,4 @@
-"""Records that have been kept as long as the law asks: what is due, and its destruction, with a certificate (I9)."""
+"""Archived records at the end of their retention: due ones, and their destruction, with a certificate (I9)."""
 
 from __future__ import annotations
 

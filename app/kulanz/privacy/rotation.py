@@ -1,4 +1,4 @@
-"""Rotation of encryption keys: what each still protects, and sealing with the first, online and resumable."""
+"""Rotation of encryption keys: use of each key, and encryption with the first, online and resumable."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RotationStatus:
 
 
 def status(services: Services) -> RotationStatus:
-    """Count what each key protects."""
+    """Count the values of each key."""
     matches = {place.name: _counted(services, place) for place in PLACES}
     ids, first = services.vault.key_ids, services.vault.first_head
     spooled = _spooled(services)

@@ -31,7 +31,7 @@ class BreakerStatus:
     """The state of the circuit breaker at a moment of policy time."""
 
     on_since: datetime | None
-    """Since when it has kept accounts from losing access; None: it is off."""
+    """Start of the time in which it keeps accounts from losing access; None: it is off."""
     waiting: int
     """Accounts whose grace is over; without the breaker most of them would be on hold."""
     released_until: datetime | None
@@ -62,7 +62,7 @@ class Allowance:
         return self._left < 1
 
     def count(self, decision: Decision) -> None:
-        """Count what a decision took, or see that the limit alone kept it from that."""
+        """Count the losses of a decision, or record that the limit alone prevented one."""
         if self._left is None or not decision.state.cases:
             return
         if self._left < 1:
@@ -82,7 +82,7 @@ class Allowance:
         self._tripped = True
 
     def write(self) -> None:
-        """Note what was taken, and trip the breaker where the limit kept anything back."""
+        """Record the losses, and trip the breaker if the limit held one back."""
         if self._taken:
             losses.add(self._tx, losses.DUNNING, self._taken, self._now, self._now - WINDOW)
         if self._tripped:
@@ -105,7 +105,7 @@ class Expiries:
         self._expired: set[str] = set()
 
     def note(self, decision: Decision) -> None:
-        """Note an account that lost its plan by nothing but the word `expired`."""
+        """Record an account that lost its plan only because of the status `expired`."""
         before, rank = decision.before, self._terms.catalogue.rank
         if before is None or before.standing is not Standing.GOOD or before.plan == decision.state.plan:
             return
@@ -126,7 +126,7 @@ class Expiries:
 
 
 def status(conn: Connection, now: datetime) -> BreakerStatus:
-    """Return how it stands."""
+    """Return the breaker's status."""
     released = _released(conn, now)
     since = shared_values.get(conn, _TRIPPED_KEY)
     return BreakerStatus(
@@ -165,7 +165,7 @@ def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: da
 
 
 def recheck_waiting(tx: Connection, now: datetime) -> None:
-    """Have every account whose grace is over looked at at once: what stood in its way may be gone."""
+    """Make all accounts whose grace is over due for a check now: the obstacle may be gone."""
     timers.hasten(tx, "grace_end", now, now + MAX_WAIT)
     facts_first.look_again(tx, now)
 

@@ -39,7 +39,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionLog:
-    """Collects what the decisions of one transaction leave, and writes it in bulk."""
+    """Collects the records of one transaction's decisions, and writes them in bulk."""
 
     def __init__(self, services: Services, now: datetime) -> None:
         self._services = services
@@ -114,7 +114,7 @@ class DecisionLog:
         entry.account = evolve(entry.account, sequence=row.seq)
 
     def _audit_notices(self, decision: Decision, terms: Terms) -> None:
-        """Look for what must never be: access taken without the promised notice."""
+        """Check an invariant: access is never taken without the promised notice."""
         for change in notice_audit.access_taken(decision):
             self._access_taken.append(notice_audit.is_unwarned(change, decision, decision.account.zone(terms)))
 

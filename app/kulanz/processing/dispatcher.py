@@ -62,7 +62,7 @@ _ALERT_TOPICS = {AttemptState.PARKED: "effect_parked", AttemptState.TODO: "effec
 MISSING_SUBSCRIPTION_AFTER = timedelta(days=7)
 """Time that a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
 MAX_CRASHES = 3
-"""Workers that died at an effect, after which it is put aside."""
+"""Number of workers that may die at an effect before it is parked."""
 LOOKUP_BATCH = 20
 LOOKUP_RETRY_SECONDS = 60.0
 """Seconds after which a provider that gave no answer is asked again."""
@@ -165,7 +165,7 @@ def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
 def _begin_attempt(
     services: Services, row: EffectRow, stored: Effect, written: Effect, *, fault: str | None, link: NewLink | None
 ) -> datetime | None:
-    """Say durably that an attempt begins, and with which words; return when, None where another worker was quicker.
+    """Record the start of an attempt and its text; return its time, or None if another worker was quicker.
 
     The hash of its link is stored before anything is sent: a link that is read works.
     """
@@ -183,9 +183,9 @@ def _begin_attempt(
 
 
 def _keep_words(services: Services, tx: Connection, row: EffectRow, written: Effect) -> bool:
-    """Keep a notice with its words, encrypted; False where its account is not the same any more.
+    """Store a notice with its text, encrypted; False if its account has changed.
 
-    The lock on the account keeps away what encrypts its outgoing actions again: a move, a rotation, an erasure.
+    The account's lock excludes moves, rotations and erasures, which encrypt its outgoing actions again.
     """
     account = accounts.lock_exactly(tx, row.account)
     current = outbox.get(tx, row.id)
@@ -232,7 +232,7 @@ def _retried(row: EffectRow, record: Callable[[], None]) -> None:
 
 
 def _give_back(services: Services, row: EffectRow, begun_at: datetime, note: str | None) -> None:
-    """Make due again what was surely not sent."""
+    """Make an effect due again whose request was certainly not sent."""
     with services.database.write() as tx:
         outbox.give_back(tx, row.id, begun_at, note)
 
@@ -240,9 +240,9 @@ def _give_back(services: Services, row: EffectRow, begun_at: datetime, note: str
 def _record(
     services: Services, row: EffectRow, effect: Effect, report: AttemptReport, attempts: int, *, settled: bool
 ) -> None:
-    """Record an outcome, and what follows from it for the account, in one transaction.
+    """Record an outcome, and its consequences for the account, in one transaction.
 
-    The account is the one that has the effect by now: its purchase may have moved while the attempt was under way.
+    The account is the effect's present one: its purchase may have moved during the attempt.
     """
     retried = report.state is AttemptState.RETRY
     withdrawn = report.outcome is Outcome.WITHDRAWN
@@ -363,7 +363,7 @@ def _record_subscription(services: Services, event: Event, seen: SubscriptionSee
 
 
 def _payment(services: Services, event: Event) -> tuple[Routing, tuple[Fact, ...]]:
-    """Return whose a waiting payment may be, and the facts that it is; none where they cannot be read yet."""
+    """Return the possible account of a waiting payment, and its facts; no facts if they cannot be read yet."""
     provider = services.providers[event.provider]
     body = services.vault.open(event.body, places.event(event.provider, event.delivery_key))
     payload, naming = provider.decode(body), services.account_naming
@@ -376,7 +376,7 @@ def _payment(services: Services, event: Event) -> tuple[Routing, tuple[Fact, ...
 
 
 def _told_by_api(routing: Routing, seen: SubscriptionSeen) -> Routing:
-    """Return whose a subscription is by the provider's answer alone, which has no custom data."""
+    """Return the account of a subscription by the provider's answer alone, which has no custom data."""
     provider, _, order = (seen.order or "").partition(":")
     return Routing(
         subscription=routing.subscription,

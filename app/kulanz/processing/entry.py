@@ -84,7 +84,7 @@ def opened(row: AccountRow, vault: Vault) -> Entry:
 
 
 def account_of(row: AccountRow, key: DataKey | None) -> Account:
-    """Return an account as it was stored, opened with its key; of one whose key was destroyed nothing is known."""
+    """Return a stored account, decrypted with its key; an account without a key gets an empty book."""
     return Account(
         id=row.id,
         book=_book(row, key),

@@ -40,7 +40,7 @@ _MAKING_PAYMENTS_KNOWN = frozenset({OrderSeen, InvoiceSeen, PaymentFailed, Payme
 
 
 class Translated(NamedTuple):
-    """An event whose account is known, and the facts that it is."""
+    """An event with its account and its facts."""
 
     account: str
     event: Event
@@ -121,7 +121,7 @@ def _attribute(services: Services, number: int) -> None:
 
 
 def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple[str | None, str]:
-    """Return whose event it is as far as we know, and whose dunning it holds back."""
+    """Return an event's account as far as known, and the account whose dunning it holds back."""
     try:
         provider = services.providers[event.provider]
         routing = provider.route(provider.decode(decrypted_body(services, tx, event)), services.account_naming)
@@ -205,7 +205,7 @@ class Batch:
             facts_first.look_again(self._tx, self._unit_of_work.now)
 
     def count(self) -> None:
-        """Count what was settled, once it is committed."""
+        """Count the settled events, once they are committed."""
         unknown_words.count(self._unknown)
         for (provider, currency), amounts in self._other_decimals.items():
             metrics.OTHER_DECIMALS.labels(provider, currency).inc(amounts)
@@ -263,7 +263,7 @@ class Batch:
         return facts
 
     def _resolve_accounts(self, routings: Mapping[int, Routing], resolver: AccountResolver) -> list[Translated]:
-        """Find each event's account and facts; what needs a subscription comes after what makes one known."""
+        """Find each event's account and facts; events that need a subscription come after the event with it."""
         heard: list[tuple[Event, Routing, tuple[Fact, ...]]] = []
         for ident, routing in sorted(routings.items(), key=lambda item: item[1].waits):
             event = self._events[ident]
@@ -344,9 +344,9 @@ class Batch:
         self._settled.append(SettledEvent(event.id, "handled", name, body, facts_at=translated.at))
 
     def _skip_erased(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
-        """Recognise an event about an account whose data were destroyed, and keep nothing of it.
+        """Recognise an event about an erased account, and store nothing of it.
 
-        What began later is no late news: a person has to see it.
+        An event about a later purchase is no late news: a person has to see it.
         """
         name, closed_at = self._unit_of_work.account_id(account), self._unit_of_work.account(account).decided_at
         began = [at for fact in facts if (at := getattr(fact, "created_at", None)) is not None]
@@ -361,7 +361,7 @@ class Batch:
     def _is_behind(self, account: str) -> bool:
         """Whether an account has more events in this batch, or events outside it are yet to be applied.
 
-        What this batch leaves waiting is known to hold back only once it is written.
+        Waiting events of this batch hold back dunning only once they are written.
         """
         more = self._undecided[account] > 0 or bool(self._waiting)
         return more or facts_first.is_behind(self._tx, own=len(self._events))
@@ -387,7 +387,7 @@ def _order(translated: Translated) -> tuple[str, datetime, int]:
 
 
 def _newly_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[str]:
-    """Yield what others may have waited for."""
+    """Yield the keys for which other events may have waited."""
     if SubscriptionSeen in kinds and routing.subscription is not None:
         yield routing.subscription
     if not _MAKING_PAYMENTS_KNOWN.isdisjoint(kinds) and routing.order is not None:

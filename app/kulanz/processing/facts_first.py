@@ -33,7 +33,7 @@ _MARK = "timers_after"
 
 
 class _Mark(msgspec.Struct, frozen=True):
-    """A moment whose acknowledged deliveries have to be applied before what was due then may fire."""
+    """A time; all deliveries accepted before it must be applied before the timers due then may fire."""
 
     at: datetime
     since: datetime
@@ -48,7 +48,7 @@ def horizon(services: Services, tx: Connection, now: datetime) -> datetime | Non
     """Return up to which due time timers may fire; None: none may yet.
 
     A mark asks the receivers; when they have answered, it takes the inbox's highest number, and when all up to that is
-    settled, what was due at the mark's moment may fire. A new mark is set for what came due since.
+    settled, timers due at the mark's time may fire. A new mark is set for timers that came due since.
     """
     mark = stored = _stored(tx, now)
     reached: datetime | None = None
@@ -70,7 +70,7 @@ def is_behind(tx: Connection, own: int = 0) -> bool:
 
 
 def waited_for(conn: Connection) -> list[ReceiverRow]:
-    """Return the receivers whose report of an empty spool is waited for."""
+    """Return the receivers that have not yet reported an empty spool."""
     now = real_now()
     return [row for row in receivers.known(conn) if receivers.is_silent(row, now) and not _given_up(row)]
 
@@ -81,7 +81,7 @@ def holding_back(conn: Connection, account: str, book: Book) -> list[int]:
 
 
 def concerns(services: Services, provider: str, name: str, routing: Routing, account: str | None) -> str:
-    """Return the account or customer whose dunning an event holds back while it is not applied; empty: none.
+    """Return the account or customer whose dunning an unapplied event holds back; empty: none.
 
     `account` is that of its subscription or claim, where one is known. A payment that names only its customer may be
     for any account of that customer.
@@ -92,7 +92,7 @@ def concerns(services: Services, provider: str, name: str, routing: Routing, acc
 
 
 def look_again(tx: Connection, now: datetime) -> None:
-    """Have every account that is held back looked at at once: an event that held some back is settled."""
+    """Make every account that is held back due for a check now: an event that held some back is settled."""
     timers.hasten(tx, HELD_BACK, now, now + LOOK_AGAIN)
 
 

@@ -31,7 +31,7 @@ class Lease:
         self._ends = 0.0
 
     def take(self, limit: int) -> list[EffectRow]:
-        """Take effects that are due; what this takes is part of the lease's time."""
+        """Take due effects; the time that this needs is part of the lease."""
         seconds, now = boot_seconds(), real_now()
         rows = outbox.lease(self._database, limit, now, self._timing.lease.total_seconds())
         self._ids = [row.id for row in rows]
@@ -61,7 +61,7 @@ class Lease:
             thread.join()
 
     def _renew(self) -> bool:
-        """Make the lease longer; False where it is over and stays so.
+        """Extend the lease; False if it has expired, which is final.
 
         A database that fails may have written it all the same: the next renewal knows both ends.
         """

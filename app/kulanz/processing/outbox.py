@@ -1,4 +1,4 @@
-"""Effects on their way into the outbox: what each is called there, and when it is due."""
+"""Writes effects into the outbox: their type there, and their due time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, deci
 
 
 def type_of(effect: Effect) -> str:
-    """Return what an effect is called in the outbox and in the record of its decision."""
+    """Return an effect's type, as named in the outbox and in the record of its decision."""
     match effect:
         case effects.Notify():
             return effect.type

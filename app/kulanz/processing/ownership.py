@@ -53,7 +53,7 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
     seen: bool = False
     """Whether an event of its own made it known; others merely mention it."""
     charge: bool = False
-    """A payment that may be of something else: alone, it is of the only account that its customer has."""
+    """A payment of an unknown object: alone, it belongs to the only account that its customer has."""
     link: Claim | None = None
     """The newest link of an operator."""
     signed: Claim | None = None
@@ -72,7 +72,7 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
     """The account that earlier versions bound it to."""
 
     def join(self, other: Ownership) -> Ownership:
-        """Return what both know."""
+        """Join: return the merged knowledge of both."""
         return Ownership(
             seen=self.seen or other.seen,
             charge=self.charge or other.charge,
@@ -107,7 +107,7 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def root(key: str, lookup: Lookup) -> str:
-    """Return the object that this one is a payment of, as far as that is known; itself where it is none."""
+    """Return the object that this one is a payment of, as far as known; the object itself if it is no payment."""
     for _ in range(_DEPTH):
         value = lookup(key)
         known = [whole for whole in value.within if _is_whole(lookup(whole))] if value else []
@@ -141,7 +141,7 @@ def _of_order(value: Ownership, lookup: Lookup) -> str | None:
 
 
 def _of_record(value: Ownership, lookup: Lookup) -> str | None:
-    """Return the account that the customer's own record named when the object was made; a later word moves nothing."""
+    """Return the account that the customer's own record named when the object was made; later changes move nothing."""
     record = lookup(value.customer.key) if value.customer is not None and value.first_seen is not None else None
     if record is None or value.first_seen is None:
         return None
@@ -234,7 +234,7 @@ def write(value: Ownership) -> bytes:
 
 
 def _newest(ours: T | None, theirs: T | None) -> T | None:
-    """Return the one that there is, of two the later or greater."""
+    """Return the value that exists; of two, the later or greater."""
     if ours is None or theirs is None:
         return theirs if ours is None else ours
     return max(ours, theirs)
@@ -247,7 +247,7 @@ def _oldest(ours: Claim | None, theirs: Claim | None) -> Claim | None:
 
 
 def _earliest(ours: tuple[Claim, ...], theirs: tuple[Claim, ...]) -> tuple[Claim, ...]:
-    """Return the earliest word for each account."""
+    """Return the earliest statement for each account."""
     earliest: dict[str, Claim] = {}
     for claim in sorted((*ours, *theirs)):
         earliest.setdefault(claim.account, claim)
@@ -255,7 +255,7 @@ def _earliest(ours: tuple[Claim, ...], theirs: tuple[Claim, ...]) -> tuple[Claim
 
 
 def _first_payment(ours: Payment | None, theirs: Payment | None) -> Payment | None:
-    """Return the earlier one; of two words on the same payment the one that names an account."""
+    """Return the earlier one; of two statements on the same payment the one that names an account."""
     if ours is None or theirs is None:
         return theirs if ours is None else ours
     if (ours.at, ours.key) == (theirs.at, theirs.key):

@@ -1,4 +1,4 @@
-"""The keyed hashes by which an account is found: of mail addresses, words of names and their beginnings, invoices."""
+"""Keyed hashes for the search of accounts: of mail addresses, words of names and their beginnings, invoices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.facts import CustomerSeen, Fact, InvoiceSeen, OrderSeen, SubscriptionSeen
 
 SHORTEST, LONGEST = 3, 12
-"""Letters of a word's beginning that is hashed; the whole word is, however long or short."""
+"""Number of letters of a word's beginning that are hashed; the whole word is hashed, too."""
 MOST_WORDS = 8
 """Words of one text that count."""
 _DIGEST_BYTES = 16
@@ -21,12 +21,12 @@ _Told = SubscriptionSeen | InvoiceSeen | OrderSeen | CustomerSeen
 
 
 def address_digest(vault: Vault, mail: str) -> bytes:
-    """Return what a mail address is found by, however it is typed."""
+    """Return the search hash of a mail address, independent of capitals."""
     return vault.fingerprint(f"mail:{mail.strip().casefold()}")
 
 
 def invoice_digest(vault: Vault, number: str) -> bytes:
-    """Return what an invoice is found by: the provider's own number of it."""
+    """Return the search hash of an invoice: of the provider's own number."""
     return vault.fingerprint(f"invoice:{number.strip()}")[:_DIGEST_BYTES]
 
 
@@ -80,7 +80,7 @@ def _word(vault: Vault, word: str) -> bytes:
 
 
 def _known(book: Book, stated: _Told) -> Iterator[_Told]:
-    """Yield what the book has of the same purchase, and of its customer."""
+    """Yield the book's facts of the same purchase, and of its customer."""
     purchase = stated.subscription if isinstance(stated, InvoiceSeen) else stated.key
     for family in (book.subscriptions, book.orders, book.customers):
         if purchase in family:

@@ -26,7 +26,7 @@ class Withdrawal:
         self._rows: dict[str, EffectRow] = {}
 
     def facts(self, entry: Entry) -> list[Fact]:
-        """Withdraw what an account no longer wants, and return that as facts."""
+        """Withdraw actions that an account no longer wants, and return the withdrawals as facts."""
         book, state = entry.account.book, entry.state
         if state is None or not (book.renewals or book.refund_requests):
             return []

@@ -1,4 +1,4 @@
-"""The note before a request that moves money, and what a later worker makes of such a note (I11, I15)."""
+"""Note before a request that moves money, and its use by a later worker (I11, I15)."""
 
 from __future__ import annotations
 

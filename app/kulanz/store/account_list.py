@@ -153,7 +153,7 @@ def fits(sort: Sort, place: Place) -> bool:
 
 
 def lines(conn: Connection, names: Collection[str]) -> Mapping[str, Line]:
-    """Return the next deadline of accounts and what they owe, by their ids."""
+    """Return the next deadline and the debts of accounts, by their ids."""
     deadlines: dict[str, Deadline] = {}
     owed: dict[str, list[Owed]] = {}
     ordered: Sequence[str] = sorted(names)

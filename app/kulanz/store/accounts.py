@@ -105,9 +105,9 @@ _OWNERS = (
 
 
 def lock(tx: Connection, ids: Collection[str], new_key: Callable[[str], bytes]) -> dict[str, AccountRow]:
-    """Lock accounts, making those that do not exist; an alias answers with the row of the account it stands for.
+    """Lock accounts, inserting missing ones; an alias answers with the row of its account.
 
-    Rows are locked in the order of their ids, so that two workers who need the same ones cannot block each other.
+    Rows are locked in the order of their ids, so that two workers with common rows cannot deadlock.
     """
     rows = _locked(tx, ids)
     if missing := sorted(set(ids) - rows.keys()):
@@ -157,7 +157,7 @@ def is_blank(row: AccountRow) -> bool:
 
 
 def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
-    """Return one account; an alias answers with the account it stands for."""
+    """Return one account; an alias answers with its account."""
     row = conn.execute(_ONE, {"account": id}).one_or_none()
     if row is not None and row.alias_of is not None:
         row = conn.execute(_ONE, {"account": row.alias_of}).one_or_none()
@@ -187,7 +187,7 @@ def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002
 
 
 def aliases(conn: Connection, id: str) -> list[str]:  # noqa: A002
-    """Return the ids that answer with this account: what was recorded under them stays there."""
+    """Return the aliases of this account, whose records keep their ids."""
     return list(conn.execute(_ALIASES, {"account": id}).scalars())
 
 

@@ -73,7 +73,7 @@ def add(tx: Connection, rows: Sequence[NewRecords]) -> None:
 
 
 def of_account(conn: Connection, account: str) -> list[KeptRecords]:
-    """Return what is kept of an account."""
+    """Return an account's archived records."""
     return [KeptRecords(*row) for row in conn.execute(_OF_ACCOUNT, {"account": account})]
 
 

@@ -82,7 +82,7 @@ def rebind(tx: Connection, keys: Collection[str], account: str) -> None:
 
 
 def bind(tx: Connection, pairs: Mapping[str, str]) -> None:
-    """Bind keys to accounts; a key that is bound already stays where it is, so look again with `find`."""
+    """Bind keys to accounts; a bound key keeps its account, so read it again with `find`."""
     bulk.insert(tx, bindings, ("key", "account"), sorted(pairs.items()), conflict=bulk.ON_CONFLICT_DO_NOTHING)
 
 

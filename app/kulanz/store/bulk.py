@@ -89,7 +89,7 @@ class among(FunctionElement[bool]):  # noqa: N801  # Reads as the operator that 
         super().__init__(column, bindparam(parameter, type_=_Many(column.type)))
 
     def self_group(self, against: Any = None) -> Any:  # noqa: ARG002
-        """Stay as it is: SQLAlchemy would write `… = 1` for SQLite, and no index would be used."""
+        """Prevent a bound parameter: SQLAlchemy would write `… = 1` for SQLite, and no index would be used."""
         return self
 
 

@@ -136,7 +136,7 @@ _OF_ACCOUNT = select(matters.c.kind, matters.c.key, matters.c.state).where(matte
 def keep_without_names(tx: Connection, accounts: Sequence[str], now: datetime) -> None:
     """Keep the dunning cases of accounts for sums only: by the day, under no account and no name of the provider's.
 
-    What is open is lost: nothing of it is known any more.
+    Mark open cases as lost: their account was erased.
     """
     today = _day(now)
     rows = [CaseRow(*row) for row in tx.execute(_CASES_OF, {"accounts": list(accounts)})]
@@ -176,7 +176,7 @@ def put(tx: Connection, rows: Sequence[CaseRow]) -> None:
 
 
 def drop(tx: Connection, account: str, kind: str, key: str) -> None:
-    """Forget one that turned out to be another."""
+    """Delete a case that turned out to be another."""
     tx.execute(_MERGED, {"of": account, "kind": kind, "merged": key})
 
 
@@ -217,7 +217,7 @@ def accounts_with_open(conn: Connection, *, but: int, after: str, limit: int) ->
 
 
 def at_risk(conn: Connection) -> list[Sum]:
-    """Return what is owed in open dunning cases and may still be paid."""
+    """Return the debts in open dunning cases that may still be paid."""
     return _sums(conn.execute(_AT_RISK, {"kind": CASE}).all())
 
 

@@ -23,7 +23,7 @@ class Instant(TypeDecorator[datetime]):
         return TIMESTAMP(timezone=True) if dialect.name == "postgresql" else String(32)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse what has no zone."""
+        """Refuse a timestamp without a zone."""
         if value is None:
             return None
         return in_utc(value) if dialect.name == "postgresql" else as_text(value)
@@ -68,7 +68,7 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 def partial(name: str, condition: str, *columns: Column[Any]) -> Index:
     """Return an index of those rows only that fulfil a condition, on the table of its columns.
 
-    SQLAlchemy's own words for it would load every driver's dialect into every process: 2 MiB.
+    Local constants: importing SQLAlchemy's would load every driver's dialect into every process: 2 MiB.
     """
     return Index(name, *columns, info={"where": condition})
 

@@ -55,7 +55,7 @@ def differences(original: Connection, copy: Connection) -> Iterator[Difference]:
 
 
 def make_alike(original: Connection, copy: Database) -> int:
-    """Write into the copy what it lacks, a few hundred rows at a time; return how many rows were not alike."""
+    """Write missing rows into the copy, a few hundred at a time; return the number of rows that differed."""
     written = 0
     with copy.snapshot() as conn:
         found = differences(original, conn)

@@ -34,10 +34,10 @@ class EventLine(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Events or effects of one state that are alike."""
+    """Group of events or effects of one state with the same reason or type."""
 
     words: str
-    """Why the events are stuck, or what the effects are."""
+    """The events' common reason, or the effects' common type."""
     number: int
     since: datetime
     first: int
@@ -112,7 +112,7 @@ def events_alike(conn: Connection, state: str, limit: int) -> list[Group]:
 
 
 def effects_alike(conn: Connection, state: str, limit: int) -> list[Group]:
-    """Return the effects of a state by what they are, the longest waiting first."""
+    """Return the effects of a state by type, the longest waiting first."""
     query = _EFFECTS_ALIKE.where(outbox.in_state(state))
     return [Group(*row) for row in conn.execute(query, {"limit": limit})]
 
@@ -123,7 +123,7 @@ def effect_at(conn: Connection, number: int) -> EffectRow:
 
 
 def standings(conn: Connection) -> dict[str, int]:
-    """Return how many accounts stand how."""
+    """Return the number of accounts by standing."""
     return {row.standing: row.accounts for row in conn.execute(_STANDINGS)}
 
 

@@ -75,7 +75,7 @@ class Server:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Open a transaction whose statements all see one state, and may take their time."""
+        """Open a read transaction with one snapshot, without a time limit for statements."""
         options = {"isolation_level": "REPEATABLE READ"}
         with self._engine().connect().execution_options(**options) as conn, conn.begin():
             conn.exec_driver_sql("SET LOCAL statement_timeout = 0")
@@ -87,7 +87,7 @@ class Server:
         yield
 
     def scrub(self, tables: Sequence[str]) -> bool:
-        """Have the server give up what it has kept of overwritten and deleted rows."""
+        """Vacuum: remove overwritten and deleted rows from the server's files."""
         with self._engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if not connection.info[_SHARED]:
                 connection.exec_driver_sql("SET statement_timeout = 0")
@@ -176,7 +176,7 @@ def _note_the_time(_connection: Any, record: Any) -> None:
 
 
 def _look_again(connection: Any, record: Any, _proxy: Any) -> None:
-    """Ask a connection that lay idle whether it is still alive: the server may have been restarted meanwhile."""
+    """Ping an idle connection: the server may have been restarted meanwhile."""
     if time.monotonic() - record.info.get("at", time.monotonic()) < _IDLE_SECONDS:
         return
     try:

@@ -49,7 +49,7 @@ _AGAIN = """ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, empty_sin
 
 
 def report(tx: Connection, receiver: str, now_real: datetime, is_empty: Callable[[], bool]) -> bool:
-    """Note that a receiver lives and whether its spool is empty; forget who was not seen in the hour before.
+    """Record a receiver's report of its spool; delete receivers that were not seen in the last hour.
 
     The spool is looked at after the question is read: so the answer is newer than the question, by no clock. Returns
     whether a question is answered for the first time.

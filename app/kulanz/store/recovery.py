@@ -24,7 +24,7 @@ DAY, MONTH = len("2026-03-01"), len("2026-03")
 
 
 class CaseSum(msgspec.Struct, frozen=True):
-    """Cases that are alike, and what they are about together."""
+    """A group of similar cases, with its sums."""
 
     month: str
     """Month in which the cases began, as in `2026-03`."""

@@ -26,7 +26,7 @@ def get(tx: Connection, name: str) -> Any:
 
 
 def starting(tx: Connection, prefix: str) -> list[tuple[str, Any]]:
-    """Return the values whose names begin alike, by their names."""
+    """Return the values whose names have a prefix, by their names."""
     rows = tx.execute(select(marks).where(marks.c.name.startswith(prefix, autoescape=True)).order_by(marks.c.name))
     return [(row.name, msgspec.json.decode(row.value)) for row in rows]
 
@@ -41,7 +41,7 @@ def put(tx: Connection, name: str, value: Any) -> None:
 
 
 def swap(tx: Connection, name: str, before: Any, after: Any) -> bool:
-    """Compare and swap: put `after` where `before` stands, None being no value; return whether it stood there."""
+    """Compare and swap: replace `before` by `after`, None being no value; return whether it was replaced."""
     if before is None:
         rows = [(name, _encoded(after))]
         return bulk.insert(tx, marks, ("name", "value"), rows, conflict="ON CONFLICT (name) DO NOTHING") == 1

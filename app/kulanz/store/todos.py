@@ -114,13 +114,13 @@ def marks(conn: Connection, ids: Collection[str]) -> dict[str, TodoMark]:
 
 
 def mark_of(conn: Connection, id: str) -> TodoMark:  # noqa: A002
-    """Return what people said about one."""
+    """Return the acknowledgement and assignment of one item."""
     row = conn.execute(_MARK, {"todo": id}).one_or_none()
     return TodoMark(*row) if row is not None else TodoMark(id)
 
 
 def mark(tx: Connection, said: TodoMark) -> None:
-    """Keep what people say about one."""
+    """Store an item's acknowledgement and assignment."""
     bulk.insert(tx, todo_marks, _MARK_COLUMNS, [msgspec.structs.astuple(said)], conflict=_REMARK)
 
 
