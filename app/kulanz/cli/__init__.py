@@ -84,7 +84,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _misused(error: click.ClickException) -> int:
-    """Say what is wrong with the call, on one line; the bare name of a group is a request for its help."""
+    """Print a usage error on one line; the bare name of a group prints its help."""
     if isinstance(error, NoArgsIsHelpError):
         click.echo(error.format_message())
         return 0

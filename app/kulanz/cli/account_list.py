@@ -33,7 +33,7 @@ SORTS = ("id", "deadline", "amount", "plan", "standing")
 @limit_option
 @json_option
 def list_(*, after: str | None, limit: int, as_csv: bool, as_json: bool, **told: Any) -> None:
-    """List accounts: how they stand, what they owe, and their next deadline."""
+    """List accounts: their standing, debts and next deadline."""
     if as_csv and (as_json or after):
         raise click.UsageError("--csv prints everything: it takes neither --json nor --after")
     with services() as opened:

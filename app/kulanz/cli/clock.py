@@ -32,7 +32,7 @@ def clock() -> None:
 
 @clock.command()
 def run() -> None:
-    """Wake the workers every second for what is due, until SIGTERM."""
+    """Wake the workers every second for due work, until SIGTERM."""
     from kulanz.cli.processes import replace_by_worker
 
     name_misspelt_settings()
@@ -130,7 +130,7 @@ def accept(*, dry_run: bool, actor: str, as_json: bool) -> None:
 
 
 def _warn_of_going_back(opened: Services, at: datetime) -> None:
-    """Say so where the clock goes back behind what may have been decided; an empty database may begin at any time."""
+    """Warn if the clock is set back before recorded decisions; with an empty database any time is allowed."""
     from kulanz.store import accounts
 
     with opened.database.read() as conn:

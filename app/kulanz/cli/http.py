@@ -23,7 +23,7 @@ class HttpResponse:
     body: bytes
 
     def document(self) -> Any:
-        """Return the body as JSON, or as text where it is none."""
+        """Return the body as JSON if possible, else as text."""
         try:
             return json.loads(self.body)
         except ValueError:

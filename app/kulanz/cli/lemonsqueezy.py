@@ -1,4 +1,4 @@
-"""`kulanz lemonsqueezy`: what concerns this provider alone."""
+"""`kulanz lemonsqueezy`: commands for this provider only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lemonsqueezy() -> None:
 def import_(*, accounts: Path | None, restart: bool, actor: str, dry_run: bool, as_json: bool) -> None:
     """Turn an existing store's subscriptions, orders, invoices and licence keys into accounts.
 
-    A run that breaks off is taken up again by the next one; running it twice changes nothing.
+    The next run resumes an interrupted one; running it twice changes nothing.
     """
     from kulanz.reconcile import import_store
 

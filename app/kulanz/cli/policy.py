@@ -121,7 +121,7 @@ def schema(*, as_json: bool) -> None:
 @click.option("--markdown", is_flag=True, help="As the manual has it.")
 @json_option
 def keys(*, markdown: bool, as_json: bool) -> None:
-    """List every key of a policy document: what it means, what it expects, and its default."""
+    """List every key of a policy document: its meaning, its values, and its default."""
     from kulanz.policy.document import manual
 
     if markdown:
@@ -238,7 +238,7 @@ def simulate(*, file: str, as_json: bool) -> None:
 
 
 def _lines(entry: dict[str, Any]) -> Iterator[str]:
-    """Yield how an account would stand otherwise, and which of its requests would be answered otherwise."""
+    """Yield the differences of an account's state, and of the answers to its requests."""
     if entry["was"] != entry["would_be"]:
         was, would_be = (", ".join(entry[key].values()) for key in ("was", "would_be"))
         clause = f", clause {entry['clause']}" if entry["clause"] else ""

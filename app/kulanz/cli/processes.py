@@ -119,7 +119,7 @@ def migrate(*, to_url: str | None, accept: bool, dry_run: bool, actor: str, as_j
 
 
 def _move(url: str, *, actor: str, dry_run: bool, as_json: bool) -> None:
-    """Move everything into another database; the old one stays as it is."""
+    """Copy everything into another database; the old one stays unchanged."""
     from kulanz.privacy import moving
     from kulanz.services import build
 
@@ -156,7 +156,7 @@ def _bring_accounts(settings: Settings) -> None:
 
 
 def _owners_report(*, accept: bool) -> list[dict[str, str]]:
-    """Return which accounts stand otherwise than with one owner for every purchase; refuse where they are too many."""
+    """Return the accounts that one owner for every purchase would change; refuse if they are too many."""
     from kulanz.queries import ownership
 
     with services() as opened:
@@ -187,7 +187,7 @@ def _name_fault_of_redis(settings: Settings) -> None:
 
 
 def _stopped_by_signal() -> threading.Event:
-    """Return what SIGINT and SIGTERM set from now on."""
+    """Return the flag that SIGINT and SIGTERM set from now on."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())

@@ -1,4 +1,4 @@
-"""`kulanz reconcile`: what we and the provider differ about."""
+"""`kulanz reconcile`: differences between our records and the provider's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def reconcile(
     *, apply: bool, since: datetime | None, until: datetime | None, dry_run: bool, actor: str, as_json: bool
 ) -> None:
-    """Compare what we hold with the provider: what did we miss? Writes nothing without --apply.
+    """Compare our records with the provider's. Writes nothing without --apply.
 
     Exit code 1 where something is left that differs.
     """

@@ -1,4 +1,4 @@
-"""`kulanz refund`: ask for a refund, see what is asked for and what is late, say yes or no."""
+"""`kulanz refund`: request a refund, list open and late requests, approve or deny one."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def request(
     as_json: bool,
     **told: Any,
 ) -> None:
-    """Ask for the money of a payment back; a second request amends the first while it is undecided."""
+    """Request a refund of a payment; a second request amends the first while it is undecided."""
     from kulanz.commands import refund_requests
     from kulanz.commands.commands import RequestRefund
 
@@ -119,7 +119,7 @@ def show(*, ident: str, as_json: bool) -> None:
 @actor_option
 @json_option
 def approve(*, ident: str, amount: int | None, reason: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Say yes: it is carried out at the provider today."""
+    """Approve a request: the refund is made at the provider today."""
     from kulanz.commands.commands import DecideRefund
 
     command = DecideRefund(request=ident, approve=True, amount=amount, reason=reason or "")

@@ -32,7 +32,7 @@ def secrets() -> None:
 @secrets.command()
 @json_option
 def status(*, as_json: bool) -> None:
-    """Say what each of ENCRYPTION_KEYS still protects, when each webhook secret was last used, and which can go."""
+    """Show the use of each of ENCRYPTION_KEYS, the last use of each webhook secret, and which can be removed."""
     from kulanz.privacy import rotation
 
     with services() as opened:
@@ -99,7 +99,7 @@ def _rotate_keys(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> 
 @actor_option
 @json_option
 def retire(*, webhook: str | None, leaked: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Take what is needed no more out of the file where `kulanz up` keeps it; what is still in use stays."""
+    """Remove unused secrets from the file where `kulanz up` keeps them; used ones stay."""
     with services() as opened:
         if webhook is None:
             gone = _retire_keys(opened, dry_run=dry_run)
@@ -134,7 +134,7 @@ def _make_a_key() -> None:
 
 
 def _refuse_before_a_restart(opened: Services) -> None:
-    """Refuse while an instance runs that was started before its keys were changed: it could not read what we seal."""
+    """Refuse while an instance runs with the keys of before: it could not read newly encrypted values."""
     run, stored = opened.settings.data_dir / RUN_FILE, opened.settings.data_dir / SECRETS_FILE
     if run.exists() and stored.exists() and run.stat().st_mtime_ns < stored.stat().st_mtime_ns:
         raise RefusedError("restart `kulanz up` first: it was started before its keys were changed")

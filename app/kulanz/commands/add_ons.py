@@ -1,4 +1,4 @@
-"""Commands that book and cancel add-ons: each returns the facts to record, or raises why it is refused."""
+"""Commands that book and cancel add-ons: each returns the facts to record, or raises the reason of its refusal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BookAddOn:
     currency: str
     period_ends_at: datetime
     subscription: str | None = None
-    """The provider's id of the base subscription; None: the one that gives the plan."""
+    """The provider's id of the base subscription; None: the subscription that gives the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class CancelAddOn:
 
 
 def book(order: BookAddOn, state: State, existing_book: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
-    """Return the booking that an order is, or raise what says why it cannot be."""
+    """Return the booking, or raise the reason why it is impossible."""
     _check(order, moment.terms.at(moment.at).add_ons, moment.at)
     base = _base(order, state, moment)
     _check_currency(order.currency, base, existing_book)
@@ -72,7 +72,7 @@ def book(order: BookAddOn, state: State, existing_book: Book, moment: Moment, *,
 def cancel(
     order: CancelAddOn, state: State, existing_book: Book, moment: Moment, *, ident: str, actor: str
 ) -> AddOnCancelled:
-    """Return the cancellation: to the end of what is billed, or at once within the time for a withdrawal."""
+    """Return the cancellation: to the end of the billed period, or at once within the time for a withdrawal."""
     name = order.add_on
     booking = next((other_booking for other_booking in state.bookings if other_booking.id == name), None)
     log = existing_book.add_ons.get(booking.part_of or name) if booking else None
@@ -98,7 +98,7 @@ def cancel(
 
 
 def may_withdraw(booking: Booking, moment: Moment) -> bool:
-    """Whether cancelling now is the statutory withdrawal, also of what has ended with its base subscription."""
+    """Whether cancelling now is the statutory withdrawal, also of an add-on that ended with its base subscription."""
     in_time = booking.withdrawal_until is not None and moment.at <= booking.withdrawal_until
     return in_time and booking.status is not BookingStatus.WITHDRAWN and booking.part_of is None
 

@@ -55,8 +55,8 @@ class _Upgraded(NamedTuple):
 def rebuild(services: Services) -> int:
     """Bring every book to today's form and return how many accounts changed.
 
-    Nothing is decided about them, so no state changes here: what other rules kept from a hold is warned of first. It
-    may be stopped at any time and runs again then; once it is through, a note in the database spares the next run.
+    No decision is made, so no state changes here: access that other rules kept from a hold gets a warning first. The
+    run may be stopped at any time and is then repeated; once it is complete, a note in the database prevents more.
     """
     with services.database.read() as conn:
         if shared_values.get(conn, _NAME) == FORM:
@@ -85,7 +85,7 @@ def _ids(services: Services, after: str | None) -> list[str]:
 
 
 def _outdated(services: Services, names: list[str]) -> list[tuple[RecordedAccount, _Upgraded]]:
-    """Return the accounts that an older version left otherwise, with what this one makes of them."""
+    """Return the accounts that an older version wrote otherwise, with their data of this version."""
     with services.database.read() as conn:
         rows = [row for name in names if (row := accounts.exactly(conn, name)) is not None]
         stored = [account for row in rows if (account := opened(services, row)) is not None]
@@ -150,7 +150,7 @@ def _promises(cases: Iterable[Case], moment: Moment) -> Iterator[DeadlinePromise
 
 
 def _replaced(services: Services, account: RecordedAccount, upgraded: _Upgraded) -> bool:
-    """Store what this version keeps of an account, unless it was decided about since it was read."""
+    """Store this version's data of an account, unless the account got a decision since it was read."""
     name, key = account.row.id, account.key
     with services.database.write() as tx:
         row = accounts.lock(tx, [name], services.vault.new_data_key)[name]

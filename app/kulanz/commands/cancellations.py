@@ -23,7 +23,7 @@ class NoteCancellation:
 def note(
     order: NoteCancellation, state: State, book: Book, moment: Moment, *, ident: str, actor: str
 ) -> CancellationNoted:
-    """Return the notice, or raise what says why there is nothing to cancel."""
+    """Return the notice, or raise the reason why there is nothing to cancel."""
     requested = order.subscription
     given = [grant.subscription for grant in state.grants]
     matches = [key for key in given if requested is None or requested in {key, key.partition(":")[2]}]

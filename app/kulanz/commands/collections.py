@@ -27,7 +27,7 @@ def proposed(
     actor: str,
     now: datetime,
 ) -> f.CollectionProposed:
-    """Return the proposal to hand a debt over; raise RefusedError saying what the policy still waits for."""
+    """Return the proposal to hand a debt over; raise RefusedError with the policy's unmet conditions."""
     stored_case = _case(_state(account, terms, now), case)
     if handover.current(stored_case, account.book) is not None:
         raise RefusedError("a hand-over of this debt is proposed or made already")
@@ -83,7 +83,7 @@ def reported(account: Account, terms: Terms, *, ident: str, actor: str, now: dat
 
 
 def told(account: Account, fields: Mapping[str, str | None], *, actor: str, now: datetime) -> f.DebtorTold:
-    """Return who the debtor is; raise InvalidInputError for a date that is none."""
+    """Return the debtor's data; raise InvalidInputError for an invalid date."""
     debtor = account.book.debtors.get("debtor")
     given = {name: value for name, value in fields.items() if value}
     for name in sorted(DATES & given.keys()):

@@ -98,7 +98,7 @@ class RecordPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApproveOverride:
-    """A second person's word for an exception that was asked for."""
+    """Approval of a requested exception by a second person."""
 
     override: str
 
@@ -144,7 +144,7 @@ class WithdrawClosure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApproveDeletion:
-    """An operator's word that data go, where the policy asks for one."""
+    """Approval of the deletion of data by an operator, if the policy asks for one."""
 
     reason: str
     subject: str | None = None
@@ -185,7 +185,7 @@ class RequestRefund:
     contact_email: str
     organisation: str
     refunded_elsewhere: bool = False
-    """Whether the customer had a payment back in full under another account: looked up when it is carried out."""
+    """Whether the customer got a full refund under another account; looked up when the command is executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

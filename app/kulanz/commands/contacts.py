@@ -28,7 +28,7 @@ class NoteContact:
 
 
 def note(order: NoteContact, book: Book, moment: Moment, *, ident: str, actor: str) -> ContactNoted:
-    """Return the contact, or raise what says why it cannot be recorded."""
+    """Return the contact, or raise the reason why it cannot be recorded."""
     contacted_at = _began(order.contacted_on, moment.zone) if order.contacted_on else moment.at
     if contacted_at > moment.at:
         raise InvalidInputError("date: it is in the future")

@@ -1,4 +1,4 @@
-"""Looks beyond one account before a command: what its customer did under another id, whose debt a transfer names.
+"""Reads other accounts before a command: the customer's history under another id, the debtor that a transfer names.
 
 A customer id is no proof, nor is a number that a payer typed, so what is found makes a person look and refuses nothing.
 """

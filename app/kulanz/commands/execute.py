@@ -1,4 +1,4 @@
-"""Carrying out what a person ordered, at once and in one transaction."""
+"""Executes a person's command at once, in one transaction."""
 
 from __future__ import annotations
 

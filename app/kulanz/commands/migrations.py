@@ -24,7 +24,7 @@ class RecordMove:
 
 
 def move(order: RecordMove, book: Book, moment: Moment, *, ident: str, actor: str) -> MovedToOnPremise:
-    """Return the move, or raise what says why it cannot be recorded."""
+    """Return the move, or raise the reason why it cannot be recorded."""
     moved_at = aware(order.moved_at) if order.moved_at else moment.at
     if moved_at > moment.at:
         raise InvalidInputError("moved_at: the unused days are computed after the move, and this is still to come")

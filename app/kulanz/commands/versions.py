@@ -117,9 +117,9 @@ def text_of(conn: Connection, name: str) -> str:
 def apply_to_open(
     services: Services, policy: Policy, *, actor: str, dry_run: bool = False
 ) -> Iterator[tuple[str, VersionApplied]]:
-    """Apply the version in force to what is open where it is more lenient; yield account and fact of each.
+    """Apply the version in force to open cases and requests if it is more lenient; yield account and fact of each.
 
-    It may be cut short at any account and begun again: what was applied is not applied twice.
+    It can be stopped at any account and repeated: a fact is not applied twice.
     """
     after = ""
     while True:

@@ -184,7 +184,7 @@ class UnitOfWork:
         return decision
 
     def _kept_longer(self, decision: Decision) -> KeptAfterUpgrade | None:
-        """End kept access after an upgrade within the mass-action limit; beyond it, check again in an hour."""
+        """Let access kept after an upgrade end within the mass-action limit; beyond it, keep it for another hour."""
         kept = keeping.taken(decision, self.terms)
         if kept is None:
             return None

@@ -58,7 +58,7 @@ class DriftKind(StrEnum):
 
     @property
     def deterministic(self) -> bool:
-        """Whether the provider's word settles it; what does not goes to a person."""
+        """Whether the provider's data settles it; otherwise it is for a person."""
         return self not in _FOR_REVIEW
 
 
@@ -76,13 +76,13 @@ class Drift:
     changed_at: datetime
     """Time of the provider's last change of it."""
     ours: str | None
-    """Our word for it, None where we have none."""
+    """Our value, None if we have none."""
     theirs: str | None
     applied: bool = False
 
 
 def differences(entry: Listed, book: Book, now: datetime) -> Iterator[DriftKind]:
-    """Yield how a listed object differs from what a book knows of it; nothing where ours is newer."""
+    """Yield the differences of a listed object from the book; none if the book is newer."""
     match entry.fact:
         case SubscriptionSeen() as seen:
             yield from _subscription(seen, book, now)
@@ -122,7 +122,7 @@ def held_in(book: Book, seen: Seen) -> Seen | None:
 
 
 def word(seen: Seen | None) -> str | None:
-    """Return a snapshot in a word or two, for a report."""
+    """Return a short description of a snapshot, for a report."""
     if seen is None:
         return None
     refunded = getattr(seen, "refunded", 0)
@@ -165,7 +165,7 @@ def _snapshot(seen: Seen, held: Seen | None, unknown: DriftKind) -> Iterator[Dri
 
 
 def _content(seen: Seen) -> Seen:
-    """Leave out what only says how we came to know, and what no decision reads."""
+    """Leave out fields about the origin of our knowledge, and fields that no decision reads."""
     plain = evolve(seen, stamp=_ANY, provenance=Provenance.WEBHOOK)
     match plain:
         case SubscriptionSeen():

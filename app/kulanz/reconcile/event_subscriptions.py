@@ -85,7 +85,7 @@ class EventSubscriptionsLoop:
 
 
 def look(services: Services, provider: str) -> EventSubscription | None:
-    """Ask a provider what it delivers to us; None where there is no key. Raises `KulanzError`."""
+    """Ask a provider for the event types that it delivers to us; None without a key. Raises `KulanzError`."""
     return _LOOKS[provider](services)
 
 

@@ -1,4 +1,4 @@
-"""A run through the provider's lists: finds what we missed and, on request, applies it."""
+"""A run through the provider's lists: finds missed changes and, on request, applies them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Window:
 
     @property
     def whole(self) -> bool:
-        """Whether it is no limit at all."""
+        """Whether it has no bounds."""
         return self.since is None and self.until is None
 
 

@@ -81,7 +81,7 @@ class ReconcileSchedule:
             log.warning("reconcile.failed", error=type(error).__name__)
 
     def _run_once(self, now_real: datetime) -> None:
-        """Judge what was changed since Kulanz is here: what was before is for an import."""
+        """Compare changes since Kulanz's start; earlier ones are for an import."""
         with self._services.database.read() as conn:
             adopted = policies.all(conn)
         apply = self._services.settings.reconcile == "apply"

@@ -50,7 +50,7 @@ class ClockWatch:
         self._real, self._monotonic = now_real, monotonic()
 
     def was_set_back(self, now_real: datetime) -> bool:
-        """Whether the clock was set since the last call, by more than NTP's corrections."""
+        """Whether the clock was set back since the last call, by more than NTP's corrections."""
         elapsed = timedelta(seconds=monotonic() - self._monotonic)
         back = self._real + elapsed - now_real > MIN_STEP
         self._real, self._monotonic = now_real, monotonic()

@@ -89,7 +89,7 @@ class among(FunctionElement[bool]):  # noqa: N801  # Reads as the operator that 
         super().__init__(column, bindparam(parameter, type_=_Many(column.type)))
 
     def self_group(self, against: Any = None) -> Any:  # noqa: ARG002
-        """Prevent a bound parameter: SQLAlchemy would write `… = 1` for SQLite, and no index would be used."""
+        """Return the expression unchanged: SQLAlchemy would write `… = 1` for SQLite, and no index would be used."""
         return self
 
 

@@ -68,7 +68,7 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 def partial(name: str, condition: str, *columns: Column[Any]) -> Index:
     """Return an index of those rows only that fulfil a condition, on the table of its columns.
 
-    Local constants: importing SQLAlchemy's would load every driver's dialect into every process: 2 MiB.
+    SQLAlchemy's own arguments for it would load every driver's dialect into every process: 2 MiB.
     """
     return Index(name, *columns, info={"where": condition})
 

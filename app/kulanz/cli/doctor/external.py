@@ -103,7 +103,7 @@ def callback(services: Services) -> Iterator[Finding]:
 
 
 def _nobody_told(services: Services) -> Finding:
-    """Return what it means that no callback is made: bad where the policy leaves mails to the product."""
+    """Return the finding for an instance without callbacks: bad if the policy leaves mails to the product."""
     with services.database.read() as conn:
         mails = services.terms(conn).current.mails
     if mails in {"on", ()}:

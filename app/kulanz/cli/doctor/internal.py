@@ -213,7 +213,7 @@ Check = Callable[[Services], Iterator[Finding]]
 
 
 def words_of_providers(services: Services) -> Iterator[Finding]:
-    """Whether a provider says words that are unknown here; no decision needs them, so this is a note."""
+    """Whether a provider sends unknown values; no decision needs them, so this is a note."""
     with services.database.read() as conn:
         rows = unknown_words.lately(services, conn)
     yield Finding("unknown words", None if rows else True, "none" if not rows else how_many(len(rows), "word", "words"))
@@ -223,7 +223,7 @@ def words_of_providers(services: Services) -> Iterator[Finding]:
 
 
 def endpoint_problems(services: Services) -> Iterator[Finding]:
-    """Whether a provider sends what can never act as its endpoint is set up."""
+    """Whether a provider sends events that can have no effect with its endpoint's settings."""
     with services.database.read() as conn:
         problems = endpoints.lately(services, conn)
         accepted = endpoints.accounts_without_setting(services, conn)

@@ -45,7 +45,7 @@ def init(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Write settings with new secrets, a policy and what runs it: nothing, a compose file or a unit of systemd.
+    """Write settings with new secrets, a policy, and files to run it: none, a compose file or a systemd unit.
 
     Five questions are asked, each unless its option answers it; --yes takes the defaults. No file is overwritten.
     """

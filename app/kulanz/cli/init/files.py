@@ -46,7 +46,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The files, and what remains to be done."""
+    """The files, and the remaining steps."""
 
     files: tuple[Path, ...]
     next_steps: tuple[str, ...]
@@ -128,7 +128,7 @@ def _quoted(variable: str, text: str) -> str:
 
 
 def _runner(run: str, folder: Path) -> dict[str, str]:
-    """Return what runs the instance, by its file's name."""
+    """Return the files that run the instance, by name."""
     match run:
         case "compose":
             return {"compose.yaml": template("compose.yaml").partition(MONITORING)[0].rstrip() + "\n"}

@@ -132,7 +132,7 @@ def _apart(data_dir: Path) -> dict[str, str]:
 
 
 def _chosen(wish: UpOptions, settings: Settings, own_redis: Path | None) -> dict[str, str]:
-    """Return what other commands with this data directory need to know of the running instance."""
+    """Return the data of the running instance that other commands with this data directory need."""
     return {
         "PORT": str(settings.port),
         **({"REDIS_URL": private_redis.url(own_redis)} if own_redis else {}),
@@ -155,7 +155,7 @@ def _start_redis(supervisor: Supervisor, data_dir: Path | None) -> None:
 
 
 def _start_web(supervisor: Supervisor, host: str) -> None:
-    """Start what takes longest first: it is ready once the database is."""
+    """Start the slowest process first: it is ready once the database is."""
     supervisor.start(Process(name="web", command=python("kulanz", "web", "--host", host)))
 
 
@@ -216,7 +216,7 @@ def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) 
 
 
 def _login(settings: Settings, path: Path) -> str:
-    """Return who may log in, and how the password is seen; it is never printed itself."""
+    """Return the user who may log in, and the way to see the password, which is never printed."""
     user = settings.ops_users[0]
     stored = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     made = stored.get("OPS_PASSWORD") == user.password

@@ -1,4 +1,4 @@
-"""Keeps the parts of an instance running: starts them, starts again what dies, and ends them together."""
+"""Keeps the processes of an instance running: starts them, restarts dead ones, and ends them together."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Supervisor:
             stopping.wait(POLL_INTERVAL)
 
     def stop(self) -> None:
-        """End every part, those marked `last` after the others; who does not listen is killed."""
+        """End every process, those marked `last` after the others; SIGKILL for those that ignore SIGTERM."""
         for last in (False, True):
             group = [each for each in self._running if each.definition.last is last and each.process is not None]
             for running in group:
