@@ -58,9 +58,9 @@ def deliver(effect: Effect, channels: Channels, attempt: Attempt) -> AttemptRepo
 
 
 def with_words(effect: Effect, channels: Channels, attempt: Attempt) -> tuple[Effect, str | None]:
-    """Return a notice with the words that are going to be handed over, and what is wrong with a template.
+    """Return a notice with the text to be sent, and the fault of a template.
 
-    Every attempt hands over the same words. What cannot be written stays as it is, and `deliver` says why.
+    Every attempt sends the same text. A notice that cannot be rendered is left unchanged, and `deliver` reports it.
     """
     if not isinstance(effect, SendMail | SendLetter) or effect.words is not None:
         return effect, None

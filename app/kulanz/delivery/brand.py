@@ -28,7 +28,7 @@ class Brand:
 
     @property
     def logo_source(self) -> str | None:
-        """Return what an `img` element of the mail names."""
+        """Return the `src` of the `img` element in a mail."""
         return f"cid:{LOGO_CID}" if self.logo_file else self.logo
 
     @property

@@ -65,7 +65,7 @@ class Channels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRequest:
-    """A request that was written down before it was sent, and whose outcome is not known."""
+    """A request that was noted before it was sent, and whose outcome is unknown."""
 
     age: timedelta
     rest: timedelta
@@ -92,7 +92,7 @@ class Attempt:
     attempts: int = 0
     """Number of earlier attempts."""
     before_write: Callable[[], None] = _nothing
-    """Called directly before a call that changes something at a provider; what it raises keeps it from being sent."""
+    """Called directly before a call that changes something at a provider; an exception prevents the call."""
     pay_token: str | None = field(default=None, repr=False)
     """Token at the end of the mail's link: made for this attempt, and stored only as a hash."""
     earlier: EarlierRequest | None = None

@@ -169,7 +169,7 @@ class RenderedNotice:
 def render(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
     """Return the letter; `UntranslatableError` where there is no such notice or its data does not fit.
 
-    Where a template of the merchant's fails, or leaves out what the letter must promise, it is written in our words.
+    If a template of the merchant's fails, or leaves out required data, our own template is used.
     """
     _check(notice, data)
     fault = None
@@ -187,7 +187,7 @@ def render(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedN
 
 
 def render_own(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
-    """Return the letter in the merchant's words; raise what a template raises."""
+    """Return the letter by the merchant's template; raises the template's errors."""
     has_words = has_notice(reader.locale.language, notice, reader.step, reader.templates)
     return _rendered(notice, data, reader if has_words else replace(reader, locale=reader.fallback))
 
@@ -263,7 +263,7 @@ def _check(notice: str, data: Mapping[str, Any]) -> None:
 
 
 def values_of(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
-    """Return what a template may name, by its name."""
+    """Return the names that a template may use, with their values."""
     given = {str(key): one_line(value) for key, value in data.items() if value is not None}
     brand = reader.brand
     own = {

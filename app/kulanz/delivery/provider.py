@@ -185,7 +185,7 @@ def _read_first(key: str, clients: Clients, attempts: int, act: Act, *, refused:
 
 
 def failed(error: FarEndError, attempts: int, refused: Outcome, not_there: str = _NOT_THERE) -> AttemptReport:
-    """Return what an attempt comes to that failed: tried again, or given up and seen by operators."""
+    """Return the report of a failed attempt: a retry, or parked for operators."""
     if isinstance(error, UnknownOutcomeError):
         return try_again("the provider's answer was lost; it will be read before anything is repeated", attempts)
     if error.retryable or error.answer in _OUR_KEY:

@@ -1,4 +1,4 @@
-"""The report of one attempt: its state for the outbox, its outcome and what was read on the way for the policy."""
+"""Report of one attempt: its state for the outbox; its outcome and the provider's facts for the policy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AttemptState(StrEnum):
     TODO = "todo"
     """A person has to do it at the provider, as we hold no key for it."""
     PARKED = "parked"
-    """Given up, or refused for good: operators see it."""
+    """Given up after the last attempt, or refused for good: operators see it."""
     UNKNOWN = "unknown"
     """The attempt may have taken effect, and a repetition could do it twice."""
     RETRY = "retry"
@@ -31,7 +31,7 @@ class AttemptReport:
 
     state: AttemptState
     outcome: Outcome | None = None
-    """For the policy (`reported`); None while it is still open: what was asked for stays asked."""
+    """For the policy (`reported`); None while it is open: the request stays a request."""
     error: str | None = None
     """One line for operators, without an address or a secret."""
     retry_after: timedelta | None = None

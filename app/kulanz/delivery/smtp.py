@@ -168,7 +168,7 @@ def _expect(answer: tuple[int, bytes], what: str) -> None:
 
 
 def _refusal(code: int, reply: bytes, what: str) -> FarEndError:
-    """Say who refused what, with the codes alone: the words of a mail server like to repeat the address."""
+    """Describe a refusal by its codes alone: a mail server's text often repeats the address."""
     enhanced = re.match(rb"[245]\.\d{1,3}\.\d{1,3}\b", reply)
     codes = f"{code} {enhanced[0].decode()}" if enhanced else f"{code}"
     return FarEndError(f"the mail server refused {what} ({codes})", retryable=code < _PERMANENT, answer=code)

@@ -62,12 +62,12 @@ class Reader:
     """Reader of plain English, for programs too: timestamps in RFC 3339 to the second, amounts with their currency."""
 
     def read(self, each: Message) -> str:
-        """Return a message in words."""
+        """Return a message as text."""
         words = self.translated(each).format_map(_Gaps(self, each.values))
         return words if each.after is None else f"{words} {self.read(each.after)}"
 
     def write(self, value: Any) -> str:
-        """Return the value of a gap in words."""
+        """Return the value of a gap as text."""
         match value:
             case Message():
                 words = self.read(value)
@@ -116,4 +116,4 @@ class _Gaps(dict[str, str]):
 
 
 PLAIN = Reader()
-"""Words as they stand in records, in documents, and where no language was asked for."""
+"""Reader of records and documents, and the default without a language."""

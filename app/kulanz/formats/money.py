@@ -25,7 +25,7 @@ def decimals_of(currency: str) -> int:
 
 
 def decimals_told(amount: int, currency: str, written: str) -> int | None:
-    """Return how many decimals an amount has by what is written beside it; None where the two do not fit."""
+    """Return the number of decimals of an amount by its written form; None if the two do not fit."""
     read = list(_readings(written))
     return next((places for places in (decimals_of(currency), *_OTHER) if _fits(amount, places, read)), None)
 

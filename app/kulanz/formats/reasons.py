@@ -1,4 +1,4 @@
-"""The words for why a request for a refund got its verdict: for mails, sentences and pages alike."""
+"""Texts of the reasons for a verdict on a refund request: for mails, sentences and pages."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ REASONS: Mapping[str, str] = {
     "no_rule": "the policy has no rule for it",
     "no_refunds": "the policy refunds nothing of the kind",
 }
-"""By the word in a request's document; the catalogue has the same in other languages."""
+"""By the code in a request's document; the catalogue has the translations."""

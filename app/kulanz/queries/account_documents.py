@@ -1,4 +1,4 @@
-"""An account in a document, and a decision about it: what the API, the command line and the console share."""
+"""Documents of an account and of a decision, shared by the API, the command line and the console."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def account(seen: AccountView) -> JsonDocument:
 
 
 def policy(version: Policy) -> JsonDocument:
-    """Return which version of a policy it is."""
+    """Return the version of a policy."""
     return {"name": version.name, "version": version.version, "sha256": version.sha256}
 
 

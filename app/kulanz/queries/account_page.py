@@ -85,7 +85,7 @@ def account_page(
 
 
 def _customers(book: Book) -> Iterator[ProviderCustomer]:
-    """Yield who bought, by every purchase."""
+    """Yield the buyer of every purchase."""
     buyers = {record.seen.customer for record in book.subscriptions.values()}
     buyers |= {record.seen.customer for record in book.orders.values()}
     for key in sorted(buyers - {""}):

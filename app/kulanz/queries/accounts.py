@@ -80,7 +80,7 @@ def policy_in_force(services: Services) -> JsonDocument:
 
 
 def account_of_dispute(services: Services, dispute: str) -> str:
-    """Return whose dispute it is."""
+    """Return the account of a dispute."""
     return bound(services, f"dispute:{dispute}", f"no dispute {dispute!r}")
 
 
@@ -96,9 +96,9 @@ def bound(services: Services, key: str, otherwise: str) -> str:
 def explanation(
     services: Services, name: str, *, steps: int = MOST_STEPS, languages: Sequence[str] = ()
 ) -> JsonDocument:
-    """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook.
+    """Explain an account's state: each step with its event, rule, clause and policy, and possible changes.
 
-    It is in the first language that has words; without any, in plain English. Of the steps, the last are returned.
+    The language is the first one with translations, else plain English. Only the last steps are returned.
     """
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
@@ -133,7 +133,7 @@ def reader_for(seen: AccountView, languages: Sequence[str]) -> Reader:
 
 
 def read_by(languages: Sequence[str], zone: str) -> Reader:
-    """Return the reader of the first language that has words; without any, plain English."""
+    """Return the reader of the first language with translations, else plain English."""
     if not languages:
         return PLAIN
     from kulanz.formats.localised import reader_of, zone_of  # noqa: PLC0415 - dates of all languages are slow to load

@@ -1,4 +1,4 @@
-"""The charges of an account, as documents: what its invoices and orders say, each money once."""
+"""Documents of an account's charges: from its invoices and orders, each payment once."""
 
 from __future__ import annotations
 

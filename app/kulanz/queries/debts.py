@@ -26,7 +26,7 @@ DEBTOR_FIELDS = (
 
 
 def shown(case: Case) -> bool:
-    """Whether a case is part of the account's document: while it is open, and after that where it is pursued."""
+    """Whether a case is part of the account's document: while it is open, or pursued afterwards."""
     return case.pursued
 
 
@@ -50,7 +50,7 @@ def collections(book: Book) -> list[dict[str, Any]]:
 
 
 def debtor(book: Book) -> dict[str, Any] | None:
-    """Return what is held of who owes: the names of the fields, not what is in them."""
+    """Return the names of the stored fields of the debtor, without their contents."""
     existing_debtor = book.debtors.get("debtor")
     if existing_debtor is None:
         return None
@@ -58,7 +58,7 @@ def debtor(book: Book) -> dict[str, Any] | None:
 
 
 def debtor_in_full(book: Book) -> dict[str, Any]:
-    """Return who owes: personal data."""
+    """Return the debtor's data, which are personal."""
     existing_debtor = book.debtors.get("debtor")
     stated = dict(existing_debtor.told.fields) if existing_debtor else {}
     return {name: stated.get(name) for name in DEBTOR_FIELDS} | {

@@ -54,7 +54,7 @@ class Gauges:
             self._sources["redis"] = BackgroundValue(self._timed(self._redis), FAST_CACHE)
 
     def page(self) -> bytes:
-        """Return the page in Prometheus's text format. What could not be read is not on it: a 0 would look well."""
+        """Return the page in Prometheus's text format. A value that could not be read is left out; 0 would mislead."""
         gather([self._counts, *self._sources.values()])
         lines = list(counters.exposition(self._counts.value or {}))
         matches: GaugeValues = []

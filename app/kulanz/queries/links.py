@@ -38,7 +38,7 @@ def linkable_to(conn: Connection, account: str, book: Book) -> str | None:
 
 
 def customer_named(account: str, book: Book) -> str | None:
-    """Return the customer by whom an account is named, because nothing else names one; None for every other account."""
+    """Return the customer by whom an account is named for lack of another name; None for every other account."""
     customers = (
         *(record.seen.customer for record in book.subscriptions.values()),
         *(record.seen.customer for record in book.orders.values()),

@@ -1,4 +1,4 @@
-"""Money of failed payments over time: at risk now, failed, recovered and lost by day, and what the next days bring."""
+"""Money of failed payments over time: at risk now, failed, recovered and lost by day, and the next days."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Flow:
 
     @property
     def rate(self) -> float | None:
-        """The share of what was recovered, of what was recovered or lost in that time."""
+        """Share of the recovered amount in the recovered and lost amounts of that time."""
         return rate(self.recovered.amount, self.lost.amount)
 
 
@@ -126,7 +126,7 @@ def money(conn: Connection, now: datetime, by: str) -> Money:
 
 
 def outlook(conn: Connection, now: datetime) -> Outlook:
-    """Return what the next seven days bring."""
+    """Return the outlook for the next seven days."""
     until = now + AHEAD
     found = {
         name: Soon(rows=rows, sums=_by_currency(sums))

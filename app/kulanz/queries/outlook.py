@@ -60,7 +60,7 @@ _LATE = message("It is late.")
 
 
 def scheduled(state: State, book: Book, terms: Terms) -> Iterator[Message]:
-    """Yield what the provider has announced: a pause that begins or ends, a change of what is subscribed to."""
+    """Yield the provider's announced changes: begin or end of a pause, another plan."""
     for key, sub in sorted(book.subscriptions.items()):
         yield from _announced(key, sub.seen, state.as_of, terms)
     for grant in state.grants:

@@ -33,7 +33,7 @@ class FlowFigures:
     at: datetime
     """Policy time."""
     events: dict[str, int]
-    """By state; of `handled` there is no end, so it is not counted."""
+    """Numbers by state; `handled` is not counted, because it only grows."""
     effects: dict[str, int]
     """By state, without `done`."""
     lag: timedelta
@@ -76,11 +76,11 @@ class Figures:
         return self._todo.get()
 
     def money(self, by: str) -> Money:
-        """Return what is at risk, failed, was recovered and lost, and what is ahead; its courses by a period."""
+        """Return the money at risk, failed, recovered and lost, and the next days; its courses by a period."""
         return self._money[by].get()
 
     def standings(self) -> dict[str, int]:
-        """Return how many accounts stand how."""
+        """Return the number of accounts by standing."""
         return self._standings.get()
 
     def events_by_hour(self) -> list[tuple[datetime, int]]:
@@ -88,7 +88,7 @@ class Figures:
         return self._events.get()
 
     def workers(self) -> WorkerStatus:
-        """Return what Redis says."""
+        """Return the state of Redis."""
         return self._attendance.get()
 
     def _find_flow(self) -> FlowFigures:
@@ -123,7 +123,7 @@ class Figures:
             return pages.standings(conn)
 
     def _find_events(self) -> list[tuple[datetime, int]]:
-        """Count hour by hour; what is over is counted once."""
+        """Count hour by hour; past hours are counted once."""
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn).astimezone(UTC)
             present = now.replace(minute=0, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""The report of an upgrade to one owner for every purchase: who keeps what, and what later decisions may change."""
+"""Report of an upgrade to one owner for every purchase: kept purchases, and possible later changes."""
 
 from __future__ import annotations
 

@@ -92,12 +92,12 @@ def pay_page(services: Services, token: str) -> PayPage:
 
 
 def unavailable(page: PayPage = UNKNOWN) -> PayPage:
-    """Return the page that stands for one that cannot lead anywhere now."""
+    """Return the page shown if no payment page is available now."""
     return PayPage(kind=PageKind.UNAVAILABLE, locale=page.locale)
 
 
 def words(services: Services, page: PayPage, languages: Sequence[str]) -> PageWords:
-    """Return the words of a page, in the account's language; of one without an account in the first that has words."""
+    """Return the text of a page in the account's language; without an account in the first language with a text."""
     now, channels = real_now(), services.channels()
     spoken = (name for name in languages if (locale := parsed(name)) is not None and locale.language in LANGUAGES)
     recipient = reader(
@@ -117,7 +117,7 @@ def _kind(case: Case) -> PageKind:
 
 
 def _ended(conn: Connection, seen: AccountView, case: str) -> PageKind:
-    """Return what is said of a case that is none any more."""
+    """Return the text about a closed case."""
     row = case_index.find(conn, seen.account.id, case_index.CASE, case)
     if row is None or row.closed_at is None or row.closed_at + THANKS_LAST <= seen.now:
         return PageKind.UNKNOWN
@@ -125,7 +125,7 @@ def _ended(conn: Connection, seen: AccountView, case: str) -> PageKind:
 
 
 def _content(seen: AccountView, case: Case) -> dict[str, Any]:
-    """Return what a mail about the case would say now."""
+    """Return the present text of a mail about the case."""
     now = Decision(account=seen.account, before=None, state=seen.state, changes=(), facts=(), effects=())
     zone = seen.account.book.word("timezone")
     return {

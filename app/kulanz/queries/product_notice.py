@@ -109,7 +109,7 @@ def _loud(notice: str, hold: Hold, deadline: datetime | None) -> _Matter:
 
 
 def _threatened(case: Case, account: Account, state: State) -> Iterator[_Matter]:
-    """Yield what a case that has taken nothing asks for, in the words of the last mail about it."""
+    """Yield the notice of a case that has taken nothing, in the words of the last mail about it."""
     if case.state is CaseState.GRACE:
         kind = next((kind for kind in _LATER_MAILS if _was_sent(kind, case, account)), notices.GRACE_STARTED)
         severity = Severity.CRITICAL if kind == notices.WARNING else Severity.WARNING

@@ -14,7 +14,7 @@ from kulanz.services import Services
 
 
 def plan_change(services: Services, name: str, wanted: Wanted) -> JsonDocument:
-    """Return what a change of plan would charge, and when it would count (plexo 5); nothing is changed."""
+    """Return the price and time of a change of plan (plexo 5); changes nothing."""
     with services.database.read() as conn:
         seen = view(services, conn, name)
         moment = Moment(seen.terms, seen.account.zone(seen.terms), seen.now)

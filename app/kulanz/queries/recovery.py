@@ -58,7 +58,7 @@ class Figures:
 
     @property
     def rate(self) -> float | None:
-        """The share of the money that came back, of what came back or was lost; None while nothing is settled."""
+        """The recovered share of the recovered and lost money; None while no case is settled."""
         settled = self.recovered_amount + self.lost_amount
         return self.recovered_amount / settled if settled else None
 
@@ -171,7 +171,7 @@ def document(result: Report) -> JsonDocument:
 
 
 def as_csv(result: Report) -> str:
-    """Return a report as CSV: a line for all cases that are alike, which a spreadsheet sums up by any column."""
+    """Return a report as CSV: a line for each group of equal cases, which a spreadsheet sums up by any column."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)

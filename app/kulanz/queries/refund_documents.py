@@ -19,7 +19,7 @@ STATUTORY_RIGHTS = "Statutory rights are not affected."
 
 
 def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
-    """Return a request as the API answers it (CONTRACT section 3), without who asked."""
+    """Return a request's document in the API (CONTRACT section 3), without personal data."""
     payment = refund.payment
     return {
         "id": refund.key,

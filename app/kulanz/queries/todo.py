@@ -67,7 +67,7 @@ class Todo:
 
     @property
     def ends_when_seen(self) -> bool:
-        """Whether nothing but a person's word ends it."""
+        """Whether only a person's acknowledgement ends it."""
         return topic_of(self.topic).ends_when_seen
 
     @property

@@ -69,7 +69,7 @@ def of_row(services: Services, conn: Connection, row: AccountRow) -> AccountView
 
 
 def with_links(conn: Connection, seen: AccountView) -> AccountView:
-    """Return an account with what is known of its owners; what a product polls goes without."""
+    """Return an account with its owners; polling products do not need them."""
     name = seen.account.id
     linkable_to = links.linkable_to(conn, name, seen.account.book)
     return replace(seen, links=tuple(links.links(conn, name)), linkable_to=linkable_to)

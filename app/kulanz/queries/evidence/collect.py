@@ -60,9 +60,9 @@ def collect(services: Services, name: str, made_at: datetime) -> JsonDocument:
 
 
 def _proved(sent: list[JsonDocument], chains: list[JsonDocument]) -> list[JsonDocument]:
-    """Return what was sent, each notice with the decision that has the hash of its words.
+    """Return the sent notices, each with the decision that has the hash of its text.
 
-    None has it where the notice is still on its way, was sent by a version that kept no words, or moved here.
+    A notice has none if it is still pending, was sent by a version without recorded texts, or moved here.
     """
     places = {digest: place for chain in chains for digest, place in _recorded(chain)}
     return [document | {"recorded_in": places.get(document["words_sha256"])} for document in sent]
@@ -75,13 +75,13 @@ def _recorded(chain: JsonDocument) -> Iterator[tuple[str, JsonDocument]]:
 
 
 def recorded_words(record: JsonDocument) -> list[str]:
-    """Return the hashes of the words that a decision recorded."""
+    """Return the hashes of the texts that a decision recorded."""
     changes = record["detail"].get("changes", [])
     return [change["detail"]["sha256"] for change in changes if change["rule"] == "notice.recorded"]
 
 
 def _rows(conn: Connection, account: str) -> Iterator[AccountRow]:
-    """Yield the account, and what it was before it got its name: those decisions stay where they were made."""
+    """Yield the account, and its provisional names before: their decisions stay there."""
     for name in (*accounts.aliases(conn, account), account):
         row = accounts.exactly(conn, name)
         if row is None:

@@ -1,4 +1,4 @@
-"""Recomputes accounts from what was recorded, and compares: the stored book is only a cache (I1)."""
+"""Replay: recomputes accounts from the recorded facts, and compares: the stored book is only a cache (I1)."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def _readable(services: Services, row: AccountRow, totals: Totals) -> recorded.R
 
 
 def _terms(old: Terms, policy: Policy) -> Terms:
-    """Return the terms by which a policy has always been in force; agreements of accounts stay what they are."""
+    """Return terms under which a policy has always been in force; accounts keep their own agreements."""
     return replace(old, policies=((_ALWAYS, policy),), versions={**old.versions, policy.version: policy})
 
 
