@@ -58,7 +58,7 @@ class AlertLoop:
         self._channels = [_Channel(each, _name(services, each)) for each in services.settings.alert_channels]
 
     def tick(self) -> bool:
-        """Begin when it is time; return whether it was begun."""
+        """Start a run if it is due; return whether it was started."""
         busy = self._thread is not None and self._thread.is_alive()
         if not self._channels or monotonic() < self._next or busy:
             return False

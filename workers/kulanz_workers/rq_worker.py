@@ -34,7 +34,7 @@ def resolved(paths: Mapping[str, str] = JOBS) -> dict[str, Callable[[], None]]:
 
 
 class OurJob(Job):
-    """A job that can only be one of ours: what Redis says of callbacks, webhooks, arguments and retries is not done."""
+    """One of our jobs: callbacks, webhooks, arguments and retries in Redis are ignored."""
 
     success_callback = None
     failure_callback = None

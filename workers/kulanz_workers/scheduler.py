@@ -1,4 +1,4 @@
-"""The scheduler: every second it notifies the workers of what is due. It processes nothing itself."""
+"""Scheduler: notifies the workers of due work every second. It processes nothing itself."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ LEASES_RENEWED_WITHIN = 3.0
 MAX_LEASE = timedelta(minutes=1)
 """Much longer than a lease is made for."""
 FULL_ROUND_INTERVAL = 60.0
-"""Seconds after which it notifies in any case, for what has no timer (events that have waited for a week)."""
+"""Longest pause between two notifications, for work without a timer (events that have waited for a week)."""
 
 
 class Scheduler:
-    """Remembers when it last did what is not done every second."""
+    """Remembers the last run of each task that does not run every second."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -50,7 +50,7 @@ class Worker:
             stopping.wait(POLL_INTERVAL)
 
     def poll(self) -> None:
-        """Work off what the database has; a failure is logged and makes the next look wait a little longer."""
+        """Process due work; a failure is logged and delays the next check a little."""
         try:
             WORK_OF_QUEUE[self._queue](self._context)
             self._failures = 0

@@ -46,14 +46,14 @@ class WebApp(Flask):
         return super().wsgi_app(environ, start_response)
 
     def begin(self) -> None:
-        """Start what runs beside the requests; in a process where that was done already, do nothing."""
+        """Start the background tasks; a second call in the same process does nothing."""
         if self._begun_in != os.getpid():
             self._begun_in = os.getpid()
             for start in self.at_begin:
                 start()
 
     def end(self) -> None:
-        """Do what is left to be done in a process that has begun; a second call does nothing."""
+        """Run the final tasks of a started process; a second call does nothing."""
         if self._begun_in == os.getpid() and not self._ended:
             self._ended = True
             for finish in self.at_end:

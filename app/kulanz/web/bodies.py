@@ -1,4 +1,4 @@
-"""Reads a request's body with a limit that is counted in bytes that came, not in what a header says."""
+"""Reads a request's body up to a limit, counted in received bytes, not by a header."""
 
 from __future__ import annotations
 

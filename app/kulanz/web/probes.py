@@ -17,7 +17,7 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Pr
 
 
 def own_counts() -> bytes:
-    """Return what this process has counted, in Prometheus's text format."""
+    """Return this process's counters, in Prometheus's text format."""
     return generate_latest(metrics.REGISTRY)
 
 

@@ -53,15 +53,15 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename
     """Whether nothing has to be said: then an empty body is a form, too."""
 
     def said(self) -> dict[str, Any]:
-        """Return what is filled in, by the names that orders have for it; for the rest an order's own default holds."""
+        """Return the given fields by the commands' names; a command's own defaults apply to the others."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
     def check(self) -> None:
-        """Raise InvalidInputError for what neither its types nor `read` can refuse."""
+        """Raise InvalidInputError for faults that neither types nor `read` can find."""
 
 
 class Nothing(Form, frozen=True, kw_only=True):
-    """The body of a call whose path says all: empty, or an object without fields."""
+    """Empty body, or an object without fields: the path names everything."""
 
     may_be_empty = True
 
@@ -70,7 +70,7 @@ AnyForm = TypeVar("AnyForm", bound=Form)
 
 
 def read(body: bytes, form: type[AnyForm]) -> AnyForm:
-    """Return the form in a body: BadRequestError for what is no JSON, InvalidInputError for what is no such form."""
+    """Return the form in a body: BadRequestError for invalid JSON, InvalidInputError for a wrong form."""
     try:
         filled = msgspec.json.decode(body or (b"{}" if form.may_be_empty else b""), type=form)
     except msgspec.ValidationError as error:
@@ -111,7 +111,7 @@ def _known_currency(field: str, code: str | None) -> None:
 
 
 def _readable(field: str, text: str) -> None:
-    """Refuse what no person could read and some databases cannot take."""
+    """Refuse control characters and other text that some databases cannot store."""
     if not text.strip() or not all(char.isprintable() or char == "\n" for char in text):
         raise InvalidInputError(f"`{field}` is not readable text.")
 

@@ -1,4 +1,4 @@
-"""The bodies that requests to the API may have: typed, unknown fields refused, one clear sentence for what is wrong."""
+"""Bodies of API requests: typed, unknown fields refused, one clear sentence for each fault."""
 
 from __future__ import annotations
 
@@ -124,12 +124,12 @@ class OverrideForm(Form, frozen=True, kw_only=True):
     until: Instant | None = None
 
     def command(self) -> SetOverride:
-        """Return the order that it is."""
+        """Return the command."""
         return SetOverride(kind=self.kind, until=self.until, reason=self.reason)
 
 
 class MigrationForm(Form, frozen=True, kw_only=True):
-    """A move to on-premise that is done; without `moved_at` it is done now."""
+    """A completed move to on-premise; without `moved_at` it was made now."""
 
     reason: Text
     moved_at: Instant | None = None
@@ -178,7 +178,7 @@ class CreditForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`amount` and `currency` are needed for what was bought or spent, and only there.")
 
     def command(self) -> MoveCredit | EndCredit:
-        """Return the order that it is."""
+        """Return the command."""
         if self.amount is None or self.currency is None:
             return EndCredit(pot=self.pot, reference=self.reference)
         return MoveCredit(
@@ -200,7 +200,7 @@ class ClosureForm(Form, frozen=True, kw_only=True):
 
 
 class DeletionApproval(Form, frozen=True, kw_only=True):
-    """An operator's word that data go; without a subject it is for the only deletion that waits."""
+    """Approval of a deletion by an operator; without a subject it is for the only open one."""
 
     reason: Text
     subject: Reference | None = None
@@ -241,7 +241,7 @@ class Refusal(Form, frozen=True, kw_only=True):
 class RefundForm(Form, frozen=True, kw_only=True):
     """A request for a refund of one payment: `payment_id`, `licence_id`, or `transaction_date` with `amount`.
 
-    With a `transaction_date`, `amount` is what was paid that day, and all that can be refunded of it is asked for.
+    With a `transaction_date`, `amount` is that day's payment, and all that can be refunded of it is requested.
     """
 
     account: Annotated[str, Meta(pattern=f"^{ACCOUNT_ID}$")]
@@ -257,7 +257,7 @@ class RefundForm(Form, frozen=True, kw_only=True):
     reason: Text | None = None
 
     def check(self) -> None:
-        """Refuse what is neither a mail address nor a day."""
+        """Refuse a value that is neither a mail address nor a day."""
         if not is_address(self.contact_email):
             raise InvalidInputError("`contact_email` is not a mail address.")
         _ = self.paid_on
@@ -271,7 +271,7 @@ class RefundForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`transaction_date` is not a day such as 2026-03-02.") from error
 
     def command(self) -> RequestRefund:
-        """Return the order that it is."""
+        """Return the command."""
         by_day = self.transaction_date is not None
         return RequestRefund(
             payment=self.payment,
@@ -287,7 +287,7 @@ class RefundForm(Form, frozen=True, kw_only=True):
 
 
 class RefundApproval(Form, frozen=True, kw_only=True):
-    """A yes. What the policy alone does not grant needs a `reason`; `amount` may differ from what was asked for."""
+    """Approval. Beyond the policy it needs a `reason`; `amount` may differ from the requested one."""
 
     may_be_empty = True
     amount: Amount | None = None
@@ -295,7 +295,7 @@ class RefundApproval(Form, frozen=True, kw_only=True):
 
 
 class RefundDenial(Form, frozen=True, kw_only=True):
-    """A no. What the policy would grant needs a `reason`."""
+    """Denial. Against the policy it needs a `reason`."""
 
     may_be_empty = True
     reason: Text | None = None
@@ -327,7 +327,7 @@ class TermsForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`until`: terms have a document and an end, and ending them has neither.")
 
     def command(self, document: str | None) -> AgreeTerms | EndTerms:
-        """Return the order that it is, with the text of the document that it names or has."""
+        """Return the command, with the text of the named or given document."""
         if self.until is None:
             return EndTerms(reason=self.reason)
         return AgreeTerms(document=document or "", until=self.until, reason=self.reason)

@@ -19,7 +19,7 @@ from kulanz.web.api.form_fields import MAX_AMOUNT, shown
 from kulanz.web.problems import BadRequestError
 
 Read = Callable[[str, str | None], Any]
-"""Returns the value of a parameter by its name and text, None where it is not given; raises BadRequestError."""
+"""Returns the value of a parameter by its name and text, None if it is missing; raises BadRequestError."""
 
 PAGING = ("cursor", "limit")
 LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
@@ -35,13 +35,13 @@ class Parameter:
     read: Read
     called: str | None = None
     required: bool = False
-    """Whether a call without it is refused."""
+    """Whether the parameter is required."""
 
 
 def read(given: MultiDict[str, str], existing: Collection[str], *, lists: str | None = None) -> dict[str, Any]:
-    """Return the values of all `known` parameters, by what they are called.
+    """Return the values of all `known` parameters, by their names.
 
-    BadRequestError for one that is unknown, given twice or wrong. A cursor has to be one of the list that is read.
+    BadRequestError for an unknown, repeated or invalid one. A cursor must belong to the list.
     """
     for name, values in given.lists():
         if name not in existing:

@@ -54,7 +54,7 @@ from kulanz.store.account_list import AccountQuery
 from kulanz.store.database import Connection
 
 StoreResponse = Callable[[Connection, JsonDocument], None]
-"""Remembers the answer to a request within the transaction that does what was asked."""
+"""Stores the answer to a request in the transaction of its command."""
 
 
 def forgotten(_: Connection, __: JsonDocument) -> None:
@@ -62,7 +62,7 @@ def forgotten(_: Connection, __: JsonDocument) -> None:
 
 
 class Service(Protocol):
-    """The accounts, as the API sees them. NotFoundError is raised for what is not there."""
+    """Interface of the API to the accounts. NotFoundError is raised for missing objects."""
 
     def accounts(self, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
         """Return accounts in the order that is wanted, after one of them."""
@@ -71,25 +71,25 @@ class Service(Protocol):
         """Return an account (CONTRACT section 3)."""
 
     def entitlement(self, account: str, languages: Sequence[str]) -> JsonDocument:
-        """Return what the account may use now, and what to show its users in the first language that has words."""
+        """Return an account's entitlement, and the message for its users in the first language with a text."""
 
     def explanation(self, account: str, languages: Sequence[str]) -> JsonDocument:
-        """Return why the account stands as it does, in the first language that has words."""
+        """Explain an account's state, in the first language with translations."""
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return the account's decisions, oldest first."""
 
     def certificates(self, account: str) -> JsonDocument:
-        """Return what was destroyed about an account, and what is kept."""
+        """Return an account's certificates of destruction, with the archived records."""
 
     def evidence(self, account: str) -> bytes:
         """Return an account's evidence: a signed HTML file."""
 
     def order(self, account: str, command: Command, actor: str, keep: StoreResponse) -> JsonDocument:
-        """Carry out a command and return what it made or changed; `keep` it in the transaction that makes it."""
+        """Execute a command and return the object made or changed; `keep` it in the same transaction."""
 
     def policy(self, name: str) -> str:
-        """Return the policy document of a name: one that is kept here, or a preset."""
+        """Return a policy document by name: a stored one, or a preset."""
 
     def refund_requests(self, *, state: str | None, late: bool | None, after: str | None, limit: int) -> Page:
         """Return requests for refunds, newest first."""
@@ -107,21 +107,21 @@ class Service(Protocol):
         """Return a request for a refund."""
 
     def account_of_request(self, request: str) -> str:
-        """Return whose request for a refund it is."""
+        """Return the account of a refund request."""
 
     def request_refund(
         self, account: str, command: RequestRefund, actor: str, keep: StoreResponse
     ) -> tuple[JsonDocument, bool]:
-        """Return the request for a refund, and whether it is new: an open one is amended."""
+        """Return the refund request, and whether it is new: an open one is amended."""
 
     def link(self, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
-        """Link two accounts and return what moved; `keep` it in the transaction that moves it."""
+        """Link two accounts and return the moved objects; `keep` the answer in the same transaction."""
 
     def charges(self, account: str) -> JsonDocument:
-        """Return what the provider charged an account."""
+        """Return the provider's charges of an account."""
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
-        """Return what a change of plan would charge, and when it would count."""
+        """Return the price and time of a change of plan."""
 
     def collections(self, *, only_open: bool, after: str | None, limit: int) -> Page:
         """Return hand-overs of debts, the newest first."""
@@ -130,18 +130,18 @@ class Service(Protocol):
         """Return one hand-over."""
 
     def account_of_collection(self, collection: str) -> str:
-        """Return whose debt it is."""
+        """Return the account of a debt."""
 
     def debtor(self, account: str) -> JsonDocument:
-        """Return who owes."""
+        """Return the debtor's data."""
 
     def account_of_dispute(self, dispute: str) -> str:
-        """Return whose dispute it is."""
+        """Return the account of a dispute."""
 
     def once(
         self, *, actor: str, key: str, request: bytes, act: Callable[[StoreResponse], JsonDocument]
     ) -> tuple[JsonDocument, bool]:
-        """Return what `act` makes, or made for the same key of the same actor, and whether it is a repeat.
+        """Return the result of `act`, or the stored one for the same actor and key, and whether it is a repetition.
 
         InvalidInputError for the same key with another request, RefusedError while the first is still running.
         """
@@ -194,11 +194,11 @@ class AccountService:
         return accounts.account_document(self._services, account)
 
     def entitlement(self, account: str, languages: Sequence[str]) -> JsonDocument:
-        """Return what an account may use now, and what to show its users."""
+        """Return an account's entitlement, and the message for its users."""
         return accounts.entitlement(self._services, account, languages)
 
     def explanation(self, account: str, languages: Sequence[str]) -> JsonDocument:
-        """Return why an account stands as it does."""
+        """Explain an account's state."""
         return accounts.explanation(self._services, account, steps=accounts.LAST_STEPS, languages=languages)
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
@@ -206,7 +206,7 @@ class AccountService:
         return accounts.timeline(self._services, account, after=after, limit=limit)
 
     def certificates(self, account: str) -> JsonDocument:
-        """Return the certificates about an account, and what is kept of it."""
+        """Return the certificates about an account, with its archived records."""
         public = self._services.vault.signer.public
         with self._services.database.read() as conn:
             name = view(self._services, conn, account).account.id
@@ -246,17 +246,17 @@ class AccountService:
         return refunds.refund_request(self._services, request)
 
     def account_of_request(self, request: str) -> str:
-        """Return whose request for a refund it is."""
+        """Return the account of a refund request."""
         return refunds.account_of_request(self._services, request)
 
     def request_refund(
         self, account: str, command: RequestRefund, actor: str, keep: StoreResponse
     ) -> tuple[JsonDocument, bool]:
-        """Return the request for a refund, and whether it is new."""
+        """Return the refund request, and whether it is new."""
         return refund_requests.request(self._services, account, command, actor, keep=keep)
 
     def link(self, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
-        """Link two accounts and return what moved; a dry run is kept as well."""
+        """Link two accounts and return the moved objects; the answer of a dry run is stored as well."""
 
         def then(tx: Connection, done: Sequence[Linked]) -> None:
             keep(tx, _linked(done[0], dry_run=dry_run))
@@ -268,11 +268,11 @@ class AccountService:
         return _linked(done[0], dry_run=dry_run)
 
     def charges(self, account: str) -> JsonDocument:
-        """Return what the provider charged an account."""
+        """Return the provider's charges of an account."""
         return charges.charges(self._services, account)
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
-        """Return what a change of plan would charge, and when it would count."""
+        """Return the price and time of a change of plan."""
         return quotes.plan_change(self._services, account, wanted)
 
     def collections(self, *, only_open: bool, after: str | None, limit: int) -> Page:
@@ -284,19 +284,19 @@ class AccountService:
         return collections.collection(self._services, collection)
 
     def account_of_collection(self, collection: str) -> str:
-        """Return whose debt it is."""
+        """Return the account of a debt."""
         return collections.account_of_collection(self._services, collection)
 
     def debtor(self, account: str) -> JsonDocument:
-        """Return who owes."""
+        """Return the debtor's data."""
         return collections.debtor(self._services, account)
 
     def account_of_dispute(self, dispute: str) -> str:
-        """Return whose dispute it is."""
+        """Return the account of a dispute."""
         return accounts.account_of_dispute(self._services, dispute)
 
     def order(self, account: str, command: Command, actor: str, keep: StoreResponse) -> JsonDocument:
-        """Carry out a command and return the dispute or exception that it is about, kept with it in one transaction."""
+        """Execute a command and return its dispute or exception, stored as the answer in the same transaction."""
         made: list[JsonDocument] = []
 
         def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
@@ -316,7 +316,7 @@ class AccountService:
     def once(
         self, *, actor: str, key: str, request: bytes, act: Callable[[StoreResponse], JsonDocument]
     ) -> tuple[JsonDocument, bool]:
-        """Note that the request has begun and act; the answer is kept with what was done, so nothing is done twice."""
+        """Reserve the key and act; the answer is stored in the command's transaction, so it is executed only once."""
         database, vault = self._services.database, self._services.vault
         with database.write() as tx:
             kept = idempotency.begin(tx, actor, key, request, real_now())
@@ -358,7 +358,7 @@ def _approval(fact: DeletionApproved, account: JsonDocument) -> JsonDocument:
 
 
 def _subject(facts: tuple[Fact, ...]) -> tuple[str, str | None]:
-    """Return under which name of an account's document, and under which id, an order's subject stands."""
+    """Return the name of the list in an account's document, and the id in it, of a command's subject."""
     for fact in facts:
         shown = _SHOWN_AS.get(type(fact))
         if shown is not None:

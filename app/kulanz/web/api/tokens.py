@@ -1,4 +1,4 @@
-"""Bearer tokens: whose they are, and whether they may change anything."""
+"""Bearer tokens: their owners, and their permission to change data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiToken], *, personal: bool = False) -> str:
     """Return the name behind a bearer token, or raise UnauthorizedError or ForbiddenError.
 
-    What is `personal` is for tokens that may change things too.
+    With `personal`, a read-only token is refused.
 
     Every token is compared, in constant time, so that neither the order nor the length of tokens shows.
     """

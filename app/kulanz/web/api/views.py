@@ -56,7 +56,7 @@ class Api:
         self._service = service
 
     def view(self, operation: Operation) -> Callable[..., Response]:
-        """Return what serves an operation."""
+        """Return the view function of an operation."""
         if operation.answers is not None:
             return partial(self._answered, operation, operation.answers)
         if operation.orders is not None:
@@ -69,7 +69,7 @@ class Api:
         return _json(openapi.document())
 
     def entitlement(self, account_id: str) -> Response:
-        """Answer what the account may use, or that it is what the caller has already."""
+        """Answer with the entitlement, or 304 if the caller has it already."""
         wanted = _languages(questions.entitlement)
         response = _by_language(self._service.entitlement(_known_form(account_id), wanted))
         response.headers["Cache-Control"] = "private, no-cache"
@@ -78,7 +78,7 @@ class Api:
         return response
 
     def explanation(self, account_id: str) -> Response:
-        """Answer why the account stands as it does, in the reader's language."""
+        """Explain the account's state, in the reader's language."""
         wanted = _languages(questions.explanation)
         return _by_language(self._service.explanation(_known_form(account_id), wanted))
 
@@ -100,7 +100,7 @@ class Api:
         return self._ordered(_known_form(account_id), form.command(document), status=201)
 
     def request_refund(self) -> Response:
-        """Ask for a refund: 201 for a new request, 200 for an open one that is amended or asked for again."""
+        """Request a refund: 201 for a new request, 200 for an open one, amended or repeated."""
         _nothing_asked()
         form, actor, new = form_fields.read(_body(), forms.RefundForm), g.actor, []
 
@@ -113,7 +113,7 @@ class Api:
         return _json(document, 201 if not repeated and new[0] else 200)
 
     def link_account(self, account_id: str) -> Response:
-        """Let what belongs to an account belong to another; a dry run is answered with 200."""
+        """Link an account's purchases to another account; a dry run is answered with 200."""
         _nothing_asked()
         form, account, actor = form_fields.read(_body(), forms.LinkForm), _known_form(account_id), g.actor
         wanted = Link(source=account, target=form.to, reason=form.reason, undo=form.undo)

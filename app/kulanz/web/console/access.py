@@ -33,7 +33,7 @@ HEADERS = {
 
 
 class AccessControl:
-    """Stands before every view of the console."""
+    """Access check before every view of the console."""
 
     def __init__(self, settings: Settings, sessions: ConsoleSessions) -> None:
         self._settings = settings

@@ -45,7 +45,7 @@ class AccountPages:
         return self._page(name)
 
     def preview(self, name: str) -> Response:
-        """Show what an order would do; nothing is done."""
+        """Show a command's effect; nothing is done."""
         fields = orders.given(request.form)
         try:
             return make_response(self._previewed(name, fields))
@@ -53,7 +53,7 @@ class AccountPages:
             return self._refused(name, fields, error)
 
     def order(self, name: str) -> Response:
-        """Carry out an order that was looked at before, once, unless the account has changed since."""
+        """Execute a previewed command once, unless the account has changed since."""
         fields = orders.given(request.form)
         seen, nonce = questions.whole("seen", request.form.get("seen", "")), request.form.get("nonce", "")
         if seen is None or not nonce:

@@ -1,4 +1,4 @@
-"""Orders about what ends: closing an account, deleting its data, handing a debt over."""
+"""Commands that end something: closing an account, deleting its data, handing a debt over."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ WITHOUT_REASON = frozenset({"approve_collection"})
 
 
 def choices(account: JsonDocument) -> list[Choice]:
-    """Return what may be ordered."""
+    """Return the possible commands."""
     return [*_of_closures(account), *_of_debts(account)]
 
 

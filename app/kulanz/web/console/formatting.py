@@ -78,7 +78,7 @@ STEP_WORDS = {
     "limit": "mass-action limit",
     "look": "re-check at the provider",
 }
-"""The steps of dunning on reports, and what spares a case; reminders have their numbers."""
+"""Names of the steps of dunning on reports, and of the reasons for kept access; reminders have their numbers."""
 
 
 def span(of: timedelta) -> str:
@@ -113,7 +113,7 @@ def percent(share: float | None) -> str:
 
 
 def figure_name(key: str) -> str:
-    """Return what figures are alike in as people write it: a step of dunning by its words, else the key."""
+    """Return a group's name in readable form: a step of dunning by its name, else the key."""
     return STEP_WORDS.get(key, key.replace("_", " ", 1) if key.startswith("reminder_") else key)
 
 

@@ -94,7 +94,7 @@ OFFERS = {
 DANGEROUS = frozenset(
     {"suspend", OPEN_DISPUTE, "request_closure", "approve_deletion", "propose_collection", "approve_collection"}
 )
-"""Orders that take something from the customer: they stand apart."""
+"""Commands that take something from the customer: listed apart."""
 
 
 def offers(account: JsonDocument) -> list[Offer]:
@@ -131,7 +131,7 @@ def given(form: MultiDict[str, str]) -> dict[str, str]:
 
 
 def command(fields: dict[str, str]) -> Command:
-    """Return the order that these fields are; InvalidInputError says what is wrong with them."""
+    """Return the command of these fields; InvalidInputError names their faults."""
     order = fields.get("order", "")
     if order in _COMMANDS:
         return _COMMANDS[order](fields)
@@ -154,7 +154,7 @@ def _closed(fields: dict[str, str]) -> CloseDispute:
 
 
 def _second_word(fields: dict[str, str]) -> Command:
-    """Return what a second person says to an exception that waits for it."""
+    """Return a second person's approval or refusal of an exception."""
     override = fields.get("override", "")
     if fields["order"] == APPROVE:
         return ApproveOverride(override=override)
@@ -171,7 +171,7 @@ def _asked_back(fields: dict[str, str]) -> Command:
 
 
 def _refund(fields: dict[str, str]) -> DecideRefund:
-    """Return what a person says to a request for a refund."""
+    """Return a person's decision about a refund request."""
     written, approve = fields.get("amount"), fields["order"] == APPROVE_REFUND
     amount = (
         _minor("amount", written, fields.get("currency", ""), fields.get("decimals")) if written and approve else None

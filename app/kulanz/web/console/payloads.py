@@ -20,7 +20,7 @@ PLAIN = re.compile(
     r"|(sub)?total|tax|fee|discount_total|setup_fee|amount|amount_\w+|refunded|refunded_amount|quantity|interval|count"
     r"|variant_name|product_name|status_formatted|is_first_order|fraudulent|activation_limit|instances_count|disabled"
 )
-"""Names whose values are about the sale, not the buyer. What is not among them is masked: a new field is safe."""
+"""Fields about the sale, not the buyer. All others are masked, so a new field is safe."""
 
 
 def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) -> str:

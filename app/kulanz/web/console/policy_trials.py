@@ -56,7 +56,7 @@ class PolicyTrialPages:
         blueprint.add_url_rule("/policies/activation", "activate_policy", self.activate, methods=["POST"])
 
     def write(self) -> str:
-        """Show a form with a document to begin with: a version or a preset, else what is in force."""
+        """Show a form with a document to begin with: a version or a preset, else the one in force."""
         with self._services.database.read() as conn:
             named = questions.text("base")
             row = policies.in_force(policies.all(conn), self._services.clock.now(conn))
@@ -65,7 +65,7 @@ class PolicyTrialPages:
         return render_template("ops/trial.html", text=text, base=base, problems=(), trial=None)
 
     def try_it(self) -> Response:
-        """Show what the document would do; nothing is written."""
+        """Show a document's effect; nothing is written."""
         text = _document()
         try:
             trial = self._tried(text, _since())
@@ -126,7 +126,7 @@ class _OutOfTimeError(Exception):
 
 
 def _while_there_is_time(services: Services, text: str, totals: Totals) -> tuple[list[dict[str, Any]], bool]:
-    """Return the first findings, and whether every account was looked at."""
+    """Return the first findings, and whether every account was checked."""
     shown: list[dict[str, Any]] = []
     ends_at = monotonic() + TRIAL_SECONDS
 

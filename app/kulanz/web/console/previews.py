@@ -55,7 +55,7 @@ class Preview:
 
 
 def preview(decision: Decision, deadline: Deadline | None, reader: Reader) -> Preview:
-    """Return what a decision that was not carried out would do; `deadline` is the account's next one before it."""
+    """Return the effect of a decision that was not executed; `deadline` is the account's next one before it."""
     told: dict[str, list[str]] = {CUSTOMER: []}
     for effect in decision.effects:
         told.setdefault(_AUDIENCES.get(type(effect), _PROVIDER), []).append(formatting.effect(effect))
@@ -86,7 +86,7 @@ def _next(state: State) -> Deadline | None:
 
 
 def _owed(state: State) -> str:
-    """Return what is owed in each currency."""
+    """Return the debt in each currency."""
     sums: dict[tuple[str | None, int | None], int] = {}
     for case in state.cases:
         if case.amount_due and (case.open or case.holds):

@@ -66,7 +66,7 @@ class QueuePages:
         self._dashboard: Dashboard | None = None
 
     def register(self, blueprint: Blueprint) -> None:
-        """Add the view; what is not to be read or changed here is not found."""
+        """Add the view; paths that are not allowed here are not found."""
         blueprint.add_url_rule("/queues/", "queues", self.show, methods=["GET", "POST"], defaults={"rest": ""})
         blueprint.add_url_rule("/queues/<path:rest>", "queues", self.show, methods=["GET", "POST"])
 

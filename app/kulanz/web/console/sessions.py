@@ -56,7 +56,7 @@ class ConsoleSessions:
         return ConsoleSession(user=user.name, id=secrets.token_urlsafe(18), began=now, seen=now)
 
     def read(self, request: Request) -> tuple[ConsoleSession, OpsUser] | None:
-        """Return the session of a request and its user, if it is one of ours that has not ended."""
+        """Return the session of a request and its user, if the session is valid and has not ended."""
         session = self._signed(request.cookies.get(COOKIE, ""))
         user = self._users.get(session.user) if session else None
         if session is None or user is None or self._is_over(session):
@@ -82,7 +82,7 @@ class ConsoleSessions:
         response.delete_cookie(COOKIE, path=_path(request), httponly=True, samesite="Strict")
 
     def token(self, session: ConsoleSession) -> str:
-        """Return what every form of this session carries, and no other site knows."""
+        """Return the CSRF token of this session's forms."""
         return self._services.vault.sign(_token_of(session)).hex()
 
     def knows_token(self, session: ConsoleSession, token: str) -> bool:

@@ -44,7 +44,7 @@ def serve(
     processes: int = 1,
     linger: float = DRAIN_BEFORE_CLOSE,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in progress and return; a second signal cuts the wait short.
+    """Serve until SIGTERM or SIGINT, then finish the requests in progress and return; a second signal ends the wait.
 
     `make_app` is called once in each process, after the fork; it must be picklable where processes are spawned.
     """
@@ -67,7 +67,7 @@ def serve(
 
 
 class _Lingering(MPServer):
-    """A server that says that it is closing before it closes."""
+    """Server that reports `closing` on `/readyz` before it closes."""
 
     close: Connection
     linger: float

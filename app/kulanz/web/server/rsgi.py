@@ -43,7 +43,7 @@ class RsgiApp:
         self._web.begin()
 
     async def __rsgi__(self, request: RsgiRequest, exchange: WsgiExchange) -> None:
-        """Answer one request, unless who asked has left."""
+        """Answer one request, unless the client has disconnected."""
         try:
             if request.path.startswith(WEBHOOK_PREFIX):
                 endpoint = request.path.removeprefix(WEBHOOK_PREFIX)

@@ -24,7 +24,7 @@ class RsgiRequest(Protocol):
     scheme: str
     method: str
     path: str
-    """Percent-decoded; what was no UTF-8 is U+FFFD."""
+    """Percent-decoded path; invalid UTF-8 becomes U+FFFD."""
     query_string: str
 
     @property
@@ -87,7 +87,7 @@ def environ_of(request: RsgiRequest, body: bytes) -> dict[str, Any]:
 def header_names(request: RsgiRequest) -> Iterator[str]:
     """Return the name of each header once, without names that have an underscore.
 
-    WSGI writes `X_Forwarded-For` and `X-Forwarded-For` alike, so a client could replace what its proxy says.
+    WSGI reads `X_Forwarded-For` and `X-Forwarded-For` alike, so a client could replace its proxy's header.
     """
     return (name for name in dict.fromkeys(name for name, _ in request.headers.items()) if "_" not in name)
 

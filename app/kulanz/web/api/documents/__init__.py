@@ -1,4 +1,4 @@
-"""The documents that the API answers with, as types: what `/v1/openapi.json` says and tests hold the answers to."""
+"""Types of the API's answers: the source of `/v1/openapi.json`, and the check of answers in tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from kulanz.web.api.documents.standing import (
 
 
 class Account(Document, frozen=True, kw_only=True):
-    """An account as it stands."""
+    """Present state of an account."""
 
     account_id: str
     plan: str
@@ -128,7 +128,7 @@ class Step(Decision, frozen=True, kw_only=True, rename={"before": "from", "after
 
 
 class Explanation(Document, frozen=True, kw_only=True):
-    """Why an account stands as it does, in sentences."""
+    """Reasons for an account's state, in sentences."""
 
     account_id: str
     standing: Standing

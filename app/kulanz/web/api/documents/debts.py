@@ -17,7 +17,7 @@ class Allocation(Document, frozen=True, kw_only=True):
 
 
 class Payment(Document, frozen=True, kw_only=True):
-    """A transfer that was recorded by hand; `unmatched` is what it paid too much."""
+    """A transfer recorded by hand; `unmatched` is the overpaid amount."""
 
     id: str
     amount: int
@@ -72,7 +72,7 @@ class Collection(Document, frozen=True, kw_only=True):
 
 
 class CollectionOfAccount(Collection, frozen=True, kw_only=True):
-    """The same, with whose it is."""
+    """A hand-over with its account."""
 
     account_id: str
 

@@ -47,7 +47,7 @@ class Developer(Document, frozen=True, kw_only=True):
 
 
 class RefundRequest(Document, frozen=True, kw_only=True):
-    """A request for a refund, as it stands."""
+    """Present state of a refund request."""
 
     id: str
     account_id: str
@@ -73,7 +73,7 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     statutory_withdrawal_until: datetime | None
     statutory_rights: str
     differs_from_account: list[str]
-    """Words of the request, `contact_email` or `organisation`, that are other ones than the account's; no verdict."""
+    """Fields of the request, `contact_email` or `organisation`, that differ from the account's; no verdict."""
     decided_at: datetime | None
     decided_by: str | None
     decision_reason: str | None
@@ -89,7 +89,7 @@ class RefundRequests(Document, frozen=True, kw_only=True):
 
 
 class Licence(Document, frozen=True, kw_only=True):
-    """An on-premise licence; `in_use`: activated, by the provider's word, or deployed, by an operator's."""
+    """An on-premise licence; `in_use`: activated at the provider, or deployed according to an operator."""
 
     provider: str
     id: str
@@ -117,7 +117,7 @@ class Credit(Document, frozen=True, kw_only=True):
     """Remaining amount; while the pot is blocked none of it can be used."""
     forfeited: int
     due: int
-    """Charges beyond what was bought."""
+    """Charges beyond the credit."""
     status: PotStatus
     ended_at: datetime | None
 
@@ -145,7 +145,7 @@ class Contact(Document, frozen=True, kw_only=True):
 
 
 class Migration(Document, frozen=True, kw_only=True):
-    """A move from the cloud to on-premise, by an operator's word."""
+    """A move from the cloud to on-premise, recorded by an operator."""
 
     id: str
     moved_at: datetime

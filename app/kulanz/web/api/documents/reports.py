@@ -25,7 +25,7 @@ class RecoveryFigures(Document, frozen=True, kw_only=True):
     """Cases in which nothing is owed any more: waived, void, or explained by an unpaid change of plan."""
     dropped_amount: int
     rate: float | None
-    """The share of the money that came back, of what came back or was lost."""
+    """The recovered share of the recovered and lost money."""
 
 
 class PaidWithin(Document, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class Recovery(Document, frozen=True, kw_only=True):
     plans: list[RecoveryFigures]
     policy_versions: list[RecoveryFigures]
     steps: list[RecoveryFigures]
-    """By the last step of dunning before the money came or was given up, or until now."""
+    """By the last step of dunning before payment or loss, or until now."""
     spared: list[RecoveryFigures]
     """Paid after grace, while the mass-action limit (`limit`) or the re-check (`look`) kept the access."""
     days_to_recovery: DaysToRecovery

@@ -21,7 +21,7 @@ class Subscription(Document, frozen=True, kw_only=True):
     """Quantity of the plan."""
     status: Status
     upgrade_unpaid: bool
-    """Whether a dearer plan was chosen that is not paid for: `plan` is that one, and what is given is the paid one."""
+    """Whether a more expensive plan was chosen and not paid: `plan` is that one, the account has the paid one."""
     paid_twice: bool
     """Whether the account has paid for the same plan by another subscription for more than a day."""
     renews_at: datetime | None
@@ -70,7 +70,7 @@ class Dispute(Document, frozen=True, kw_only=True):
 
 
 class Link(Document, frozen=True, kw_only=True, rename={"source": "from"}):
-    """An operator's word by which purchases belong to the account."""
+    """An operator's link by which purchases belong to the account."""
 
     source: str
     linked_at: datetime
@@ -113,7 +113,7 @@ class Hold(Document, frozen=True, kw_only=True):
 
 
 class Override(Document, frozen=True, kw_only=True):
-    """An operator's exception, or one that waits for a second person where the policy wants one."""
+    """An operator's exception, also one that waits for a second person's approval."""
 
     id: str
     kind: OverrideKind

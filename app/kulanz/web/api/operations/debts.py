@@ -22,13 +22,13 @@ from kulanz.web.api.operations.shape import ends, orders
 
 @orders("/accounts/{account_id}/payments", forms.PaymentForm, debts.Payment, status=201, repeats="payments")
 def record_payment(form: forms.PaymentForm, _: str) -> Command:
-    """Record a transfer; it pays what the account owes."""
+    """Record a transfer; it pays the account's debts."""
     return RecordPayment(**form.said())
 
 
 @orders("/accounts/{account_id}/payments/{payment_id}/void", forms.Recall, debts.Payment)
 def void_payment(form: forms.Recall, payment: str) -> Command:
-    """Say that a recorded transfer is none: what it had paid is owed again."""
+    """Void a recorded transfer: its payments are owed again."""
     return VoidPayment(payment=payment, **form.said())
 
 

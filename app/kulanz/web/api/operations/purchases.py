@@ -25,7 +25,7 @@ def book_add_on(form: forms.AddOnForm, _: str) -> Command:
 
 @ends("/accounts/{account_id}/add-ons/{add_on_id}", purchases.AddOn)
 def cancel_add_on(add_on: str) -> Command:
-    """Cancel an add-on to the end of what is paid, or withdraw from the booking."""
+    """Cancel an add-on to the end of the paid period, or withdraw from the booking."""
     return CancelAddOn(add_on=add_on)
 
 
@@ -37,7 +37,7 @@ def cancel_pieces(form: forms.AddOnCancellation, add_on: str) -> Command:
 
 @orders("/accounts/{account_id}/credits", forms.CreditForm, purchases.Credit, status=201, repeats="credits")
 def move_credit(form: forms.CreditForm, _: str) -> Command:
-    """Record what was bought or spent of prepaid credit, or that it ended."""
+    """Record the purchase, use or end of prepaid credit."""
     return form.command()
 
 
@@ -78,7 +78,7 @@ request_refund = Operation(
 
 @orders("/refund-requests/{request_id}/approve", forms.RefundApproval, purchases.RefundRequest)
 def approve_refund(form: forms.RefundApproval, request: str) -> Command:
-    """Say yes: it is carried out at the provider today."""
+    """Approve a request: the refund is made at the provider today."""
     return DecideRefund(request=request, approve=True, **form.said())
 
 

@@ -50,7 +50,7 @@ evidence = Operation(
     refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,),
 )
 def accounts(service: Service, _: str, params: Parameters) -> Page:
-    """Accounts in the order of their ids, or in another one that is asked for."""
+    """List accounts in the order of their ids, or in another given order."""
     wanted = AccountQuery(**{name: params[name] for name in ("sort", "standing", "plan", "due_before")})
     return service.accounts(wanted, after=params["after"], limit=params["limit"])
 
@@ -86,7 +86,7 @@ def charges(service: Service, account: str, _: Parameters) -> JsonDocument:
 
 @reads("/accounts/{account_id}/certificates", standing.Certificates)
 def certificates(service: Service, account: str, _: Parameters) -> JsonDocument:
-    """Signed certificates of what was destroyed about the account, and what is kept by which law."""
+    """Return an account's signed certificates of destruction, with the archived records and their legal basis."""
     return service.certificates(account)
 
 

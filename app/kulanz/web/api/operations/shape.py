@@ -22,13 +22,13 @@ ID = re.compile(ACCOUNT_ID, re.ASCII)
 """Allowed form of an id in a path, ours or the merchant's."""
 
 Parameters = Mapping[str, Any]
-"""The values of a query, by what `kulanz.web.api.query_parameters` calls them."""
+"""Values of a query, by their names in `kulanz.web.api.query_parameters`."""
 Answers = Callable[[Service, str, Parameters], JsonDocument | Page]
-"""Answers a question about what the path names; "" where it names nothing."""
+"""Query function of the path's subject; "" if the path has none."""
 Orders = Callable[[bytes, str], Command]
-"""Returns the order that a body is, about what the path names beside the account; "" where it names nothing.
+"""Function that turns a body into a command about the path's subject beside the account; "" if there is none.
 
-BadRequestError for what is no JSON, InvalidInputError for what is no such form.
+BadRequestError for invalid JSON, InvalidInputError for a wrong form.
 """
 
 
@@ -58,7 +58,7 @@ class Operation:
     """Kind of the list of which the answer is a page."""
     orders: Orders | None = None
     repeats: str | None = None
-    """The list in an account's document in which what was ordered before is found: that is answered as a repeat."""
+    """The list in an account's document that contains earlier commands' results: a repetition is answered from it."""
 
 
 def reads(
@@ -70,7 +70,7 @@ def reads(
     personal: bool = False,
     refusals: tuple[int, ...] = (),
 ) -> Callable[[Answers], Operation]:
-    """Make an operation of a function that answers a question; `lists` says that the answer is a page, and of what."""
+    """Make an operation of a query function; `lists` names the list of which the answer is a page."""
 
     def made(function: Answers) -> Operation:
         return Operation(
@@ -115,7 +115,7 @@ def orders(
 
 
 def ends(path: str, answer: type[Struct]) -> Callable[[Callable[[str], Command]], Operation]:
-    """Make an operation, which has no body, of a function that returns the order to end what the path names."""
+    """Make an operation without a body of a function that returns the command to end the path's subject."""
 
     def made(function: Callable[[str], Command]) -> Operation:
         def order(body: bytes, named: str) -> Command:

@@ -61,7 +61,7 @@ agree_terms = Operation(
 
 @orders("/accounts/{account_id}/closure", forms.ClosureForm, standing.Closure, status=201, repeats="closures")
 def request_closure(form: forms.ClosureForm, _: str) -> Command:
-    """The organisation asks to be deleted: what it subscribed to runs out first."""
+    """Request the deletion of the organisation: its subscriptions run out first."""
     return RequestClosure(**form.said())
 
 
