@@ -68,7 +68,7 @@ class AccountListPages:
         )
 
     def download(self) -> Response:
-        """Return the list as CSV: with masked addresses for read-only users, for others with a note in the audit log."""
+        """Return the list as CSV: masked for read-only users, for others with an entry in the audit log."""
         with self._services.database.read() as conn:
             wanted = self._wanted(conn)
         masked = g.user.read_only
