@@ -56,7 +56,7 @@ from kulanz.telemetry.logs import log
 CONCURRENT_ACCOUNTS = 4
 """Accounts whose effects are delivered side by side: one slow remote server does not hold up the others."""
 RECORD_RETRY_FOR, RECORD_RETRY_INTERVAL = 20.0, 0.5
-"""Seconds for which an outcome that the database does not take is offered again, and between two offers."""
+"""Seconds for which an outcome is offered to an unavailable database, and between two offers."""
 _ALERTED_WHEN_UNDONE = (CancelSubscription, ResumeSubscription, RefundPayment, DisableLicence, Notify)
 _ALERT_TOPICS = {AttemptState.PARKED: "effect_parked", AttemptState.TODO: "effect_to_do"}
 MISSING_SUBSCRIPTION_AFTER = timedelta(days=7)
@@ -65,13 +65,13 @@ MAX_CRASHES = 3
 """Number of workers that may die at an effect before it is parked."""
 LOOKUP_BATCH = 20
 LOOKUP_RETRY_SECONDS = 60.0
-"""Seconds after which a provider that gave no answer is asked again."""
+"""Seconds after which a provider that did not answer is asked again."""
 
 
 def dispatch_due(services: Services, limit: int) -> int:
-    """Carry out a batch of effects that are due and return how many were tried.
+    """Deliver a batch of due effects and return how many were tried.
 
-    Where a worker died at one of an account's, they are carried out alone, after the others: it may do so again.
+    The effects of an account at which a worker died are delivered last and alone: they may kill another worker.
     """
     lease = Lease(services.database, services.send_timing)
     leased = lease.take(limit)
@@ -102,15 +102,15 @@ def look_up_missing(services: Services) -> int:
 
 
 def _dispatch_in_order(services: Services, lease: Lease, rows: Sequence[EffectRow]) -> None:
-    """Carry the effects of one account out in the order in which they were decided."""
+    """Deliver the effects of one account in the order of its decisions."""
     for row in rows:
         _dispatch(services, lease, row)
 
 
 def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
-    """Carry one effect out if its account still wants it. A fault of our own is an attempt that failed.
+    """Deliver one effect if its account still wants it. An error of our own counts as a failed attempt.
 
-    An attempt that began and has no outcome was made by a worker that died: it counts.
+    An attempt with a start and no outcome belongs to a worker that died: it counts as an attempt.
     """
     interrupted = row.begun_at is not None
     settled = False
@@ -197,7 +197,7 @@ def _keep_words(services: Services, tx: Connection, row: EffectRow, written: Eff
 
 
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:
-    """Return the effect of a row. An account that was closed since the row was leased has encrypted it again."""
+    """Return the effect of a row. An account closed since the lease has encrypted it again."""
     current = (outbox.get(conn, row.id) if row.account else None) or row
     key = accounts.data_key(conn, current.account) if current.account else None
     place = places.effect(current.account, row.id)
@@ -217,7 +217,7 @@ def _is_still_wanted(services: Services, conn: Connection, account: str, effect:
 
 
 def _retried(row: EffectRow, record: Callable[[], None]) -> None:
-    """Record an outcome, again and again while the database is away: no other process knows it."""
+    """Record an outcome, with retries while the database is away: no other process knows it."""
     until = monotonic() + RECORD_RETRY_FOR
     while True:
         try:
@@ -298,14 +298,14 @@ def _report_to_policy(
 
 
 def _discard(services: Services, tx: Connection, row: EffectRow) -> None:
-    """Leave nothing of a letter that was under way while its account was destroyed, and never try it again."""
+    """Delete a letter that was being sent while its account was erased, and never try it again."""
     if row.kind in erasing.PERSONAL_EFFECT_KINDS:
         erasure.remove_files(services, [row])
         outbox.finish(tx, row.id, "withdrawn", attempts=row.attempts, error=erasing.ERASED, done_at=real_now())
 
 
 def _look_up(services: Services, event: Event) -> bool:
-    """Look up the subscription that a payment waits for. Without an answer it keeps waiting, and is looked up again."""
+    """Look up the subscription that a payment waits for. Without an answer it keeps waiting for the next look-up."""
     _, kind, own_id = (event.waits_for or "::").split(":", 2)
     if kind == "invoice":
         return _ignore(services, event, "it paid an invoice of no subscription")

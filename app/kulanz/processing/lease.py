@@ -21,7 +21,7 @@ from kulanz.telemetry.logs import log
 
 
 class Lease:
-    """The right of one worker to the effects that it has taken."""
+    """One worker's exclusive right to the effects that it has taken."""
 
     def __init__(self, database: Database, timing: SendTiming) -> None:
         self._database = database
@@ -39,13 +39,13 @@ class Lease:
         return rows
 
     def check(self) -> None:
-        """Raise NotSentError where the lease is over: another worker may have the effects by now."""
+        """Raise NotSentError if the lease has expired: another worker may have the effects by now."""
         if boot_seconds() >= self._ends:
             raise NotSentError("the lease was over before the request")
 
     @contextmanager
     def renewed(self) -> Iterator[None]:
-        """Keep the lease from lapsing while the block lasts."""
+        """Renew the lease while the block runs."""
         done = Signal()
 
         def renew() -> None:

@@ -67,11 +67,11 @@ def numbered(conn: Connection, accounts: Collection[str]) -> list[tuple[int, Jou
 
 
 def give(tx: Connection, rows: Sequence[tuple[int, str, bytes]]) -> None:
-    """Give single facts to another account: number, account, and the fact encrypted again."""
+    """Move single facts to another account: number, account, and the fact encrypted again."""
     bulk.update(tx, journal, ("id", "account", "fact"), rows)
 
 
 def reseal(tx: Connection, account: str, seal: Callable[[JournalRow], bytes]) -> None:
-    """Replace each fact of an account by what `seal` returns for its row."""
+    """Replace each fact of an account by the result of `seal` for its row."""
     rows = [(id_, JournalRow(*fields)) for id_, *fields in tx.execute(_ALL_OF_ACCOUNT, {"account": account})]
     bulk.update(tx, journal, ("id", "fact"), [(id_, seal(row)) for id_, row in rows])

@@ -80,7 +80,7 @@ def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Re
 
 
 def delivered(conn: Connection, provider: str, keys: Collection[bytes]) -> frozenset[bytes]:
-    """Return which of some deliveries are here."""
+    """Return the deliveries that are in the inbox."""
     found = conn.execute(_DELIVERED, {"provider": provider, "deliveries": list(keys)}).scalars()
     return frozenset(found)
 
