@@ -21,7 +21,7 @@ DRAIN_BATCH = 250
 RETRY_INTERVAL = 0.5
 """Seconds between two tries whether the database is back."""
 IDLE_INTERVAL = 30.0
-"""Seconds between two looks for the spool of a dead process, and for records that the database refused singly."""
+"""Seconds between two searches for the spool of a dead process, and between retries of refused records."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(NewEvent).decode

@@ -47,7 +47,7 @@ def behind(conn: Connection) -> Behind | None:
 
 
 def look(services: Services) -> list[Loss]:
-    """Compare the database with the last head; where it is behind, hold all pending effects."""
+    """Compare the database with the last head; if it is behind, hold all pending effects."""
     head = ledger_head.read(ledger_head.path_of(services))
     lost = [*ledger_head.losses(services, head)] if head is not None else []
     if head is not None and any(loss.account for loss in lost):
@@ -129,7 +129,7 @@ class HeadLoop:
         self._thread: threading.Thread | None = None
 
     def tick(self) -> bool:
-        """Begin when it is time; return whether it was begun."""
+        """Start a run if it is due; return whether it was started."""
         if monotonic() < self._next or (self._thread is not None and self._thread.is_alive()):
             return False
         self._next = monotonic() + INTERVAL.total_seconds()
@@ -138,7 +138,7 @@ class HeadLoop:
         return True
 
     def wait(self) -> None:
-        """Return when what was begun has ended."""
+        """Return the end of the running task."""
         if self._thread is not None:
             self._thread.join()
 

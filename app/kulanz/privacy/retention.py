@@ -40,7 +40,7 @@ class DueRecords:
     until: datetime
     records: int
     archived: bool
-    """Whether the account was closed and these are what was kept of it."""
+    """Whether the account is closed and these are its archived records."""
     kept_by: tuple[str, ...] = ()
     """Reason for keeping records after their end of retention: `legal_hold`, `dispute_open`."""
 
@@ -51,7 +51,7 @@ class DueRecords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldOrder:
-    """The actor who destroys, and when; None: the clock."""
+    """The actor of the destruction, and the time; None: the clock."""
 
     actor: str | None
     at: datetime
@@ -69,7 +69,7 @@ def listed(services: Services, *, all_of_them: bool = False) -> Iterator[DueReco
 def destroy_archived(services: Services, actor: str | None, account: str | None = None) -> int:
     """Destroy archived records that are due, some at a time; returns how many classes of records that were.
 
-    Without an actor only what the policy destroys automatically.
+    Without an actor only records that the policy destroys automatically.
     """
     services.vault.prepare()
     with services.database.write() as tx:

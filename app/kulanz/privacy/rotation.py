@@ -95,7 +95,7 @@ def _counted(services: Services, place: Place) -> dict[bytes, int]:
 
 
 def _rewrap(vault: Vault, place: Place) -> Callable[[bytes, bytes], bytes]:
-    """Return what wraps a key with the first key; one whose contents are not bound stays as unbound as they are."""
+    """Return a function that wraps a key with the first key; a key with unbound contents stays unbound."""
 
     def rewrap(wrapped: bytes, at: bytes) -> bytes:
         return vault.rewrap(wrapped, at, bound=place.table is keyring or vault.is_bound(wrapped))

@@ -29,7 +29,7 @@ def wanted(conn: Connection) -> str | None:
 
 
 def vacuum(services: Services) -> bool:
-    """Vacuum now; False where another connection's long transaction prevented it, and it is done another time."""
+    """Vacuum now; False if another connection's long transaction prevented it; it is then repeated later."""
     with services.database.read() as conn:
         requested = wanted(conn)
     if not services.database.scrub():

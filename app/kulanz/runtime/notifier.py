@@ -26,7 +26,7 @@ from kulanz.telemetry import metrics
 EVENTS_QUEUE = "kulanz-events"
 """The RQ queue whose worker applies events and timers."""
 EFFECTS_QUEUE = "kulanz-effects"
-"""The RQ queue whose worker carries effects out."""
+"""The RQ queue whose worker delivers effects."""
 QUEUES = (EVENTS_QUEUE, EFFECTS_QUEUE)
 JOBS = {EVENTS_QUEUE: "kulanz_workers.jobs.drain", EFFECTS_QUEUE: "kulanz_workers.jobs.deliver"}
 """The one job of each queue, by its dotted path: the only ones that a worker runs (a test resolves them)."""

@@ -60,7 +60,7 @@ def insert_new(tx: Connection, table: Table, columns: Columns, rows: Sequence[Ro
 
 
 def update(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValues], unless_none: str = "") -> None:
-    """Set the other columns of the rows that the first column names; None leaves the column `unless_none` as it is."""
+    """Update rows by the key in the first column; None leaves the column `unless_none` unchanged."""
     _run(tx, table, columns, rows, _update(tx.dialect.name, table, columns, unless_none))
 
 

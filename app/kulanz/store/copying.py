@@ -73,7 +73,7 @@ def write(tx: Connection, page: Sequence[Difference]) -> None:
 
 
 def begin(tx: Connection, installation: str) -> None:
-    """Mark a database as one that a copy of this installation is being written into."""
+    """Mark a database as the unfinished copy of this installation."""
     shared_values.put(tx, _UNFINISHED, installation)
 
 

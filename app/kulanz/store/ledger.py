@@ -153,7 +153,7 @@ def flaw(conn: Connection, account: str) -> Flaw | None:
 
 
 def hash_at(conn: Connection, account: str, seq: int) -> bytes | None:
-    """Return the hash of one decision, None where it is missing."""
+    """Return the hash of one decision, None if it is missing."""
     value: bytes | None = conn.execute(_HASH, {"account": account, "seq": seq}).scalar()
     return value
 

@@ -36,7 +36,7 @@ def count(tx: Connection, cause: str, since: datetime) -> int:
 
 
 def add(tx: Connection, cause: str, accounts: Collection[str], at: datetime, since: datetime) -> None:
-    """Note accounts that lost access now, and forget those of before `since`."""
+    """Record accounts that lost access now, and delete those of before `since`."""
     tx.execute(_FORGET, {"cause_": cause, "before": since})
     rows = [(cause, account, at) for account in sorted(accounts)]
     bulk.insert(tx, losses, ("cause", "account", "at"), rows, conflict=_AGAIN)

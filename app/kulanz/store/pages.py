@@ -94,7 +94,7 @@ def events(
 def effects_page(
     conn: Connection, *, state: str | None = None, account: str | None = None, before: str | None = None, limit: int
 ) -> list[EffectRow]:
-    """Return effects, newest first; `before` is the id of the last one of the page before, none if it is gone."""
+    """Return effects, newest first; `before` is the last id of the previous page; an unknown id gives no effects."""
     query = _EFFECT.limit(limit)
     if state is not None:
         query = query.where(outbox.in_state(state))

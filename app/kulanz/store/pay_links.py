@@ -32,6 +32,6 @@ def add(tx: Connection, digest: bytes, effect: str, now: datetime) -> None:
 
 
 def find(conn: Connection, digest: bytes) -> LinkRow | None:
-    """Return the link whose token has this hash; its account is the one that has the mail by now."""
+    """Return the link of a token's hash; its account is the mail's present one."""
     row = conn.execute(_FIND, {"digest": digest}).first()
     return None if row is None else LinkRow(*row)

@@ -51,7 +51,7 @@ _AGAIN = """ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, empty_sin
 def report(tx: Connection, receiver: str, now_real: datetime, is_empty: Callable[[], bool]) -> bool:
     """Record a receiver's report of its spool; delete receivers that were not seen in the last hour.
 
-    The spool is looked at after the question is read: so the answer is newer than the question, by no clock. Returns
+    The spool is checked after the question is read, so the answer is newer than the question by causality. Returns
     whether a question is answered for the first time.
     """
     question = shared_values.get(tx, _QUESTION) or ""
@@ -74,7 +74,7 @@ def ask(tx: Connection) -> str:
 
 
 def known(conn: Connection) -> list[ReceiverRow]:
-    """Return every receiver whose reports are expected."""
+    """Return every receiver with an expected report."""
     return [ReceiverRow(*row) for row in _ALL.rows(conn)]
 
 

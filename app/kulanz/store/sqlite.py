@@ -27,7 +27,7 @@ _SCRUB_MILLISECONDS = 1000
 _CACHE_KIB = 8192
 """A batch that does not fit spills into the log early."""
 _SMALL_CACHE_KIB = 1024
-"""For short transactions: what every connection may keep, a process has as often as it has kinds of connection."""
+"""Cache per connection for short transactions; a process has as many connections as kinds of connection."""
 _PRIVATE = 0o600
 _UNMIGRATED = re.compile("no such (table|column)|table .* has no column named")
 _creating = Lock()

@@ -180,7 +180,7 @@ losses = Table(
     Index("ix_losses_at", "cause", "at"),
     sqlite_with_rowid=False,
 )
-"""Accounts that lost access within the last hour: what the circuit breaker counts, by the cause."""
+"""Accounts that lost access within the last hour, by cause: the count of the circuit breaker."""
 
 receivers = Table(
     "receivers",
@@ -242,7 +242,7 @@ pay_links = Table(
     Index("ix_pay_links_effect", "effect"),
     sqlite_with_rowid=False,
 )
-"""Hashes of the tokens in the links of mails, by the mail; whose it is and what about says the mail's row."""
+"""Hashes of the tokens in the links of mails, by the mail; the mail's row has the account and the subject."""
 
 policies = Table(
     "policies",

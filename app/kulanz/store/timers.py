@@ -58,7 +58,7 @@ _NEXT_BUT = Prepared(
 
 
 def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
-    """Make the timers of each account, which is locked, exactly these, writing only what differs."""
+    """Replace the timers of each locked account by exactly these, writing only differences."""
     if not wanted:
         return
     present = {TimerRow(*row) for row in _OF_ACCOUNTS.rows(tx, accounts=wanted.keys())}
@@ -70,7 +70,7 @@ def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
 
 
 def add(tx: Connection, rows: Sequence[TimerRow]) -> None:
-    """Add timers; one that an account has already for a kind and subject stays as it is."""
+    """Add timers; an existing timer of the same kind and subject stays unchanged."""
     values = [msgspec.structs.astuple(row) for row in rows]
     bulk.insert(tx, timers, _COLUMNS, values, conflict="ON CONFLICT (account, kind, subject) DO NOTHING")
 

@@ -279,7 +279,7 @@ def give(tx: Connection, id: int, account: str, body: bytes) -> None:  # noqa: A
 
 
 def reseal(tx: Connection, account: str, seal: Callable[[str, bytes, bytes], bytes]) -> None:
-    """Replace the body of each event of an account by what `seal` returns for its provider, delivery key and body."""
+    """Replace the body of each event of an account by the result of `seal` for its provider, delivery key and body."""
     rows = tx.execute(_SEALED, {"account": account}).all()
     bulk.update(tx, inbox, ("id", "body"), [(row.id, seal(row.provider, row.delivery_key, row.body)) for row in rows])
 
@@ -311,12 +311,12 @@ def retry(tx: Connection, ids: Collection[int] | None = None, state: str | None 
 
 
 def skip(tx: Connection, id: int, reason: str) -> bool:  # noqa: A002
-    """Ignore an event from now on, for a reason; False where it is handled already, or there is none."""
+    """Ignore an event from now on, for a reason; False if it is handled already, or does not exist."""
     return tx.execute(_SKIP, {"skipped": id, "why": reason}).rowcount == 1
 
 
 def in_state(state: str) -> TextClause:
-    """Return the condition of an event being in a state; InvalidInputError for what is none."""
+    """Return the SQL condition for a state; InvalidInputError for an unknown one."""
     return literally(state, EVENT_STATES, ended="handled")
 
 

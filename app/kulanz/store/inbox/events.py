@@ -90,7 +90,7 @@ def key_of(event: str) -> bytes | None:
 
 
 def number_of(event: str) -> int:
-    """Read an event's id; NotFoundError for what cannot be one."""
+    """Read an event's id; NotFoundError for an impossible one."""
     digits = event.removeprefix("evt_")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
         raise NotFoundError(f"there is no event {event!r}")

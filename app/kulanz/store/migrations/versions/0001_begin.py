@@ -1,4 +1,4 @@
-"""The beginning: inbox, accounts, decisions, timers, effects and what goes with them."""
+"""The first schema: inbox, accounts, decisions, timers, effects and their helper tables."""
 
 import sqlalchemy as sa
 from alembic import op
