@@ -125,7 +125,7 @@ def drain(bench: Bench, kulanz: Kulanz, workers: int = 1, count: int | None = No
 def drained(unapplied: Callable[[], int], *meters: Callable[[], float]) -> tuple[float, ...]:
     """Return events applied a second, from the first that was seen applied to the last; start-up is not counted.
 
-    What each meter counted meanwhile follows, in millionths for each event.
+    The counts of each meter follow, in millionths for each event.
     """
     left, changed = unapplied(), time.perf_counter()
     samples: list[tuple[float, int, list[float]]] = []

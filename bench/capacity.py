@@ -37,7 +37,7 @@ class Costs:
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """Assumed: what an account does."""
+    """Assumed: the usual activity of an account."""
 
     events: float = 3.0
     """Webhooks of one account in a month: a renewal is a payment and a snapshot, now and then something else."""
@@ -87,7 +87,7 @@ class Need:
 
 
 def need(accounts: int, costs: Costs, shop: Shop) -> Need:
-    """Return what so many accounts need, each part with its headroom in the burst."""
+    """Return the needs of a number of accounts, each part with its headroom in the burst."""
     mean = accounts * shop.events / MONTH
     burst = max(accounts * shop.events * shop.burst_share / (shop.burst_hours * 3600), mean)
     ratio = burst / mean

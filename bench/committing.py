@@ -55,7 +55,7 @@ def _rate(made: list[bytes], keep: Keep) -> float:
 
 
 def _inserting(bench: Bench, name: str, stack: ExitStack) -> Keep:
-    """Return what keeps each request in a row of its own, as durably as we do."""
+    """Return the reference: a function that stores each request in a row of its own, as durably as we do."""
     url = bench.instances.kulanz(f"bare-{name}", name).beside("rows")
     connection: Any
     if name == "SQLite":

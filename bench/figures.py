@@ -52,7 +52,7 @@ class Figure:
 
     @property
     def ratios(self) -> list[float]:
-        """Ours to the reference, of each whole round: what the machine did to both at that time cancels out."""
+        """Ratios of ours to the reference, of each whole round: disturbances of both at that time cancel out."""
         return [ours / reference for ours, reference in zip(self.ours, self.reference, strict=False) if reference]
 
     @property

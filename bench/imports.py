@@ -1,4 +1,4 @@
-"""`python -m bench.imports`: how long an import takes beside what the provider's rate limit alone would take.
+"""`python -m bench.imports`: the time of an import beside the time that the provider's rate limit alone needs.
 
 The simulated provider and the product run in one process and go by one clock: the processor time of both, plus what
 would have been waited for places in the limit, which is not waited for but added. So the figure is what a stopwatch

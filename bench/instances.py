@@ -58,7 +58,7 @@ class Instances:
     def start(
         self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a process that ends with the household; what it prints goes to a file of its name."""
+        """Start a process that ends with the installation; its output goes to a file of its name."""
         with (self.directory / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=_environ(environ), stdout=log, stderr=log, start_new_session=True
@@ -104,7 +104,7 @@ class Instances:
         return kulanz
 
     def load(self, order: LoadPlan) -> Summary:
-        """Run the load generator in a process of its own and return what it saw."""
+        """Run the load generator in a process of its own and return its results."""
         return Summary(**printed("bench.load", json.dumps(asdict(order))))
 
     @contextmanager

@@ -99,7 +99,7 @@ def _content_length(head: bytes) -> int:
 
 
 def run(order: LoadPlan) -> Seen:
-    """Send what the order says and return what came back."""
+    """Send the requests and return the results."""
     wanted = order.count or int(UNIQUE_PER_SECOND * (order.seconds + order.warm_up))
     prepared = requests(wanted, first_account=order.first_account, seed=order.first_account)
     supply = cycle(prepared) if order.repeat else iter(prepared)

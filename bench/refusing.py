@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def forgeries() -> Mapping[str, Try]:
-    """Return what is refused, by where it differs from what would not be."""
+    """Return the refused deliveries, by the place where each differs from a valid one."""
     real = lemonsqueezy_signature(BODY, SECRETS[0])
     places = {"first": 0, "middle": 32, "last": 63}
     made: dict[str, Try] = {f"signature, {name}": _refusing(BODY, _other(real, at)) for name, at in places.items()}

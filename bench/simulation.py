@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def _alone(folder: str, only: str) -> dict[str, float]:
-    """Do one piece of work in a process of its own and return what it took."""
+    """Run one measurement in a process of its own and return its cost."""
     command = [sys.executable, "-m", "bench.simulation", "--of", folder, "--only", only]
     stated: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     sys.stderr.write(f"{only}: {stated}\n")
@@ -85,7 +85,7 @@ def _alone(folder: str, only: str) -> dict[str, float]:
 
 
 def _measured(folder: str, only: str) -> int:
-    """Do one piece of work over a store that is there, and print what it took."""
+    """Run one measurement over an existing store, and print its cost."""
     services = _services(Path(folder))
     try:
         with services.database.read() as conn:
@@ -101,7 +101,7 @@ def _measured(folder: str, only: str) -> int:
 
 
 def _peak() -> float:
-    """Return the most memory that this process has had, in MiB; what `getrusage` says on Linux is the parent's, too."""
+    """Return this process's peak memory, in MiB; `getrusage` on Linux includes the parent's."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

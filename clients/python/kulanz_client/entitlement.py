@@ -76,13 +76,13 @@ def unknown(account_id: str) -> Entitlement:
 
 
 def invented(account_id: str, source: Source) -> Entitlement:
-    """Return what stands in for an answer where the caller chose `open` or `closed`."""
+    """Return the substitute for an answer when the caller chose `open` or `closed`."""
     access = Access.FULL if source is Source.OPEN else Access.FREE
     return Entitlement(account_id=account_id, plan=FREE, access=access, known=False, source=source)
 
 
 def read(document: object, account_id: str) -> Entitlement:
-    """Read an entitlement; raise ValueError where it is none. Fields that are not known here are left out."""
+    """Read an entitlement; raise ValueError for an invalid one. Unknown fields are ignored."""
     if not isinstance(document, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 - a wrong document, not a wrong call
     try:
@@ -102,7 +102,7 @@ def read(document: object, account_id: str) -> Entitlement:
 
 
 def instant(value: object) -> datetime | None:
-    """Read an RFC 3339 time; None where it is none."""
+    """Read an RFC 3339 time; None for an invalid one."""
     try:
         read_time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -111,7 +111,7 @@ def instant(value: object) -> datetime | None:
 
 
 def _notice(value: object) -> Notice | None:
-    """Read the notice; an unusable one is left out, since it is no reason to doubt the plan."""
+    """Read the notice; an unusable one is left out, because it does not invalidate the plan."""
     match value:
         case {"severity": str(severity), "text": str(text), **more}:
             deadline, link, who = instant(more.get("deadline")), _optional(more.get("link")), _optional(more.get("who"))
