@@ -36,7 +36,7 @@ class OnFailure(StrEnum):
     LAST_KNOWN = "last_known"
     """The last known entitlement, up to `keep` old; UnavailableError without one."""
     OPEN = "open"
-    """Every plan check passes: an attacker who can cut Kulanz off gets the product free. For harmless functions only."""
+    """Every plan check passes: an attacker who can cut Kulanz off gets the product free. Only for harmless uses."""
     CLOSED = "closed"
     """The free plan, though the account may have paid: for functions that cost money or cannot be undone."""
 
