@@ -1,4 +1,4 @@
-"""All that follows from a book at one moment: cases, holds, entitlement, standing, timers. Pure and repeatable."""
+"""Assessment of a book at one moment: cases, holds, entitlement, standing, timers. Pure and repeatable."""
 
 from __future__ import annotations
 

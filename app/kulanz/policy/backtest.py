@@ -1,7 +1,7 @@
 """Runs an account's history under another policy: the same news from outside, other rules. Pure.
 
 Both policies are given the same world: what the provider and the operators said, when it reached us. What we did
-ourselves is decided anew, a final warning is delivered at once, and a look at the provider finds what the facts say.
+ourselves is decided again, a final warning is delivered at once, and a look at the provider finds what the facts say.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class News(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """From when an account stood so, and by which rule."""
+    """The start of a standing, and the rule behind it."""
 
     at: datetime
     standing: Standing
@@ -65,7 +65,7 @@ class Scene(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """How one account would have fared otherwise."""
+    """The difference that another policy makes to one account."""
 
     at: datetime
     """From when on."""
@@ -94,7 +94,7 @@ class Divergence:
 
     @property
     def owed(self) -> tuple[tuple[str, int], ...]:
-        """What was due in open cases when it would have begun to differ, by currency, in minor units."""
+        """Amounts due in open cases when the difference would have begun, by currency, in minor units."""
         return max(self.was.owed, self.would_be.owed)
 
 
@@ -110,7 +110,7 @@ def touched(old: Iterable[Policy], new: Policy) -> frozenset[str]:
 
 
 def may_differ(book: Book, tables: frozenset[str]) -> bool:
-    """Whether an account knows anything that the rules of these tables are about; of a new table nobody can tell."""
+    """Whether an account has facts that the rules of these tables are about; true for a new table."""
     return any(_KNOWS.get(table, _anything)(book) for table in tables)
 
 
@@ -205,7 +205,7 @@ def _moments(stage: _Run, newses: Sequence[News], now: datetime) -> Iterator[tup
 
 
 class _Run:
-    """One account under one policy, in a world where every warning is delivered at once."""
+    """Run of one account under one policy, in a world where every warning is delivered at once."""
 
     def __init__(self, terms: Terms) -> None:
         self._terms = replace(terms, can_look=frozenset())

@@ -148,7 +148,7 @@ def _moved_on(step: Transition, facts: list[OwnFact], at: datetime) -> Account:
     return evolve(
         account,
         book=book,
-        # A notice may matter to whoever assesses next; whatever else was done last is quiet.
+        # A notice may matter to the next assessment; the other steps of this decision change nothing in it.
         assessed=NO_MEMO if facts else Memo(book, step.terms, state),
         plan=state.plan,
         access=state.access,

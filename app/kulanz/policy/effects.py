@@ -96,7 +96,7 @@ class ResumeSubscription(Struct, frozen=True, kw_only=True):
 
 
 class LookUpSubscription(Struct, frozen=True, kw_only=True):
-    """Ask the provider for the subscription before access is taken (the fresh look of DOMAIN section 3)."""
+    """Ask the provider for the subscription before access is taken (the re-check of DOMAIN section 3)."""
 
     id: str
     subscription: str
@@ -149,7 +149,7 @@ class SendLetter(Struct, frozen=True, kw_only=True):
 
 
 class DropFile(Struct, frozen=True, kw_only=True):
-    """Leave a file for somebody outside to fetch: it holds personal data, so it is private to the user."""
+    """Write a file for a collection agency or credit bureau: it holds personal data, so it is private to the user."""
 
     id: str
     folder: str

@@ -1,4 +1,4 @@
-"""How an amount is told: in minor units of its currency, or in those that its provider has instead."""
+"""Amounts as shown: in minor units of their currency, or in the units that the provider uses instead."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Asks = Callable[[Any, Decision], Iterable[Effect]]
 
 
 class Area:
-    """One area of the policy. Each hook has an empty default, so an area defines only those that it needs.
+    """Base class of an area of the policy. Each hook has an empty default, so an area defines only those that it needs.
 
     An area keeps nothing itself: its facts are records of the book, and every hook is pure.
     """

@@ -1,4 +1,4 @@
-"""Direct debits that the bank returned days later (SEPA, ACH, Bacs): told as disputes, mostly failed payments."""
+"""Direct debits that the bank returned days later (SEPA, ACH, Bacs): sent as disputes, mostly failed payments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money that went back in full although nobody here asked for it (DOMAIN section 4)."""
+"""Money that went back in full without a request here (DOMAIN section 4)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def keys_of(name: str, book: Book) -> tuple[str, ...]:
 
 
 def heard_of(payment: str, book: Book) -> bool:
-    """Whether anything was told of a payment, by its one name: one from before the import is as unknown as a slip."""
+    """Whether a payment is known, by its one name: one from before the import is as unknown as a slip."""
     if payment in book.orders or book.invoice(payment) is not None:
         return True
     return any(sub.seen.order == payment for sub in book.subscriptions.values())
@@ -127,7 +127,7 @@ def _explained(dispute: Dispute, book: Book) -> Iterator[str]:
 
 
 def _was_asked_for(refund: FullRefund, book: Book) -> bool:
-    """Whether somebody here had wanted the money back before it went, and nobody denied it."""
+    """Whether a refund was requested here before the money went back, and not denied."""
     for log in book.refund_requests.values():
         fact = log.requested
         if fact is None or (log.decided is not None and not log.decided.approved):

@@ -44,7 +44,7 @@ def began(subscription: str, book: Book, at: datetime) -> datetime | None:
 def furthest(subscription: str, book: Book, at: datetime, zone: str) -> datetime | None:
     """Return the last moment that belongs to the period that runs or to the next one; None where nothing tells.
 
-    A renewal that is behind us has just been, or is about to be told.
+    A renewal that is behind us has just been, or is about to be reported.
     """
     sub, months = book.subscriptions.get(subscription), term(subscription, book, zone)
     if months is None or sub is None or sub.seen.status not in RUNNING_STATUSES or sub.seen.renews_at is None:

@@ -16,7 +16,7 @@ SAME_RENEWAL = timedelta(days=1)
 
 
 def credited(book: Book, invoice: Invoice) -> int:
-    """Return what was transferred for an invoice, also while only a snapshot told of it."""
+    """Return what was transferred for an invoice, also while only a snapshot speaks of it."""
     if not book.transfers:
         return 0
     return sum(share.amount for share in _shares(book) if _is_for(share, invoice))
@@ -50,7 +50,7 @@ def settled_snapshot(book: Book, subscription: str, ran_at: datetime | None) -> 
 
 
 def known(book: Book) -> Iterator[tuple[PaymentRecorded, Transfer]]:
-    """Yield the transfers that were told of, void ones too."""
+    """Yield the recorded transfers, void ones too."""
     for transfer in book.transfers.values():
         if transfer.told is not None:
             yield transfer.told, transfer

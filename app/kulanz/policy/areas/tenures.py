@@ -31,7 +31,7 @@ class Tenure:
 
     @property
     def paid_until(self) -> datetime | None:
-        """The end of the period paid for; None while it was unpaid, when no end is told."""
+        """The end of the period paid for; None while it was unpaid, when no end is known."""
         return self.last.until if self.last.runs or self.last.status is Status.CANCELLED else None
 
 
@@ -100,7 +100,7 @@ def anything_paid(sub: Subscription, book: Book) -> bool:
 
 
 def any_payment_told(sub: Subscription, book: Book) -> bool:
-    """Whether a payment of the subscription was ever told, one of nothing too."""
+    """Whether a payment of the subscription is known, one of nothing too."""
     return any(invoice.paid or settling.settled(book, invoice) for invoice in _invoices(sub, book))
 
 

@@ -1,4 +1,4 @@
-"""Which trials the clause about trials covers: of which plans, how long, and whether a customer's first alone."""
+"""Trials that the clause about trials covers: of which plans, how long, and whether a customer's first alone."""
 
 from __future__ import annotations
 

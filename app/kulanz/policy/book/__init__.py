@@ -1,4 +1,4 @@
-"""The sum of all facts of an account, the same in whatever order they came (DOMAIN section 2, I1).
+"""The sum of all facts of an account, the same in any order of arrival (DOMAIN section 2, I1): a state-based CRDT.
 
 Nothing here decides; `kulanz.policy.assess` reads the book.
 """
@@ -52,7 +52,7 @@ NO_NOTICES = NoticeLog(sent={})
 
 
 class Book(Struct, frozen=True, kw_only=True):
-    """All that is known of one account, by the key of each object."""
+    """The merged facts of one account, by the key of each object."""
 
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
     invoices: Mapping[str, Invoices] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Book(Struct, frozen=True, kw_only=True):
     add_ons: Mapping[str, AddOnLog] = field(default_factory=dict)
     """Booked in quantities beside a subscription; those that a provider bills are subscriptions."""
     refunds: Mapping[str, Refunds] = field(default_factory=dict)
-    """By payment, where the provider tells each refund by itself."""
+    """By payment, where the provider sends each refund separately."""
     payment_links: Mapping[str, PaymentLink] = field(default_factory=dict)
     """By invoice: the money that paid it, where neither tells of the other itself."""
     refund_requests: Mapping[str, RefundLog] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Book(Struct, frozen=True, kw_only=True):
     """With staff, before a chargeback or without one."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
-        """Return the book that knows these facts too, in whatever order they are given."""
+        """Return the book that knows these facts too; their order does not matter."""
         pages: dict[str, dict[str, Any]] = {}
         for fact in facts:
             for family, key, record in entries(fact):

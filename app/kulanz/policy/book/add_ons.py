@@ -1,4 +1,4 @@
-"""What the book keeps of one add-on: how it was booked, when it was cancelled, and on which invoices it went out."""
+"""The book's record of one add-on: how it was booked, when it was cancelled, and on which invoices it went out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kulanz.policy.facts import AddOnBooked, AddOnCancelled, AddOnInvoiced, OwnF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOnLog:
-    """One add-on; each part is unknown until its fact has been heard, in whatever order they come."""
+    """One add-on; each part is unknown until its fact has arrived, in any order."""
 
     booked: AddOnBooked | None = None
     cancelled: AddOnCancelled | None = None

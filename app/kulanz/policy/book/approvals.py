@@ -14,7 +14,7 @@ Word = TypeVar("Word", f.OverrideAsked, f.OverrideDeclined)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One exception that was asked for: by whom, who stands for it, and whether it was declined."""
+    """An exception that was asked for: by which operator, for which customer, and whether it was declined."""
 
     asked: f.OverrideAsked | None = None
     """None while only an answer to it is known."""

@@ -16,7 +16,7 @@ def entries(fact: object) -> Iterator[tuple[str, str, CancellationNotice]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationNotice:
-    """One notice; the same id is the same notice."""
+    """A notice of cancellation; the same id is the same notice."""
 
     noted: CancellationNoted
 

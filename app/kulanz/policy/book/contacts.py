@@ -1,4 +1,4 @@
-"""What the book keeps of contacts with the merchant's staff."""
+"""The book's record of contacts with the merchant's staff."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def entries(fact: object) -> Iterator[tuple[str, str, Contact]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """One contact; the same id is the same contact."""
+    """A contact; the same id is the same contact."""
 
     noted: ContactNoted
 

@@ -22,7 +22,7 @@ def entries(fact: object) -> Iterator[tuple[str, str, CreditPot]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditEntryRecord:
-    """One movement; the same id is the same movement."""
+    """A movement of credit; the same id is the same movement."""
 
     told: CreditBooked
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from kulanz.policy.facts import KeptAfterUpgrade
 
 PLAN = "plan"
-"""The subject of what an account was last told; every other one is a purchase that another account has, too."""
+"""The subject of the account's last entitlement; every other one is a purchase that another account has, too."""
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Kept]]:
@@ -20,7 +20,7 @@ def entries(fact: object) -> Iterator[tuple[str, str, Kept]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """How long the account keeps it; a later word prolongs that."""
+    """The time until which the account keeps it; a later word prolongs that."""
 
     until: datetime
     since: datetime

@@ -16,7 +16,7 @@ def entries(fact: object) -> Iterator[tuple[str, str, Move]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One move; the same id is the same move."""
+    """A move; the same id is the same move."""
 
     told: MovedToOnPremise
 

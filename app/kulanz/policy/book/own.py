@@ -15,7 +15,7 @@ _OUTCOMES = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
 class CaseLog(Struct, frozen=True, kw_only=True):
-    """What we promised and did in one dunning case. Acts are known by the beginning of the case they were for."""
+    """Our promises and steps in one dunning case. Steps are keyed by the beginning of their case."""
 
     promised: datetime | None = None
     held_for: datetime | None = None
@@ -47,7 +47,7 @@ class CaseLog(Struct, frozen=True, kw_only=True):
 
 
 class RequestLog(Struct, frozen=True, kw_only=True):
-    """Something that we asked for once: when, and what became of it."""
+    """A request that we sent once: when, and its outcome."""
 
     at: datetime
     outcome: Outcome
@@ -90,7 +90,7 @@ class NoticeLog(Struct, frozen=True, kw_only=True):
 
 
 class RenewalStep(Struct, frozen=True, kw_only=True):
-    """One act of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
+    """A step of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
 
     step: int
     cause: str | None
@@ -98,7 +98,7 @@ class RenewalStep(Struct, frozen=True, kw_only=True):
 
 
 class RenewalLog(Struct, frozen=True, kw_only=True):
-    """What we asked the provider to do with the renewal of one subscription, in the order of asking."""
+    """Our requests to the provider about the renewal of one subscription, in the order of asking."""
 
     turns: tuple[RenewalStep, ...]
 
@@ -122,7 +122,7 @@ class RenewalLog(Struct, frozen=True, kw_only=True):
 
 
 class Lookups(Struct, frozen=True, kw_only=True):
-    """When the provider was asked for one subscription and what it answered."""
+    """Our look-ups of one subscription at the provider, with the answers."""
 
     asked: tuple[tuple[datetime, datetime], ...] = ()
     """When, and the provider's time of the newest trouble that was known then."""
@@ -149,7 +149,7 @@ class OverrideRecord(Struct, frozen=True, kw_only=True):
 
 
 class LiftedHold(Struct, frozen=True, kw_only=True):
-    """To when a hold is lifted by an operator's reinstatement."""
+    """The time until which a hold is lifted by an operator's reinstatement."""
 
     until: datetime
 
@@ -159,7 +159,7 @@ class LiftedHold(Struct, frozen=True, kw_only=True):
 
 
 class FirstTime(Struct, frozen=True, kw_only=True):
-    """When something was told or learned for the first time."""
+    """The first time at which something was said or learned."""
 
     at: datetime
 

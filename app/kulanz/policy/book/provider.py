@@ -33,7 +33,7 @@ S = TypeVar(
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """One entry of a subscription's history: its status and its plan at one time of the provider."""
+    """An entry of a subscription's history: its status and its plan at one time of the provider."""
 
     stamp: Stamp
     status: Status
@@ -58,7 +58,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants of its items, in whatever order they came."""
+        """The variants of its items, in any order."""
         return tuple(sorted(item.variant for item in self.bought))
 
     @property
@@ -96,12 +96,12 @@ class Term(Struct, frozen=True, kw_only=True):
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants of its items, in whatever order they came."""
+        """The variants of its items, in any order."""
         return tuple(sorted(item.variant for item in self.items)) if self.items else (self.variant,)
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """One subscription: its newest snapshot, and what older ones said that still counts."""
+    """A subscription: its newest snapshot, and what older ones said that still counts."""
 
     seen: f.SubscriptionSeen
     running: Stamp | None
@@ -168,14 +168,14 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
 
 class Invoice(Struct, frozen=True, kw_only=True):
-    """One invoice: its newest snapshot, when charges for it failed, and when one succeeded."""
+    """An invoice: its newest snapshot, when charges for it failed, and when one succeeded."""
 
     seen: f.InvoiceSeen
     failures: tuple[datetime, ...] = ()
     paid_at: datetime | None = None
-    """The latest success that an event told of."""
+    """The latest success in an event."""
     paid: bool = False
-    """Whether money for it has arrived (I10), whatever happened to the money since."""
+    """Whether money for it has arrived (I10), also where it went back since."""
     refunded: int = 0
     """The highest cumulative amount that the provider reported."""
     refunded_at: datetime | None = None
@@ -253,7 +253,7 @@ class PaymentLink(Struct, frozen=True, kw_only=True):
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """One order: its newest snapshot, and since when the provider calls it paid, fraudulent or refunded."""
+    """An order: its newest snapshot, and since when the provider calls it paid, fraudulent or refunded."""
 
     seen: f.OrderSeen
     fraudulent_at: datetime | None = None
@@ -292,7 +292,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Licence(Struct, frozen=True, kw_only=True):
-    """One licence key: its newest snapshot, and the most activations ever seen."""
+    """A licence key: its newest snapshot, and the most activations ever seen."""
 
     seen: f.LicenceSeen
     activations: int = 0
@@ -305,7 +305,7 @@ class Licence(Struct, frozen=True, kw_only=True):
 
 
 class Customer(Struct, frozen=True, kw_only=True):
-    """Who buys: the newest snapshot."""
+    """A buyer: the newest snapshot."""
 
     seen: f.CustomerSeen
 
@@ -315,7 +315,7 @@ class Customer(Struct, frozen=True, kw_only=True):
 
 
 class Dispute(Struct, frozen=True, kw_only=True):
-    """One chargeback: its newest snapshot, when it was opened, and every status that it had."""
+    """A chargeback: its newest snapshot, when it was opened, and every status that it had."""
 
     seen: f.DisputeSeen
     opened_at: datetime
@@ -336,7 +336,7 @@ class Dispute(Struct, frozen=True, kw_only=True):
 
 
 class FraudWarning(Struct, frozen=True, kw_only=True):
-    """One warning of a chargeback: the newest snapshot."""
+    """A warning of a chargeback: the newest snapshot."""
 
     seen: f.ChargebackWarned
 
@@ -351,7 +351,7 @@ def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:
 
 
 def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
-    """Return what went back: all of it where the status says so, whatever amount stands beside it."""
+    """Return what went back: all of it where the status says so, for every amount beside it."""
     return max(seen.refunded, seen.total) if full else seen.refunded
 
 

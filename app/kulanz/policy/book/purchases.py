@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 
 class Purchase(NamedTuple):
-    """One subscription or order, by its key among the facts."""
+    """A subscription or order, by its key among the facts."""
 
     kind: Kind
     key: str

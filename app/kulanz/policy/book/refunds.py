@@ -15,7 +15,7 @@ W = TypeVar("W", f.RefundRequested, f.RefundDecided, f.RefundConfirmed, f.Licenc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLog:
-    """One request: what was asked, what was decided last, and what became of that at the provider."""
+    """A request: what was asked, what was decided last, and what became of that at the provider."""
 
     requested: f.RefundRequested | None = None
     amended: f.RefundAmended | None = None
@@ -41,7 +41,7 @@ class RefundLog:
 
     @property
     def asked(self) -> f.RefundRequested | None:
-        """What is asked for, as it was last told."""
+        """The request's content, as last stated."""
         if self.requested is None or self.amended is None:
             return self.requested
         return replace(
@@ -66,7 +66,7 @@ class RefundLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceLog:
-    """What we know and did about one licence beside the provider's word."""
+    """Our knowledge and steps about one licence beside the provider's word."""
 
     deployed: f.LicenceDeployed | None = None
     switched_off: RequestLog | None = None
@@ -96,7 +96,7 @@ class Refunds:
 
     @property
     def amount(self) -> int:
-        """All that went back, in minor units."""
+        """The sum that went back, in minor units."""
         return sum(fact.amount for fact in self.seen if fact.counts)
 
 

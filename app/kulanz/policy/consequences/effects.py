@@ -158,7 +158,7 @@ def _sent(account: Account, decision: Decision, fact: f.NoticeReported) -> Itera
 
 
 def _left_to_product(account: Account, decision: Decision, fact: f.NoticeReported) -> Notify:
-    """Return the callback by which the merchant's product is told what to write to its customer."""
+    """Return the callback that tells the merchant's product what to write to its customer."""
     state, book = decision.state, decision.account.book
     case = state.case(fact.subject)
     subscription = next(iter(state.concerned(fact.subject)), "")
@@ -182,7 +182,7 @@ def _left_to_product(account: Account, decision: Decision, fact: f.NoticeReporte
 
 
 def _policy(subject: str, decision: Decision) -> Policy | None:
-    """Return the policy by which customers are told of a matter."""
+    """Return the policy that governs the notices about a matter."""
     state = decision.state
     matter = state.case(subject) or state.chargeback(subject) or state.refund(subject)
     change = next((change for change in decision.changes if change.subject == subject), None)
@@ -190,6 +190,6 @@ def _policy(subject: str, decision: Decision) -> Policy | None:
 
 
 def _own_zone(book: Book) -> dict[str, str]:
-    """Return the zone in which an account's deadlines are told, where it has one of its own."""
+    """Return the time zone in which an account's deadlines are shown, where it has one of its own."""
     zone = book.word("timezone")
     return {"timezone": zone} if zone else {}

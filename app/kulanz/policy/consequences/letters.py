@@ -1,4 +1,4 @@
-"""Which notices a change brings, to whom they go, and what they say."""
+"""Notices of a change: which ones are sent, to whom, and what they say."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from kulanz.policy.document.rules import (
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Policy:
-    """One immutable policy document. `sha256` is over its bytes as written."""
+    """An immutable policy document. `sha256` is over its bytes as written."""
 
     name: str = field(metadata=read.key(read.text, "the policy's name"))
     title: str = field(default="", metadata=read.key(read.text, "what people call it"))
@@ -118,12 +118,12 @@ def parse(document: str, *, version: int = 0) -> Policy:
 
 
 def remarks(document: str) -> list[str]:
-    """Return what a valid document says in vain (key, line, what was expected); raise PolicyError as `parse` does."""
+    """Return the keys without effect in a valid document (key, line, expected value); raise PolicyError as `parse`."""
     return _values(document)[1]
 
 
 def _values(document: str) -> tuple[dict[str, Any], list[str]]:
-    """Return what a document says, and what of it is said in vain."""
+    """Return what a document says, and the keys in it that have no effect."""
     written = syntax_errors.read(document)
     reading = _DocumentReader(lines(written.text) if written.whole else {}, written.spoilt)
     values = reading.table(Policy, written.table, "") if written.whole else {}
@@ -171,7 +171,7 @@ def expected(item: Field[Any]) -> str:
 
 @dataclass(slots=True)
 class _DocumentReader:
-    """One way through the tables of a document, which collects what is wrong on it."""
+    """Recursive reader of a document's tables, which collects all problems on its way."""
 
     places: Mapping[str, int]
     spoilt: frozenset[str]

@@ -10,10 +10,10 @@ from kulanz.policy.document import reading as read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOnRules:
-    """What can be booked in quantities, and what cancelling does (cloudcrm)."""
+    """Add-ons: what can be booked in quantities, and what cancelling does (cloudcrm)."""
 
     kinds: tuple[str, ...] = field(
-        default=(), metadata=read.key(read.names, "kinds that can be booked; empty: whatever the merchant sells")
+        default=(), metadata=read.key(read.names, "kinds that can be booked; empty: every kind that the merchant sells")
     )
     steps: tuple[tuple[str, int], ...] = field(
         default=(), metadata=read.key(read.counts, "how much one piece of a kind is: 10 for packages of 10 GB; else 1")

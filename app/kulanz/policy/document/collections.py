@@ -27,7 +27,7 @@ DERIVED = ("arrears", "invoices", "statement")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelRules:
-    """One dunning letter (dunning-at 4)."""
+    """A dunning letter (dunning-at 4)."""
 
     after: Span = field(metadata=read.key(read.span, "from what `levels_from` names to when it goes out"))
     text: str = field(
@@ -44,7 +44,7 @@ class LevelRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditReportRules:
-    """What a credit bureau is told of a debt that was handed over, by a step of its own (dunning-at 6)."""
+    """Report to a credit bureau about a debt that was handed over, by a step of its own (dunning-at 6)."""
 
     fields: tuple[str, ...] = field(
         default=(),
@@ -90,7 +90,7 @@ class CollectionRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterRules:
-    """Notices that go by letter to whoever chose letters (dunning-at 2)."""
+    """Notices by letter, for customers who chose letters (dunning-at 2)."""
 
     notices: tuple[str, ...] = field(
         default=(),

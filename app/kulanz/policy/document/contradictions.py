@@ -14,7 +14,7 @@ _A_DAY = 86_400.0
 
 
 class Contradiction(NamedTuple):
-    """What does not go together, by the key that is to be changed."""
+    """A contradiction, by the key that is to be changed."""
 
     key: str
     """Within its table."""
@@ -24,7 +24,7 @@ class Contradiction(NamedTuple):
 
 
 def contradictions(kind: type, values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Yield what contradicts itself in one table; `values` are told or by default, without what could not be read.
+    """Yield the contradictions in one table; `values` are given or default, without what could not be read.
 
     A list of tables is a list of such values, so that what is wrong in one of them hides nothing.
     """

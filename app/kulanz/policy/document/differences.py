@@ -17,7 +17,7 @@ _A_DAY = 86400
 
 
 class Leniency(StrEnum):
-    """What a new value means to the customer, beside the old one."""
+    """Meaning of a new value to the customer, beside the old one."""
 
     MORE = "more_lenient"
     LESS = "stricter"
@@ -29,7 +29,7 @@ class Leniency(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One key of which two policies hold different values."""
+    """A key of which two policies hold different values."""
 
     key: str
     channels: str

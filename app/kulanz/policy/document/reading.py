@@ -237,8 +237,8 @@ MORE, LESS, NEUTRAL = "more", "less", "neutral"
 def key(reads: Reader, channels: str, kinder: str | tuple[Any, ...] | None = None) -> dict[str, Any]:
     """Describe a key: how its value is read, what it means, and which of two values is kinder to the customer.
 
-    `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. Where it is not said a longer span
-    is kinder, a clause or a text is neutral, and of anything else nobody can tell.
+    `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. By default a longer span is
+    kinder, a clause or a text is neutral, and any other kind of value is unknown.
     """
     untold = NEUTRAL if reads in {text, clause, instant, address, texts, texts_by_language} else None
     return {"reads": reads, "means": channels, "kinder": kinder or untold}

@@ -44,7 +44,7 @@ class AddOnCancelled:
     quantity: int = 0
     """Pieces, where only a part of them was cancelled; 0: all that are left."""
     part: str = ""
-    """The id under which these pieces go on by themselves."""
+    """The id under which these pieces continue separately."""
 
     @property
     def id(self) -> str:

@@ -38,7 +38,7 @@ class DeletionApproved(Struct, frozen=True, kw_only=True):
 
 
 class DeletionAnnounced(Struct, frozen=True, kw_only=True):
-    """The merchant's product was told to delete the data, or the outcome of telling it became known."""
+    """The deletion was announced to the merchant's product, or the outcome of the announcement became known."""
 
     subject: str
     asked_at: datetime

@@ -1,4 +1,4 @@
-"""Facts of debts, told by people: transfers, and the debts that each was taken to pay."""
+"""Facts of debts, entered by people: transfers, and the debts that each was taken to pay."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ class PaymentVoided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebtorTold:
-    """Who the debtor is, as the merchant told us: all of it, so that what is left out is known no more."""
+    """The debtor's data as the merchant gave them, complete: a field that is left out is no longer known."""
 
     number: int
-    """Each telling has the next one: which of two is newer, whatever a clock says."""
+    """Sequence number of the statement: it decides which of two is newer, independent of clocks."""
     at: datetime
     actor: str
     fields: tuple[tuple[str, str], ...]
@@ -92,7 +92,7 @@ class MandateRevoked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionProposed:
-    """Somebody proposed to hand the debt of a dunning case over to a collection agency."""
+    """An operator proposed to hand the debt of a dunning case over to a collection agency."""
 
     id: str
     case: str

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Channel(StrEnum):
-    """How a customer reached the staff."""
+    """Channel by which a customer reached the staff."""
 
     MAIL = "mail"
     PHONE = "phone"

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CreditEntry(StrEnum):
-    """Which way the credit of a pot moves."""
+    """Direction in which the credit of a pot moves."""
 
     BOUGHT = "bought"
     SPENT = "spent"
@@ -26,7 +26,7 @@ class CreditBooked:
     currency: str
     at: datetime
     incurred_at: datetime | None = None
-    """When a charge arose that is told of later: it stays due, whatever has become of the credit."""
+    """Time at which a charge arose that is reported later: it stays due, also if the credit is gone by now."""
     reference: str | None = None
     actor: str = ""
 

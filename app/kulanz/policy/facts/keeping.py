@@ -1,4 +1,4 @@
-"""What an earlier version gave an account, and today's rules do not."""
+"""Rights that an earlier version gave an account, and today's rules do not."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class KeptAfterUpgrade:
     until: datetime
     at: datetime
     plan: str | None = None
-    """The plan and the access that the account was last told, where these are kept."""
+    """The account's last plan and access, where these are kept."""
     access: str | None = None

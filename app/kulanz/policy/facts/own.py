@@ -71,7 +71,7 @@ class HoldPlaced(Struct, frozen=True, kw_only=True):
     """When the case began, by the provider's clock: a later beginning of the same case is not on hold."""
     at: datetime
     verified: bool
-    """Whether a fresh look at the provider had just confirmed it."""
+    """Whether a re-check at the provider had just confirmed it."""
 
 
 class HoldProlonged(Struct, frozen=True, kw_only=True):
@@ -97,7 +97,7 @@ class CaseExhausted(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     at: datetime
     verified: bool = False
-    """Whether a fresh look at the provider had just confirmed it, where it took the plan without a hold before."""
+    """Whether a re-check at the provider had just confirmed it, where it took the plan without a hold before."""
 
 
 class CaseWaived(Struct, frozen=True, kw_only=True):
@@ -109,13 +109,13 @@ class CaseWaived(Struct, frozen=True, kw_only=True):
 
 
 class RenewalStopped(Struct, frozen=True, kw_only=True):
-    """We asked the provider to cancel a subscription, for a reason of ours, or learned the outcome."""
+    """A request to the provider to cancel a subscription, for a reason of ours, or its outcome."""
 
     subscription: str
     cause: str
     """The case, dispute or hold for which it was stopped."""
     step: int
-    """Stops and resumes of one subscription share one count: the order of our acts, whatever a clock says."""
+    """Sequence number, shared by the stops and resumes of one subscription: their order, independent of clocks."""
     at: datetime
     outcome: Outcome
     """REFUSED: there was nothing to stop, because the customer had cancelled already."""
@@ -124,7 +124,7 @@ class RenewalStopped(Struct, frozen=True, kw_only=True):
 
 
 class RenewalResumed(Struct, frozen=True, kw_only=True):
-    """We asked the provider to take a cancellation of ours back, or learned the outcome."""
+    """A request to the provider to take a cancellation of ours back, or its outcome."""
 
     subscription: str
     step: int
@@ -135,7 +135,7 @@ class RenewalResumed(Struct, frozen=True, kw_only=True):
 
 
 class OperatorsAlerted(Struct, frozen=True, kw_only=True):
-    """Operators were told once about a topic of a subject."""
+    """Operators were alerted once about a topic of a subject."""
 
     subject: str
     topic: str

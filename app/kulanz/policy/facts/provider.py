@@ -19,7 +19,7 @@ from kulanz.policy.facts.words import (
 
 
 class SubscribedItem(Struct, frozen=True, kw_only=True):
-    """One of the things that a subscription bills."""
+    """An item that a subscription bills."""
 
     variant: str
     product: str
@@ -35,7 +35,7 @@ class SubscriptionSeen(Struct, frozen=True, kw_only=True):
     stamp: Stamp
     status: Status
     customer: str
-    """Empty where the event does not tell, and so is the variant: then what was told before counts."""
+    """Empty where the event does not say, and so is the variant: then the earlier value counts."""
     variant: str
     product: str
     """The slug of the product's name: the plan where the catalogue does not map the variant."""
@@ -153,7 +153,7 @@ class OrderSeen(Struct, frozen=True, kw_only=True):
 
 
 class RefundSeen(Struct, frozen=True, kw_only=True):
-    """A snapshot of one refund, where a provider tells each by itself and not what went back of the payment in all."""
+    """A snapshot of one refund, where a provider sends each one and not the sum that went back of the payment."""
 
     key: str
     payment: str
@@ -217,7 +217,7 @@ class DisputeSeen(Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     customer: str | None = None
-    """None: told by an operator, whose word reaches the whole account."""
+    """None: by an operator, whose word reaches the whole account."""
     order: str | None = None
     subscription: str | None = None
     payment: str | None = None
@@ -231,7 +231,7 @@ class DisputeSeen(Struct, frozen=True, kw_only=True):
 
 
 class ChargebackWarned(Struct, frozen=True, kw_only=True):
-    """A card network's warning that a payment will be charged back, told before there is any dispute about it."""
+    """A card network's warning that a payment will be charged back, sent before there is any dispute about it."""
 
     key: str
     stamp: Stamp
@@ -244,7 +244,7 @@ class ChargebackWarned(Struct, frozen=True, kw_only=True):
 
 
 class AddressKnown(Struct, frozen=True, kw_only=True):
-    """How to reach and read the account: language, time zone and country from custom data or an operator."""
+    """Address and language of the account: language, time zone and country from custom data or an operator."""
 
     at: datetime
     locale: str | None = None

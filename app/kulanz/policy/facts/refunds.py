@@ -10,7 +10,7 @@ from kulanz.policy.facts.words import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequested:
-    """Somebody asked for the money of one payment back (plexo 9.1)."""
+    """A request for the money of one payment (plexo 9.1)."""
 
     id: str
     payment: str
@@ -38,7 +38,7 @@ class RefundRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundAmended:
-    """Another amount or reason was told for a request while it was undecided."""
+    """A new amount or reason for a request while it was undecided."""
 
     request: str
     at: datetime
@@ -79,7 +79,7 @@ class RefundDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundOrdered:
-    """We asked the provider to give the money back, or learned the outcome."""
+    """A request to the provider to give the money back, or its outcome."""
 
     request: str
     at: datetime
@@ -90,7 +90,7 @@ class RefundOrdered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundConfirmed:
-    """We learned from the provider that the money went back: the request is closed."""
+    """The provider's confirmation that the money went back: the request is closed."""
 
     request: str
     at: datetime
@@ -98,7 +98,7 @@ class RefundConfirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceDeployed:
-    """An operator knows that an on-premise licence is in use, whatever the provider has counted (plexo 8)."""
+    """An operator's word that an on-premise licence is in use, over the provider's count (plexo 8)."""
 
     licence: str
     at: datetime
@@ -108,7 +108,7 @@ class LicenceDeployed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceSwitchedOff:
-    """We asked the provider to disable a licence key whose price went back, or learned the outcome."""
+    """A request to the provider to disable a licence key whose price went back, or its outcome."""
 
     licence: str
     request: str

@@ -62,7 +62,7 @@ __all__ = [
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """All that follows from a book at one moment."""
+    """Assessment of a book at one moment."""
 
     as_of: datetime
     standing: Standing = Standing.GOOD
@@ -147,7 +147,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     @property
     def deletion_eligible_at(self) -> datetime | None:
-        """When the account's data may be deleted, by the latest chargeback that still counts."""
+        """Time from which the account's data may be deleted, by the latest chargeback that still counts."""
         return max(
             (chargeback.deletion_eligible_at for chargeback in self.chargebacks if chargeback.deletion_eligible_at),
             default=None,
@@ -155,7 +155,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     @property
     def rights(self) -> Rights:
-        """What the account may use: a change of it is a change of the entitlement."""
+        """Rights of the account: a change of them is a change of the entitlement."""
         return Rights(self.plan, self.access, self.add_ons, self.quantities)
 
 
@@ -184,7 +184,7 @@ NO_MEMO = Memo()
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """Who owes and who has access, as stored: the book, and the entitlement that was last told."""
+    """An account as stored: the book, and the last published entitlement."""
 
     id: str
     book: Book = field(default_factory=Book)
@@ -204,11 +204,11 @@ class Account(Struct, frozen=True, kw_only=True):
 
     @property
     def rights(self) -> Rights:
-        """What the account was last told that it may use."""
+        """Rights that were last published for the account."""
         return Rights(self.plan, self.access, self.add_ons, self.quantities)
 
     def was_told(self, state: State) -> bool:
-        """Whether what a state gives is what the account was last told."""
+        """Whether the state's rights are the last published ones."""
         is_known = self.plan == state.plan and self.access == state.access
         return is_known and self.add_ons == state.add_ons and self.quantities == state.quantities
 
@@ -229,7 +229,7 @@ class Transition(Struct, frozen=True):
 
     @property
     def old(self) -> Book:
-        """What was known before."""
+        """The book before the new facts."""
         return self.account.book
 
     def of_act(self, rule: str, rank: int, subject: str, *, notice: str | None = None, **detail: Any) -> Change:
@@ -239,7 +239,7 @@ class Transition(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One thing that became different, with the rule and clause that made it so."""
+    """A difference, with the rule and clause that made it so."""
 
     rule: str
     clause: str
@@ -255,7 +255,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """The account's next state, why, and what the world must be told (I7)."""
+    """The account's next state, the reasons, and the actions to take (I7)."""
 
     account: Account
     before: State | None

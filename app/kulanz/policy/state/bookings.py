@@ -10,7 +10,7 @@ from kulanz.policy.document import Policy
 
 
 class BookingStatus(StrEnum):
-    """Where an add-on is on its way (CONTRACT section 3)."""
+    """Stage of an add-on (CONTRACT section 3)."""
 
     ACTIVE = "active"
     CANCELLED = "cancelled"
@@ -22,7 +22,7 @@ class BookingStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """One add-on, before any hold."""
+    """An add-on, before any hold."""
 
     id: str
     subscription: str

@@ -11,7 +11,7 @@ from kulanz.policy.document import Policy
 
 
 class ClosureCase(Struct, frozen=True, kw_only=True):
-    """One deletion that was asked for, or that a lost chargeback may bring."""
+    """A deletion that was asked for, or that a lost chargeback may bring."""
 
     subject: str
     cause: str

@@ -13,7 +13,7 @@ from kulanz.policy.document import Policy
 
 
 class Standing(StrEnum):
-    """What we decided for the account, from best to worst."""
+    """Our decision about the account, from best to worst."""
 
     GOOD = "good"
     GRACE = "grace"
@@ -23,7 +23,7 @@ class Standing(StrEnum):
 
 
 class Access(StrEnum):
-    """What the account may use now."""
+    """Access of the account now."""
 
     FULL = "full"
     FREE = "free"
@@ -36,7 +36,7 @@ class Access(StrEnum):
 
 
 class CaseState(StrEnum):
-    """Where a dunning case is. A recovered one is no case any more."""
+    """Stage of a dunning case. A recovered one is no case any more."""
 
     GRACE = "grace"
     ON_HOLD = "on_hold"
@@ -50,7 +50,7 @@ class CaseState(StrEnum):
 
 
 class Owner(StrEnum):
-    """Who placed a hold, and alone may release it."""
+    """Owner of a hold: its cause, which alone may release it."""
 
     DUNNING = "dunning"
     DISPUTE = "dispute"
@@ -61,7 +61,7 @@ class Owner(StrEnum):
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """One unpaid renewal of one subscription."""
+    """An unpaid renewal of one subscription."""
 
     key: str
     subscription: str
@@ -118,7 +118,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 class Hold(Struct, frozen=True, kw_only=True):
-    """One reason to restrict, with a release of its own (I4)."""
+    """A reason to restrict, with a release of its own (I4)."""
 
     key: str
     owner: Owner
@@ -135,7 +135,7 @@ class Hold(Struct, frozen=True, kw_only=True):
 
 
 class Chargeback(Struct, frozen=True, kw_only=True):
-    """A dispute as it counts now, whatever told us of it."""
+    """A dispute as it counts now, from any source."""
 
     key: str
     status: str
@@ -153,7 +153,7 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     subscriptions: tuple[str, ...]
     """Those of the disputed purchase; where it reaches the whole account, every one that is not renewed."""
     concerned: tuple[str, ...]
-    """The subscription of the disputed payment, else all that it reaches: whose customer is told of it."""
+    """The subscription of the disputed payment, else all that it reaches: its customer gets the notices."""
     amount: int
     currency: str
     fee: int | None
@@ -192,7 +192,7 @@ class ChargebackWarning:
     refundable: int
     """What the policy lets go back of it."""
     closed_as: str | None
-    """Why nobody has to act any more: `refunded`, `answered` (somebody asked for a refund), `disputed` or `over`."""
+    """Why no step is needed any more: `refunded`, `answered` (a refund was requested), `disputed` or `over`."""
     policy: Policy
 
     @property
@@ -203,7 +203,7 @@ class ChargebackWarning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebtStage:
-    """How far the pursuit of one dunning case has come."""
+    """Stage of the pursuit of one dunning case."""
 
     case: str
     level: int
@@ -226,13 +226,13 @@ class Timer(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """What one subscription gives now, before any hold."""
+    """Rights from one subscription now, before any hold."""
 
     subscription: str
     plan: str
     add_on: str | None
     until: datetime | None
-    """When that will change by itself, if it is known."""
+    """When that will change on schedule, if it is known."""
     quantity: int = 1
     unpaid_plan: str | None = None
     """The dearer plan that was chosen and is not paid for (`upgrade_unpaid`)."""
@@ -246,7 +246,7 @@ class Lifetime(NamedTuple):
 
 
 class Rights(NamedTuple):
-    """What an account may use: the entitlement."""
+    """Rights of an account: the entitlement."""
 
     plan: str
     access: Access

@@ -13,7 +13,7 @@ from kulanz.policy.facts import BillingReason
 
 
 class Verdict(StrEnum):
-    """What the policy says of a request."""
+    """Verdict of the policy on a request."""
 
     ELIGIBLE = "eligible"
     NOT_ELIGIBLE = "not_eligible"
@@ -22,10 +22,10 @@ class Verdict(StrEnum):
 
 
 class RefundState(StrEnum):
-    """Where a request is."""
+    """Stage of a request."""
 
     REQUESTED = "requested"
-    """The policy has given its verdict, and somebody is to say yes or no."""
+    """The policy has given its verdict, and an operator is to say yes or no."""
     REVIEW = "review"
     """The policy leaves it to a person."""
     APPROVED = "approved"
@@ -44,7 +44,7 @@ CLOSED_STATES = frozenset({RefundState.PAID, RefundState.DENIED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """One payment, whatever its records are called. Amounts in minor units of its currency."""
+    """A payment with all its records. Amounts in minor units of its currency."""
 
     key: str
     """Its one name: the order's where there is one."""
@@ -102,7 +102,7 @@ class RefundAnswer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """One request as it stands."""
+    """A request as it stands."""
 
     key: str
     payment: Payment
@@ -137,7 +137,7 @@ class Refund:
     """Whether what it paid for ends with it: nothing else has paid for the same, and no dispute explains it."""
     disputed: bool
     lapsed: bool
-    """Whether it was approved, and the money stayed because of a dispute: somebody has to decide again."""
+    """Whether it was approved, and the money stayed because of a dispute: an operator has to decide again."""
     policy: Policy
     """The version that it is judged by: of those at the payment and at the request the better for the customer."""
     developer: DeveloperRules | None
@@ -149,7 +149,7 @@ class Refund:
 
     @property
     def undecided(self) -> bool:
-        """Whether nobody has said yes or no."""
+        """Whether the decision is open."""
         return self.state in UNDECIDED_STATES
 
     @property
@@ -164,7 +164,7 @@ class Refund:
 
     @property
     def due_at(self) -> datetime | None:
-        """When somebody has to have acted; None: nothing more is to be done."""
+        """The time by which an operator has to act; None: nothing more is to be done."""
         if not self.open:
             return None
         return self.decide_by if self.answer_is_due else self.pay_by

@@ -20,7 +20,7 @@ Line = tuple[tuple[datetime, Policy], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
+    """The merchant's plans: which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
 
     variants: Mapping[str, str] = field(default_factory=dict)
     """`provider:variant` → plan, or `addon:<name>`."""
@@ -81,7 +81,7 @@ class Catalogue:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What decisions are made by, beside the facts: policy versions, the catalogue, the means at hand."""
+    """Inputs of a decision beside the facts: policy versions, the catalogue, the available channels."""
 
     policies: Line
     """With the instant from which each is in force, rising; never empty."""
@@ -93,7 +93,7 @@ class Terms:
     can_look: frozenset[str] = frozenset()
     """Providers with an API key: they are asked before access is taken."""
     notifies: bool = True
-    """Whether the merchant's product is told of anything (`CALLBACK_URL`)."""
+    """Whether the merchant's product gets callbacks (`CALLBACK_URL`)."""
     versions: Mapping[int, Policy] = field(default_factory=dict, repr=False)
     """Every document by its number, those of single accounts too."""
 
@@ -166,7 +166,7 @@ def _agreed_version(moment: datetime, agreed: list[TermsAgreed]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What the rest of the world means for one account while it is decided about."""
+    """The state of the outside world for one account during a decision."""
 
     parked: bool = False
     """A parked or waiting event may tell of a payment: dunning takes nothing and sends no notice meanwhile."""
@@ -186,7 +186,7 @@ CALM = Situation()
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When an account is looked at, by which terms, in which zone and in which situation."""
+    """The moment of a decision: when, by which terms, in which zone and in which situation."""
 
     terms: Terms
     zone: str

@@ -38,12 +38,12 @@ class AddOnsArea(Area):
     families: ClassVar[tuple[str, ...]] = ("add_ons",)
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with the add-ons; they follow whatever gives their base subscription's plan."""
+        """Return the draft with the add-ons; they follow the source of the base plan."""
         given = {grant.subscription: grant.until for grant in draft.grants if grant.add_on is None}
         return evolve(draft, bookings=tuple(bookings(book, given, moment)))
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-        """Yield when a cancelled add-on ends by itself, and when the next month of another begins."""
+        """Yield when a cancelled add-on ends at the end of its term, and when the next month of another begins."""
         for booking in state.bookings:
             if booking.status is BookingStatus.CANCELLED:
                 at = booking.ends_at

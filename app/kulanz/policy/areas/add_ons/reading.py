@@ -112,7 +112,7 @@ class _Base:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When it ends or ended, where that is known."""
+        """When the add-on ends or ended, where that is known."""
         if self.sub is None or self.sub.seen.status not in _STOPPED:
             return None
         return self.given.get(self.sub.seen.key) or self.sub.seen.ends_at

@@ -20,7 +20,7 @@ class ApprovalsArea(Area):
     families: ClassVar[tuple[str, ...]] = ("proposals",)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what waits for a second person."""
+        """Yield the alerts about exceptions that need the approval of a second person."""
         for key in waiting(book, moment):
             yield key, AWAITED
 

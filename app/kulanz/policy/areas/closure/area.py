@@ -60,7 +60,7 @@ class ClosureArea(Area):
         return () if closed is None else (_hold(closed),)
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-        """Yield when promised notices have had their time, and when retention ends by itself."""
+        """Yield when promised notices have had their time, and when the time of retention ends."""
         for closure_case in state.deletions:
             if (
                 closure_case.due_at is not None
@@ -73,7 +73,7 @@ class ClosureArea(Area):
             yield Timer("retention_end", "account", end)
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-        """Yield the announcement that is due, and the closing once the product has been told."""
+        """Yield the announcement that is due, and the closing once the product has received the announcement."""
         if state.closed_at is not None:
             return
         for closure_case in state.deletions:
@@ -85,7 +85,7 @@ class ClosureArea(Area):
             yield AccountClosed(subject=RETENTION_TIMER, cause=RETENTION_TIMER, at=moment.at)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what waits for an operator's approval alone, or for a notice that could not be delivered."""
+        """Yield the closures that only need an operator's approval, or whose notice could not be delivered."""
         for closure_case in state.deletions:
             if closure_case.obstacles == ("approval",):
                 yield closure_case.subject, "data_deletion_needs_approval"
@@ -98,13 +98,13 @@ class ClosureArea(Area):
         return () if step.new.deletions is step.old.deletions else _changes(step)
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
-        """Whether the product is still to be told that data go."""
+        """Whether the announcement of the deletion must still be sent to the product."""
         if not isinstance(effect, Notify) or effect.type != DELETION_DUE_TOPIC:
             return None
         return any(closure_case.subject == effect.subject and closure_case.ready for closure_case in state.deletions)
 
     def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
-        """Yield that the product has been told, or not."""
+        """Yield the outcome of the announcement to the product."""
         if isinstance(effect, Notify) and effect.type == DELETION_DUE_TOPIC:
             asked_at = datetime.fromisoformat(effect.data["announced_at"])
             yield DeletionAnnounced(subject=effect.subject, asked_at=asked_at, at=at, outcome=outcome)
@@ -141,7 +141,7 @@ def _next(closure_case: ClosureCase, moment: Moment) -> Iterator[OwnFact]:
 
 
 def _retention_end(state: State, book: Book, moment: Moment) -> datetime | None:
-    """Return when the records of an account that has ended go by themselves; None: not, or not by themselves."""
+    """Return when the records of an ended account are deleted automatically; None: not, or not automatically."""
     rules = moment.terms.current.retention
     if rules.destroy != "automatic" or state.closed_at is not None or not has_ended(state):
         return None

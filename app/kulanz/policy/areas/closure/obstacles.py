@@ -59,7 +59,7 @@ def _running(state: State) -> Iterator[str]:
 
 
 def _waited_for(state: State) -> Iterator[str]:
-    """Yield what somebody still waits for: the answer to a request for a refund, or its money (plexo 9)."""
+    """Yield the refunds that are still open: a request without an answer, or money that is not back (plexo 9)."""
     if any(refund.open for refund in state.refunds):
         yield "refund_open"
 

@@ -47,7 +47,7 @@ class CollectionsArea(Area):
             yield from handover.due(state, book, moment)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield the cases that no notice reaches, what was paid too much, and what waits for a person."""
+        """Yield the cases that no notice reaches, what was paid too much, and what needs a decision by an operator."""
         for case in state.cases:
             if case.state is CaseState.GRACE and not delivery.reachable(case, book):
                 yield case.key, "no_mail_address"

@@ -24,7 +24,7 @@ _PAID_THERE = "paid_in_collections"
 
 
 def changes(step: Transition) -> Iterator[Change]:
-    """Yield the transfers that were recorded, the steps of hand-overs, and what was told of the debtor."""
+    """Yield the transfers that were recorded, the steps of hand-overs, and the changes of the debtor's data."""
     old, new = step.old, step.new
     if new.transfers is not old.transfers:
         yield from _of_transfers(step)
@@ -109,7 +109,7 @@ def alerts(state: State, book: Book) -> Iterator[tuple[str, str]]:
 
 
 def files(change: Change, decision: Decision) -> Iterator[Effect]:
-    """Yield the file that a change leaves for somebody outside, whoever brought it about."""
+    """Yield the file that a change produces for the agency or bureau, for every cause of the change."""
     account = decision.account
     collection = account.book.collections.get(change.subject)
     match change.rule, collection:

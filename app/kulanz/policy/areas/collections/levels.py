@@ -128,7 +128,7 @@ def _after(start: datetime, span: Span, case: Case, book: Book, zone: str) -> da
 
 
 def _last_step(case: Case, book: Book) -> datetime:
-    """Return when a case last took a step that its customer was told of."""
+    """Return when a case last took a step that was announced to its customer."""
     stated = (request_log.at for name in case.names for request_log in book.notices_about(name).sent.values())
     taken = (at for at in (case.held_at, book.case(case.key).exhausted_at) if at is not None)
     return max([*stated, *taken], default=case.opened_at - MIN_GAP_BETWEEN_LETTERS)

@@ -19,7 +19,7 @@ from kulanz.policy.state import Case
 
 
 class Package(NamedTuple):
-    """A file for somebody outside, and what is in it."""
+    """A file for a collection agency or credit bureau, with its content."""
 
     fields: tuple[str, ...]
     text: str
@@ -37,7 +37,7 @@ def for_agency(collection: Collection, ident: str, case: Case, book: Book, now: 
 
 
 def for_bureau(handed: ClaimHandedOver, case: Case, book: Book, now: datetime) -> Package:
-    """Return what a credit bureau is told of a debt that was handed over (dunning-at 6).
+    """Return the report to a credit bureau about a debt that was handed over (dunning-at 6).
 
     It bears the hash of the statement that was handed over; a newer one, where the policy names it, has its own.
     """

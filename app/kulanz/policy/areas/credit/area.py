@@ -14,7 +14,7 @@ _RANKS = {"bought": 14, "spent": 13, "blocked": 16, "released": 16, "forfeited":
 
 
 class CreditArea(Area):
-    """No cash value; blocked while there is no access; forfeited only with the account or the number (bitrix24)."""
+    """Credit without cash value: blocked without access, forfeited only with the account or the number (bitrix24)."""
 
     families: ClassVar[tuple[str, ...]] = ("credit",)
 

@@ -38,7 +38,7 @@ class _Disputed:
 
 
 def known(book: Book, terms: Terms) -> dict[str, Dispute]:
-    """Return every dispute: those told as such, orders called fraudulent, and refunds where the policy says so."""
+    """Return every dispute: those sent as such, orders called fraudulent, and refunds where the policy says so."""
     matches = dict(book.disputes)
     for order in book.orders.values():
         if order.fraudulent_at is not None:
@@ -175,7 +175,7 @@ def _of_order(order: Order, fraudulent_at: datetime) -> Dispute:
 
 
 def _of_refund(refund: full_refunds.FullRefund) -> Dispute:
-    """Read a full refund that nobody asked for as an opened dispute."""
+    """Read a full refund without a request as an opened dispute."""
     return Dispute.of(
         DisputeSeen(
             key=_key("refund", refund.payment),
@@ -257,7 +257,7 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
 def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
     """Whether the customer had asked for that money, or got in touch, shortly before: operators decide (plexo 10).
 
-    A chargeback that names no payment, or none that anything was told of, is taken to be about what was asked for.
+    A chargeback that names no payment, or an unknown one, is taken to be about the payment that was asked for.
     """
     opened = dispute.opened_at
     payments = {item for item in full_refunds.disputed(dispute, book) if full_refunds.heard_of(item, book)}
@@ -301,7 +301,7 @@ def _contested_since(dispute: Dispute, rules: DisputeRules) -> datetime | None:
 
 
 def _is_silent(dispute: Dispute, now: datetime) -> bool:
-    """Whether nothing was heard of a dispute for so long that its outcome will not be told any more."""
+    """Whether a dispute has been silent for so long that its outcome is no longer expected."""
     return now >= _silent_at(dispute)
 
 
@@ -361,7 +361,7 @@ def _billed(payment: str | None, book: Book) -> str | None:
 
 
 def _deletion_notices(chargeback: Chargeback, zone: str) -> Iterator[tuple[int, datetime]]:
-    """Yield each step and time at which the customer is told that data may go; only after a loss is it certain."""
+    """Yield each step and time of the notices that data may be deleted; only after a loss is it certain."""
     if chargeback.decided_at is not None and chargeback.deletion_eligible_at is not None:
         for step, span in enumerate(chargeback.policy.dispute.deletion_notices, start=1):
             yield step, span.before(chargeback.deletion_eligible_at, zone)

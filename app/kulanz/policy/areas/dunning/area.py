@@ -203,7 +203,7 @@ def _changes(step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
 
 
 def _moved(existing_case: Case, case: Case) -> Iterator[tuple[str, int]]:
-    """Yield the rule and rank of whatever is different about a case."""
+    """Yield the rule and rank of each difference in a case."""
     if existing_case == case:
         return
     if existing_case.key != case.key:

@@ -1,4 +1,4 @@
-"""Which dunning cases the facts give: from an unpaid invoice, or a snapshot that stands in for lost events."""
+"""Dunning cases from the facts: from an unpaid invoice, or a snapshot that stands in for lost events."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, m
 
 
 def _of_invoice(invoice: Invoice, sub: Subscription, book: Book, terms: Terms) -> _Opening | None:
-    """Return the trouble of an invoice; one that fails again goes on with its first deadline."""
+    """Return the opening of an invoice's case; an invoice that fails again keeps its first deadline."""
     ran, looked = receipts(sub, book), _settled_by_look(sub, book)
     live = [
         at for at in invoice.failures if (not ran or at >= ran[-1].at) and (looked is None or at > looked)
@@ -155,7 +155,7 @@ def _successes(sub: Subscription, book: Book) -> list[datetime]:
 
 
 def _of_return(invoice: Invoice, returned_at: datetime, book: Book, terms: Terms) -> _Opening:
-    """Return the trouble of a payment that the bank took back: the provider goes on calling it paid and active."""
+    """Return the opening of a returned payment's case: the provider still calls payment and subscription good."""
     ident = _ident(invoice)
     return _Opening(ident, returned_at, terms.of(ident, returned_at, book), returned_at, invoice, 1, bounced=True)
 
@@ -177,7 +177,7 @@ def _of_snapshot(
     since = explained or since
     ran = receipts(sub, book)
     began = [_began(opening.invoice, opening.opened_at) for opening in failed if opening.invoice]
-    # What a transfer has paid, the provider goes on calling unpaid: that is no news.
+    # The provider still calls unpaid what a transfer has paid: that is no news.
     transferred = settling.settled_snapshot(book, sub.seen.key, ran[-1].at if ran else None)
     if all(at > since + _SAME_RENEWAL for at in (*began, *([transferred] if transferred else []))):
         first = _first_of_period(sub, since, ran, book)
@@ -191,7 +191,7 @@ def _explained(sub: Subscription, at: datetime, book: Book, terms: Terms) -> dat
     if charge is None:
         return None
     unpaid = tenures.counted(sub, book, terms).unpaid
-    # What was told with the dearer plan may be a period that the charge was to pay for.
+    # An end that was sent with the dearer plan may be of a period that the charge was to pay for.
     told = [
         snapshot.until
         for snapshot in sub.history
@@ -226,7 +226,7 @@ def _began(invoice: Invoice, failed_at: datetime) -> datetime:
 def _settled_by_look(sub: Subscription, book: Book) -> datetime | None:
     """Return the newest trouble that was known when the provider was asked and said that all is well.
 
-    An answer bears our clock's time and a failure the provider's: what the answer settles is told by what we knew.
+    An answer has our clock's time and a failure the provider's: what we knew at the time decides what it settles.
     """
     looks = book.looks.get(sub.seen.key)
     if looks is None:
@@ -278,7 +278,7 @@ def _left_at(sub: Subscription, book: Book) -> datetime | None:
 
 
 def _attempts(subscription: str, opened_at: datetime, book: Book) -> list[Invoice]:
-    """Return the unpaid invoices that explain what only a snapshot told of: where each attempt is one (Dodo)."""
+    """Return the unpaid invoices that explain a snapshot without one: where each attempt is an invoice (Dodo)."""
     known = book.invoices.get(subscription, _NO_INVOICES).known.values()
     since = opened_at - _SAME_RENEWAL
     pending = [

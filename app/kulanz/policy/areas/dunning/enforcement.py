@@ -52,9 +52,9 @@ def _grace_ended(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
 
 
 def _look(case: Case, book: Book, now: datetime) -> list[OwnFact]:
-    """Take a fresh look before access is taken; after a day without an answer our own facts must do.
+    """Re-check at the provider before access is taken; after a day without an answer our own facts decide.
 
-    An answer that it runs would have closed the case, were it a payment: so it is no answer.
+    The answer "it runs" would have closed the case if a payment were behind it: so it is no answer.
     """
     looks = book.looks.get(case.subscription)
     answers = [answer for answer in looks.answers if case.deadline <= answer[0] <= now] if looks else []
@@ -188,7 +188,7 @@ def _rests(case: Case, book: Book, now: datetime) -> list[Timer]:
 def _look_at(case: Case, book: Book, moment: Moment) -> datetime:
     """Return when the end of grace is looked at: at the deadline, or again while something stands in the way.
 
-    Hourly while the provider is asked; else ever more rarely, up to once a day: who lets it go on has it looked at.
+    Hourly while the provider is asked; else ever more rarely, up to once a day.
     """
     if moment.at >= case.deadline and notices.given_up(case, book, moment.zone):
         return moment.at + _A_DAY

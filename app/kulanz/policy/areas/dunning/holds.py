@@ -1,4 +1,4 @@
-"""What a case on hold restricts, and what a case leaves to the one that takes its place (DOMAIN section 3)."""
+"""Restrictions of a case on hold, and what a case leaves to the one that takes its place (DOMAIN section 3)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def carried_over(before: State, state: State, book: Book, now: datetime) -> Iter
         if new is None:
             yield from _joined(old, book, state)
         elif old.frozen_since is not None and (new.frozen_since is None or new.frozen_since > old.frozen_since):
-            # Of a pause and a dispute, one may be over and the other go on.
+            # Of a pause and a dispute, one may be over while the other continues.
             until = new.frozen_since or now
             yield from _thawed(old, old.frozen_since, new, until)
             yield from _resumed(old.frozen_since, new, book, until)

@@ -140,7 +140,7 @@ def _start(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
 
 
 def _start_at(case: Case, book: Book, zone: str) -> datetime | None:
-    """Return when the customer is told that grace has begun; None where another notice, or the provider, does so."""
+    """Return when to tell the customer that grace has begun; None where another notice, or the provider, does so."""
     hours = case.policy.notices.hours
     if hours is None or case.policy.dunning.is_mailed_by_provider(case.subscription):
         return None
@@ -174,13 +174,13 @@ def _last_notice(book: Book) -> datetime | None:
 
 
 def _announced(case: Case, warning: tuple[int, RequestLog] | None) -> bool:
-    """Whether a warning announced the deadline that the case has now, give or take what nobody would mind."""
+    """Whether a warning announced the deadline that the case has now, up to a negligible difference."""
     announced = warning[1].seen if warning else None
     return announced is not None and announced + LATE >= case.deadline
 
 
 def _warnings(case: Case, book: Book) -> Iterator[tuple[int, RequestLog]]:
-    """Yield the warnings since the case began: one that fails again after it was paid begins anew."""
+    """Yield the warnings since the case began: a case that fails again after it was paid starts over."""
     for step, request_log in _asked(case, book, WARNING):
         if request_log.seen is None or request_log.seen > case.opened_at:
             yield step, request_log

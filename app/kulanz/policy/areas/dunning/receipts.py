@@ -16,7 +16,7 @@ class Receipt(NamedTuple):
 
     at: datetime
     until: datetime | None = None
-    """The next renewal that was told with it."""
+    """The next renewal, as sent with the run."""
 
 
 def receipts(sub: Subscription, book: Book) -> list[Receipt]:
@@ -35,7 +35,7 @@ def receipts(sub: Subscription, book: Book) -> list[Receipt]:
 
 
 def is_called_unpaid(sub: Subscription, book: Book, at: datetime) -> bool:
-    """Whether `unpaid` is the last that was told by a time beside runs, with no stop of ours since."""
+    """Whether `unpaid` is the newest status other than running at a time, with no stop of ours since."""
     told = [snapshot for snapshot in sub.history if not snapshot.runs and snapshot.stamp.at <= at]
     return not told or (told[-1].unpaid and not _stopped(sub, book, told[-1].stamp.at, at))
 

@@ -23,7 +23,7 @@ def fresh(old: Book, new: Book) -> list[OverrideSet]:
 def due(made: OverrideSet, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Return what an exception does at once to what it finds: it is given to cases and holds by name.
 
-    An exception bears our clock's time and a case the provider's, so what it is for is told by what was there.
+    An exception has our clock's time and a case the provider's: what existed then decides what it is for.
     """
     match made.kind:
         case OverrideKind.EXTEND_GRACE if made.until is not None:

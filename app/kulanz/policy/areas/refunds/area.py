@@ -88,7 +88,7 @@ class RefundsArea(Area):
                 yield f.LicenceSwitchedOff(licence=licence, request=refund.key, at=moment.at, outcome=Outcome.ASKED)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what waits for a person, what is late, and what moved otherwise than approved."""
+        """Yield the requests that wait for a person, that are late, and that moved otherwise than approved."""
         for refund in state.refunds:
             if refund.state is RefundState.REVIEW:
                 yield refund.key, "refund_needs_review"
@@ -218,7 +218,7 @@ def _developer(refund: Refund) -> dict[str, Any]:
 def _receipt(refund: Refund, book: Book) -> Iterator[Change]:
     """Name the clauses by which it was asked (plexo 9.1), is answered (9.2), and comes to less than the total (14).
 
-    A withdrawn booking asks by itself, and for its own line alone.
+    A withdrawn booking opens its own request, for its own line alone.
     """
     rules, fact = refund.policy.refund, book.refund_requests[refund.key].requested
     if fact is None or fact.add_on is not None:

@@ -1,4 +1,4 @@
-"""Who asks, beside who the account is known to be: a difference is shown, and changes no verdict (plexo 9.1)."""
+"""The person who asks, beside the known buyers: a difference is shown, and changes no verdict (plexo 9.1)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _plain(text: str) -> str:
 
 
 def _mails(book: Book) -> Iterator[str | None]:
-    """Yield every address that the provider told of the account's buyers."""
+    """Yield every address of the account's buyers that the provider sent."""
     for records in (book.subscriptions, book.orders, book.customers):
         yield from (record.seen.email for record in records.values())
     for invoices in book.invoices.values():

@@ -56,7 +56,7 @@ class Question:
 
     @property
     def left(self) -> int:
-        """What can still go back."""
+        """Amount that can still go back."""
         return max(0, self.payment.left(base_only=self.rules.base_only) - self.pending)
 
 
@@ -135,7 +135,7 @@ def _doubted(question: Question) -> RefundAnswer | None:
 
 def _by_kind(question: Question) -> RefundAnswer:
     rules, payment = question.rules, question.payment
-    # A plan is what the merchant lists as one, whatever words its name has.
+    # A plan is what the merchant lists as one; the words of its name do not matter.
     listed = _is_listed_plan(question)
     if not listed and mentions(rules.delegated, payment.product):
         return _review(question, rules.delegated_clause, "delegated")

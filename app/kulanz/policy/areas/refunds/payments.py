@@ -133,7 +133,7 @@ def _bought_by(order: str, book: Book) -> str | None:
 
 
 def _refunded(key: str, order: Order | None, invoice: Invoice | None, book: Book) -> int:
-    """Return what went back: each record of the money says it anew, and refunds told one by one add up."""
+    """Return what went back: each record of the money states the same sum, and separately sent refunds add up."""
     names = {key, invoice.seen.key if invoice else key}
     refundses = [book.refunds[name] for name in names if name in book.refunds]
     each = sum(refunds.amount for refunds in refundses)

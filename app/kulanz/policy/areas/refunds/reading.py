@@ -31,7 +31,7 @@ _SAME_PERIOD = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundReader:
-    """What every request of one account is read with."""
+    """Reader of an account's requests: the inputs that all of them share."""
 
     book: Book
     moment: Moment
@@ -66,7 +66,7 @@ class RefundReader:
     def moved(self, payment: Payment, decided: RefundDecided | None, before: int) -> int:
         """Return what moved of a payment since a request was decided, up to the next approval of another request.
 
-        Another one is approved only once this one's money is back, whatever the clock says.
+        Another one is approved only once this one's money is back; the clock does not matter.
         """
         later = (
             log.decided.refunded
@@ -213,7 +213,7 @@ def _asked_for(fact: RefundRequested, answer: RefundAnswer) -> int:
 
 
 def _latest_payment(fact: RefundRequested, answer: RefundAnswer, question: Question, terms: Terms) -> datetime | None:
-    """Return when the money would be there if somebody approved on the last day."""
+    """Return when the money would arrive if it were approved on the last day."""
     if answer.verdict is Verdict.NOT_ELIGIBLE:
         return None
     return promised_payment(fact.decide_by, question.rules, question.book, terms, question.zone)
@@ -232,7 +232,7 @@ def _state(fact: RefundRequested, log: RefundLog, payment: Payment, answer: Refu
 
 
 def _went_back(fact: RefundRequested, log: RefundLog, payment: Payment, base: int) -> bool:
-    """Whether what was approved is back; undecided, what was asked: somebody may do it without saying so here."""
+    """Whether the approved amount is back; undecided, the requested one: it may be paid without a decision here."""
     if log.decided is not None:
         return payment.refunded - log.decided.refunded >= log.decided.amount
     return payment.refunded - fact.refunded >= (fact.amount or max(1, base - fact.refunded))

@@ -30,7 +30,7 @@ class Ruling(NamedTuple):
 
     @property
     def promise(self) -> tuple[Verdict, int, datetime, datetime | None]:
-        """What it comes to for who asked: another clause alone is the same answer."""
+        """The amount and time that the ruling promises: another clause alone is the same answer."""
         return self.verdict, self.refundable, self.decide_by, self.pay_by
 
 

@@ -32,7 +32,7 @@ def _stop(fact: f.RenewalStopped, decision: Decision) -> Iterator[Effect]:
 
 
 def _resume(fact: f.RenewalResumed, decision: Decision) -> Iterator[Effect]:
-    """Resume a subscription; the provider has to be told again of a trial that still runs."""
+    """Resume a subscription; a trial that still runs needs its end sent to the provider again."""
     seen = decision.account.book.subscriptions[fact.subscription].seen
     trial = seen.trial_ends_at if seen.trial_ends_at and seen.trial_ends_at > decision.state.as_of else None
     ident = effect_id(decision.account.id, "resume", fact.subscription, fact.step)
@@ -66,7 +66,7 @@ class RenewalsArea(Area):
         return [*((key, "resume_impossible") for key in stuck), *overdue.alerts(state, book, moment)]
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
-        """Whether there still is a reason to stop a renewal, or none to go on doing so."""
+        """Whether there still is a reason to stop a renewal, or none to keep it stopped."""
         match effect:
             case CancelSubscription():
                 return effect.subscription in stops.stops_wanted(state)

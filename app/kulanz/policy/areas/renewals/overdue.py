@@ -69,7 +69,7 @@ def timers(state: State, book: Book, moment: Moment) -> list[Timer]:
 
 
 def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-    """Yield the overdue renewals of which the provider cannot be asked, or told nothing new."""
+    """Yield the overdue renewals that the provider cannot be asked about, or had no news of."""
     for late in _overdue(state, book, moment):
         if late.answered or not late.can_look:
             renews_at = _renews_at(book.subscriptions[late.subscription].seen)
@@ -78,7 +78,7 @@ def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]
 
 
 def _overdue(state: State, book: Book, moment: Moment) -> list[_Overdue]:
-    """Return the renewals that are overdue, in whatever way they are looked at."""
+    """Return the renewals that are overdue, by either way of looking at them."""
     return [_of(key, since, book, moment) for key, since in state.renewals if since <= moment.at]
 
 

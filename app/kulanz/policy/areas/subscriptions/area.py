@@ -20,7 +20,7 @@ _RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD,
 
 
 class SubscriptionsArea(Area):
-    """What each subscription gives: trials, cancellations, pauses, changes of plan (DOMAIN section 2)."""
+    """The area of subscriptions: trials, cancellations, pauses, changes of plan (DOMAIN section 2)."""
 
     families: ClassVar[tuple[str, ...]] = ("subscriptions",)
 
@@ -35,7 +35,7 @@ class SubscriptionsArea(Area):
         return [*grants.timers(state.grants, book, moment.at), *twice.timers(state, moment.at)]
 
     def alerts(self, state: State, book: Book, moment: Moment) -> list[tuple[str, str]]:
-        """Return each subscription that pays for what another one pays for, or of which nobody told what it gives."""
+        """Return each subscription that pays for what another one pays for, or whose content is unknown."""
         untold = [key for key, sub in book.subscriptions.items() if not sub.seen.variant and _gives_unnamed(sub.seen)]
         return [*twice.alerts(state, moment.at), *((key, "plan_not_told") for key in sorted(untold))]
 
@@ -48,7 +48,7 @@ class SubscriptionsArea(Area):
 
 
 def _gives_unnamed(seen: SubscriptionSeen) -> bool:
-    """Whether a subscription runs and nobody told what is subscribed to."""
+    """Whether a subscription runs and its content is unknown."""
     return not seen.names_items and seen.status in RUNNING_STATUSES
 
 

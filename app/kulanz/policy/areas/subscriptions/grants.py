@@ -25,7 +25,7 @@ _MORE_THAN_A_YEAR = timedelta(days=372)
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Something is given, to an instant where one is known."""
+    """The end of something that is given, where one is known."""
 
     at: datetime | None = None
 
@@ -192,7 +192,7 @@ def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | No
 
 
 def _during(case: Case, sub: Subscription) -> Until | None:
-    """During grace and hold a plan is given whatever the provider says; a hold is what restricts it, or a pause."""
+    """Give the plan during grace and hold, for every status of the provider; a hold or a pause restricts it."""
     if case.state is CaseState.VOLUNTARY:
         return Until(case.deadline)
     if sub.seen.status is Status.PAUSED and sub.seen.pause_mode != "free":
@@ -207,7 +207,7 @@ def _had_ended(sub: Subscription, at: datetime) -> bool:
 
 
 def _cancelled_until(sub: Subscription, book: Book) -> datetime:
-    """Return the end of a cancelled subscription: as told, or of what is paid for, or at once.
+    """Return the end of a cancelled subscription: as sent, or that of the paid period, or at once.
 
     After a pause in which nothing was given, only an end counts that lies in what is paid for.
     """
@@ -224,7 +224,7 @@ def _was_paused(sub: Subscription) -> bool:
 
 
 def _told_paid_until(sub: Subscription) -> datetime | None:
-    """Return the last renewal that was told while it ran."""
+    """Return the last renewal that was sent while it ran."""
     told = [snapshot.until for snapshot in sub.history if snapshot.runs and snapshot.until]
     return told[-1] if told else max((term.paid_until for term in sub.terms if term.paid_until), default=None)
 

@@ -27,7 +27,7 @@ def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterat
 
 
 def began_ahead(state: State, book: Book, now: datetime) -> Iterator[VersionApplied]:
-    """Write down the version of what began, by the clock of whoever told it, not before now.
+    """Record the version of what began by its own clock, not before now.
 
     A version that comes into force in between would else be the one that it seems to have begun under.
     """
@@ -45,7 +45,7 @@ def handed_on(old: Case, heir: Case, book: Book) -> Iterator[VersionApplied]:
 
 
 def _begun(state: State) -> list[tuple[str, datetime, Policy]]:
-    """Return whatever is pinned to a version, and when it began."""
+    """Return the things that are pinned to a version, with the time at which each began."""
     matches = [(case.key, case.opened_at, case.policy) for case in state.cases]
     if state.chargebacks:
         matches += [(item.key, item.opened_at, item.policy) for item in state.chargebacks]

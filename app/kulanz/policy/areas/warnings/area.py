@@ -45,7 +45,7 @@ class WarningsArea(Area):
                 yield warning.key, "chargeback_warned"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield each warning that came or is done with; what becomes of an inquiry is told as a dispute's."""
+        """Yield each warning that came or is done with; what becomes of an inquiry is shown as a dispute's."""
         before = {warning.key: warning for warning in step.before.warnings} if step.before else {}
         for warning in step.after.warnings:
             if warning.key not in step.new.warnings:
@@ -63,7 +63,7 @@ def _was_inquiry(dispute: Dispute) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """What every warning of one account is read with."""
+    """Reader of an account's warnings: the inputs that all of them share."""
 
     book: Book
     draft: State
@@ -71,7 +71,7 @@ class _Reader:
     known: list[Payment]
 
     def told(self, key: str, seen: ChargebackWarned) -> ChargebackWarning:
-        """Return a warning that was told as one: it is about the whole payment."""
+        """Return a warning that was sent as one: it is about the whole payment."""
         payment = next(iter(named(seen.payment, self.known)), None)
         policy, over = self.moment.terms.of(key, seen.warned_at, self.book), None if seen.actionable else "over"
         return ChargebackWarning(
