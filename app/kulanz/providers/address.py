@@ -18,7 +18,7 @@ _ZONE = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+){1,2}|UTC")
 
 
 class CustomerAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """What custom data says of the account, each word only where it is usable."""
+    """Customer's address from custom data, each word only where it is usable."""
 
     locale: str | None = None
     timezone: str | None = None
@@ -39,7 +39,7 @@ _NOWHERE = CustomerAddress()
 
 
 def customer_address(custom: PayloadReader) -> CustomerAddress:
-    """Read custom data of whatever shape."""
+    """Read custom data of any shape."""
     if _WORDS.isdisjoint(custom.values):
         return _NOWHERE
     locale, country, delivery = custom.text("locale"), custom.text("country"), custom.text("delivery")

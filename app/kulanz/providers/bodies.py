@@ -44,7 +44,7 @@ def needed_name(payload: dict[str, Any], key: str, path: str = "") -> str:
 
 
 def fingerprint(value: object) -> bytes:
-    """Return the SHA-256 of a value's canonical JSON: the same whatever the order of its keys."""
+    """Return the SHA-256 of a value's canonical JSON: the same for every order of its keys."""
     try:
         return sha256(_canonical(value)).digest()
     except RecursionError as error:

@@ -13,7 +13,7 @@ _MOST = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventHeader:
-    """When a snapshot was taken and by whom it was told, with what was told beside it."""
+    """Time and source of a snapshot, with the fields that were sent beside it."""
 
     stamp: Stamp
     signed: bool = False
@@ -23,7 +23,7 @@ class EventHeader:
 
 
 def quantity(item: PayloadReader, name: str = "quantity") -> int:
-    """Return how many are subscribed to: one, where no usable number is told."""
+    """Return how many are subscribed to: one, where the event has no usable number."""
     stated = item.values.get(name)
     return stated if isinstance(stated, int) and not isinstance(stated, bool) and 1 <= stated <= _MOST else 1
 

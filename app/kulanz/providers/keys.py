@@ -16,7 +16,7 @@ class Keys:
         return f"{self.provider}:{identifier}"
 
     def key_if_any(self, identifier: str | None) -> str | None:
-        """Return the key of an object that may not be told of."""
+        """Return the key of an object that the event may leave out."""
         return f"{self.provider}:{identifier}" if identifier else None
 
     def binding(self, kind: str, identifier: str) -> str:

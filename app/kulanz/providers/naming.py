@@ -1,4 +1,4 @@
-"""Which account an event names, and how far that may be trusted (CONTRACT section 2)."""
+"""The account that an event names, and how far that may be trusted (CONTRACT section 2)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ METADATA, CUSTOMER = "metadata.", "customer."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """Where an event names the account, and what proves that the merchant wrote it there."""
+    """Places where an event names the account, and the proof that the merchant wrote it there."""
 
     account_key: str = "account_id"
     account_from: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Naming:
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event says about the account."""
+    """An event's word about the account."""
 
     account: str | None = None
     unusable: str | None = None
@@ -77,7 +77,7 @@ def claim(
     made_at: Told = lambda: None,
     beside: Mapping[str, object] = _NO_PLACES,
 ) -> Claim:
-    """Return the claim of the first place that names an account, in custom data of whatever shape or beside it.
+    """Return the claim of the first place that names an account, in custom data of any shape or beside it.
 
     What is no usable id is kept apart, for operators to see.
     """

@@ -78,7 +78,7 @@ class UnknownWord(NamedTuple):
 
 
 class PayloadReader(msgspec.Struct, frozen=True):
-    """One object of a payload, read key by key. `path` is where it stands, for complaints."""
+    """Reader of one object of a payload, key by key. `path` is where it stands, for complaints."""
 
     values: Mapping[str, Any]
     path: str

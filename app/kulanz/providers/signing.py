@@ -1,4 +1,4 @@
-"""Signatures over raw bytes. A verifier is total: whatever was sent, it says which secret fits, or that none does."""
+"""Signatures over raw bytes. A verifier is total: for any input it returns the secret that fits, or none."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Keys = Callable[[bytes], Iterable[bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scheme:
-    """How one header tells a time and signatures, and what joins the time and the body."""
+    """Format of a header with a time and signatures, and of the signed text."""
 
     separator: str
     time: str
@@ -73,7 +73,7 @@ def standard_keys(secret: bytes) -> tuple[bytes, ...]:
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:
-    """Return a header's value, whatever case its name is in."""
+    """Return a header's value; names match in upper and lower case."""
     text = headers.get(name)
     return text if text is not None else next((text for key, text in headers.items() if key.lower() == name), None)
 

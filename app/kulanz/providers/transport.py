@@ -1,4 +1,4 @@
-"""One request to a provider's API: its place in a rate limit, time-outs, errors in plain words.
+"""A request to a provider's API: rate limit, time-outs, errors in plain words.
 
 What is only read may be asked again; what is written is sent again only where the provider says that it did nothing
 with it (429), or where no connection was ever made. Everything else is for the caller to read before it is repeated.
@@ -32,7 +32,7 @@ _RETRYABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARL
 
 
 class RateLimiter(Protocol):
-    """How fast we may ask, all processes together."""
+    """Rate limit of our requests, shared by all processes."""
 
     def acquire(self) -> None:
         """Wait for a place; raise FarEndError, without taking one, where that would take too long."""
@@ -41,14 +41,14 @@ class RateLimiter(Protocol):
         """Learn from `X-Ratelimit-Remaining` what others with the same key have used."""
 
     def back_off(self, wait: timedelta | None) -> None:
-        """Let nobody ask before a 429 is over; None: the provider did not say how long."""
+        """Hold all requests back until a 429 is over; None: the provider did not say how long."""
 
     def sleep_for(self, seconds: float) -> None:
         """Wait, by the same clock."""
 
 
 class _Unlimited:
-    """No limit of our own."""
+    """Rate limiter without a limit."""
 
     def acquire(self) -> None:
         pass
@@ -72,7 +72,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+    """Transport of one API key. Failures raise `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END: ClassVar[str]
     """What people call the provider."""
@@ -102,7 +102,7 @@ class Transport:
         return self.ask_when(path, query)[0]
 
     def ask_when(self, path: str, query: Mapping[str, object] | None = None) -> tuple[dict[str, Any], datetime | None]:
-        """Return the document at a path, and when it was answered by the far end's clock."""
+        """Return the document at a path, and the time of the answer by the remote server's clock."""
         return self._repeat(lambda: self._ask(path, query or {}), lambda error: error.retryable)
 
     def tell(
@@ -250,7 +250,7 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
 
 
 def _until(then: str, now: str) -> timedelta:
-    """Return the time between two of the far end's own dates, as its clock need not be ours."""
+    """Return the time between two dates of the remote server, as its clock need not be ours."""
     return parsedate_to_datetime(then) - parsedate_to_datetime(now)
 
 

@@ -13,7 +13,7 @@ from kulanz.providers.reading import flag, identifier
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Return the body as JSON with a `meta` and an `event_name` in it, and with `data` where somebody acts on it."""
+    """Return the body as JSON with a `meta` and an `event_name`, and with `data` for the events that are acted on."""
     payload = json_object(body)
     name = needed_name(needed_object(payload, "meta"), "event_name", "meta.")
     if name in OBJECTS:
@@ -65,7 +65,7 @@ def _check(data: object) -> None:
 
 
 def _lasting(data: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what a resend may write anew: the signed addresses, which expire, and the links."""
+    """Leave out what a resend may write differently: the signed addresses, which expire, and the links."""
     lasting = {key: value for key, value in data.items() if key != "links"}
     lasting["attributes"] = {key: value for key, value in attributes.items() if key != "urls"}
     return lasting

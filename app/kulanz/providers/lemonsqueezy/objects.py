@@ -42,7 +42,7 @@ _SAID_BY_NAME: Mapping[str, Status] = {
     "subscription_unpaused": Status.ACTIVE,
     "subscription_resumed": Status.ACTIVE,
 }
-"""What the event's name says of a subscription, whatever word stands beside it."""
+"""The event's name decides about a subscription, over the status in the payload."""
 _PAID_BY_NAME: Mapping[str, InvoiceStatus] = {
     "subscription_payment_failed": InvoiceStatus.PENDING,
     "subscription_payment_success": InvoiceStatus.PAID,
@@ -55,11 +55,11 @@ _NOWHERE = CustomerAddress()
 
 
 class Object(msgspec.Struct, frozen=True, kw_only=True):
-    """One object as Lemon Squeezy writes it, and what is known from around it."""
+    """An object as Lemon Squeezy writes it, with what is known from around it."""
 
     data: PayloadReader
     attributes: PayloadReader
-    """What is told of it."""
+    """Its attributes."""
     digest: str
     rank: int
     event: str = ""
@@ -75,7 +75,7 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stamp(self) -> Stamp:
-        """How new this snapshot is among others of the object."""
+        """Version of this snapshot among others of the object."""
         return Stamp(at=self.attributes.needed_instant("updated_at"), rank=self.rank, digest=self.digest)
 
 

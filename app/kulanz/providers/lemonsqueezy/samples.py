@@ -23,7 +23,7 @@ _AMOUNTS = frozenset({"subtotal", "discount_total", "tax", "total", "refunded_am
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """One subscription and who bought it: what all its events have in common."""
+    """A subscription with its buyer: what all its events have in common."""
 
     account: str | None = "org_42"
     """Written into custom data as `account_id`; None: the checkout said nothing."""

@@ -36,7 +36,7 @@ OBJECTS: Mapping[str, str] = {
     "dispute_updated": DISPUTES,
     "dispute_resolved": DISPUTES,
 }
-"""Every event that somebody acts on, with the type of the object it carries (`affiliate_activated` is left out)."""
+"""Every event that is acted on, with the type of the object it carries (`affiliate_activated` is left out)."""
 
 LOOKED_UP = 3
 """An answer of the API outranks the catch-all events of its second, and yields to an event that says what was done."""

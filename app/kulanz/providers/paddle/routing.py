@@ -56,7 +56,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
 
 
 def _warning(name: object, payload_reader: PayloadReader) -> str | None:
-    """Return what operators must hear of: the endpoint goes on, but what we do at Paddle will not."""
+    """Return the alert about an endpoint that receives events while our calls to Paddle would fail."""
     words = WARNINGS.get(name) if isinstance(name, str) else None
     which = payload_reader.identifier("api_key_id") or payload_reader.identifier("id")
     return f"{words} ({which})" if words else None

@@ -91,7 +91,7 @@ _TAKEN_BACK = frozenset({"reversed", "rejected"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PaddleEvent:
-    """One event: the object that it carries, and what is told with it."""
+    """An event: the object that it carries, and what is sent with it."""
 
     name: str
     told: PayloadReader
@@ -107,7 +107,7 @@ class _PaddleEvent:
 def translate(
     name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
 ) -> tuple[ProviderFact, ...]:
-    """Say what happened; nothing for a kind nobody acts on."""
+    """Translate an event into facts; none for a kind that is not acted on."""
     if name not in OBJECTS:
         return ()
     payload_reader = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
@@ -144,7 +144,7 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
 
 
 def _invoiced(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
-    """Read what an invoice says of its transaction: it is the same money, and less is told of it than there."""
+    """Read an invoice's word about its transaction: it is the same money, with fewer fields than there."""
     told = event.told
     made = Stamp(at=told.instant("created_at") or event.stamp.at, digest=event.digest)
     document = {**told.values, "id": told.needed_identifier("transaction_id"), "status": None}

@@ -38,7 +38,7 @@ OBJECTS: Mapping[str, str] = {
     "invoice.paid": INVOICE,
     "invoice.canceled": INVOICE,
 }
-"""Every event that somebody acts on, with the kind of object it carries."""
+"""Every event that is acted on, with the kind of object it carries."""
 
 WARNINGS: Mapping[str, str] = {
     "api_key.expiring": "an API key of yours expires soon",

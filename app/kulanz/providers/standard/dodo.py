@@ -115,7 +115,7 @@ def payment(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read a payment.
 
     Each attempt at a renewal is a payment of its own, and nothing says for which period: a failed one is recorded, and
-    the subscription that goes on hold is what opens the case. So several attempts are one case.
+    the subscription that is put on hold is what opens the case. So several attempts are one case.
     """
     if event.told.identifier("subscription_id") is None:
         return (_sale(event),)
@@ -142,7 +142,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
 
 
 def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read a dispute. The customer is needed: a dispute of nobody would reach everybody."""
+    """Read a dispute. The customer is needed: a dispute without one would reach every account."""
     payload_reader = event.told
     status = _dispute_status(event)
     paid = key(payload_reader.needed_identifier("payment_id"))

@@ -13,7 +13,7 @@ from kulanz.providers.standard.vocabulary import PROVIDER, binding
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Return the body as an event with a `type` and an object that has an id, where somebody acts on it."""
+    """Return the body as an event with a `type`, and an object with an id for the events that are acted on."""
     payload = bodies.json_object(body)
     bodies.needed_name(payload, "type")
     if kind_of(payload):

@@ -133,7 +133,7 @@ def order(event: StandardEvent) -> tuple[ProviderFact, ...]:
 
 
 def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read the dispute that was behind a refund; the money itself is told by the order."""
+    """Read the dispute that was behind a refund; the order reports the money itself."""
     payload_reader, dispute = event.told, event.told.below("dispute")
     if not dispute.values:
         return ()
@@ -157,7 +157,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
 
 
 def customer(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read a customer: an address that changed is told by this alone until the next renewal."""
+    """Read a customer: only this event reports a changed address before the next renewal."""
     payload_reader = event.told
     own_key = key(payload_reader.needed_identifier("id"))
     name = payload_reader.text("name")

@@ -35,7 +35,7 @@ POLAR: Mapping[str, str] = {
     "customer.created": CUSTOMER,
     "customer.updated": CUSTOMER,
 }
-"""Every event of Polar that somebody acts on, with the kind of object it carries."""
+"""Every event of Polar that is acted on, with the kind of object it carries."""
 
 DODO: Mapping[str, str] = {
     "subscription.active": SUBSCRIPTION,
@@ -60,7 +60,7 @@ DODO: Mapping[str, str] = {
     "dispute.won": DISPUTE,
     "dispute.lost": DISPUTE,
 }
-"""Every event of Dodo that somebody acts on, with the kind of object it carries."""
+"""Every event of Dodo that is acted on, with the kind of object it carries."""
 
 RANKS: Mapping[str, int] = {
     "subscription.updated": 1,

@@ -25,7 +25,7 @@ _LIVE = ("sk_live_", "rk_live_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """Where Stripe delivers, and what."""
+    """A webhook endpoint: its address and its events."""
 
     id: str
     url: str
@@ -36,7 +36,7 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class StripeClient(Transport):
-    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+    """Client of one API key. Failures raise `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END = "Stripe"
     SENDS = "application/x-www-form-urlencoded"
@@ -95,7 +95,7 @@ class StripeClient(Transport):
         self.tell("POST", _path(subscription), {"cancel_at_period_end": "true"})
 
     def resume(self, subscription: str, _trial_ends_at: datetime | None = None, /) -> None:
-        """Take a cancellation back; a trial keeps its end by itself."""
+        """Take a cancellation back; a trial keeps its end."""
         self.tell("POST", _path(subscription), {"cancel_at_period_end": "false"})
 
     def refunded(self, kind: str, payment: str, /) -> Refunded | None:

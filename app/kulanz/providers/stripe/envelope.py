@@ -24,7 +24,7 @@ from kulanz.providers.stripe.vocabulary import (
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Return the body as an event with a `type` and an object that has an id, where somebody acts on it."""
+    """Return the body as an event with a `type`, and an object with an id for the events that are acted on."""
     payload = bodies.json_object(body)
     name = bodies.needed_name(payload, "type")
     if name in OBJECTS and not _is_thin(payload):
@@ -56,7 +56,7 @@ def peek(body: bytes) -> DeliveryHeader:
 
 
 def _concerns_us(kind: str, payload_reader: PayloadReader) -> bool:
-    """Return whether it is of a subscription or of a known customer: single invoices and guests are nobody's."""
+    """Return whether it is of a subscription or of a known customer: single invoices and guests have no account."""
     return bool(
         subscription_of(payload_reader) if kind == INVOICE else kind == CHARGE and payload_reader.reference("customer")
     )

@@ -20,7 +20,7 @@ def subscription_of(invoice: PayloadReader) -> str | None:
 
 
 def intent_of(invoice: PayloadReader) -> str | None:
-    """Return the payment intent that paid an invoice: told by itself until 2025, among its payments since."""
+    """Return the payment intent that paid an invoice: a field until 2025, among its payments since."""
     paid = (payload_reader.below("payment").reference("payment_intent") for payload_reader in invoice.each("payments"))
     return invoice.reference("payment_intent") or next((intent for intent in paid if intent), None)
 

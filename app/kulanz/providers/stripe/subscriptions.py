@@ -35,7 +35,7 @@ _PAUSES = {"void": "void", "mark_uncollectible": "free", "keep_as_draft": "free"
 Where they are kept as drafts to be collected later, the service is given meanwhile.
 """
 _PAUSED_FOR_FAILURE = frozenset({"first_payment_failure", "final_payment_failure"})
-"""Stripe paused the subscription itself because a payment failed: nobody has asked for a pause."""
+"""Stripe paused the subscription itself because a payment failed: a pause without a request."""
 _RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
 
 

@@ -103,7 +103,7 @@ _CHARGES = {"succeeded": OrderStatus.PAID, "pending": OrderStatus.PENDING, "fail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _StripeEvent:
-    """One event: the object that it carries, and what is told around it."""
+    """An event: the object that it carries, and its envelope."""
 
     name: str
     at: datetime
@@ -122,7 +122,7 @@ class _StripeEvent:
 def translate(
     name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
 ) -> tuple[ProviderFact, ...]:
-    """Say what happened; nothing for a kind nobody acts on."""
+    """Translate an event into facts; none for a kind that is not acted on."""
     if name not in OBJECTS:
         return ()
     document = PayloadReader(payload, "payload", [] if unknown is None else unknown)
@@ -209,7 +209,7 @@ def _tax(payload_reader: PayloadReader) -> int:
 
 
 def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
-    """Read a charge as an order: what a dispute and a refund are about. A guest's is nobody's."""
+    """Read a charge as an order: the object of disputes and refunds. A guest's charge has no account."""
     payload_reader = event.told
     customer = payload_reader.reference("customer")
     if customer is None:
@@ -268,7 +268,7 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
 
 
 def _customer(event: _StripeEvent) -> tuple[ProviderFact, ...]:
-    """Read a customer: an address that changed is told by this alone until the next invoice."""
+    """Read a customer: only this event reports a changed address before the next invoice."""
     own_key = key(event.told.needed_identifier("id"))
     reader = event.told
     return (CustomerSeen(key=own_key, stamp=event.stamp, email=reader.email("email"), name=reader.text("name")),)

@@ -45,7 +45,7 @@ OBJECTS: Mapping[str, str] = {
     "radar.early_fraud_warning.created": WARNING,
     "radar.early_fraud_warning.updated": WARNING,
 }
-"""Every event that somebody acts on, with the kind of object it carries."""
+"""Every event that is acted on, with the kind of object it carries."""
 
 TELLING = frozenset({"status", "cancel_at_period_end", "cancel_at", "pause_collection"})
 """What of a subscription, when an update has changed it, changes our status too."""

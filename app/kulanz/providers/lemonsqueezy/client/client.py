@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class LemonSqueezyClient(Transport):
-    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+    """Client of one API key. Failures raise `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END = "Lemon Squeezy"
     ACCEPTS = SENDS = "application/vnd.api+json"
@@ -117,14 +117,14 @@ class LemonSqueezyClient(Transport):
         return self._done("DELETE", _path(ResourceKind.SUBSCRIPTIONS, subscription), None, looked_up)
 
     def resume(self, subscription: str, trial_ends_at: datetime | None = None, /) -> SubscriptionSeen | None:
-        """Take a cancellation back; a trial needs its end told again."""
+        """Take a cancellation back; a trial needs its end sent again."""
         trial = {"trial_ends_at": _written(trial_ends_at)} if trial_ends_at else {}
         return self._change_subscription(subscription, {"cancelled": False, **trial})
 
     def pause(
         self, subscription: str, /, *, mode: str = "void", resumes_at: datetime | None = None
     ) -> SubscriptionSeen | None:
-        """Pause collection: `void` offers nothing meanwhile, `free` goes on for nothing."""
+        """Pause collection: `void` offers nothing meanwhile, `free` continues without charges."""
         pause = {"mode": mode, "resumes_at": _written(resumes_at) if resumes_at else None}
         return self._change_subscription(subscription, {"pause": pause})
 
@@ -158,7 +158,7 @@ class LemonSqueezyClient(Transport):
         return Refunded(given_fact.refunded, given_fact.currency, (fact,))
 
     def refund(self, kind: str, payment: str, amount: int, _key: str, /) -> ProviderFact | None:
-        """Give money back; the API knows no keys, so whoever is in doubt reads first."""
+        """Give money back; the API has no idempotency keys, so a caller in doubt reads first."""
         return self.refund_order(payment, amount) if kind == "order" else self.refund_invoice(payment, amount)
 
     def disable_licence(self, licence: str, /) -> tuple[ProviderFact, ...] | None:
@@ -231,7 +231,7 @@ class LemonSqueezyClient(Transport):
         return self._done("POST", f"{_path(kind, own_id)}/refund", document, _reconciled)
 
     def _done(self, method: str, path: str, document: object, read: Callable[[Mapping[str, Any]], T]) -> T | None:
-        """Have it done; whatever the answer says, it was done, so what cannot be read is nothing."""
+        """Send a write. The status alone says that it was done, so an unreadable answer counts as an empty one."""
         answer = self.tell(method, path, document)
         try:
             return read(_data(answer or {}))
