@@ -1,6 +1,6 @@
 """The simulator's console: a page without scripts, and the same acts as POST endpoints that answer JSON.
 
-`POST /console/<act>` takes a form or a JSON object. A form is sent back to the page; whoever asks for JSON gets the
+`POST /console/<act>` takes a form or a JSON object. A form is sent back to the page; a request for JSON gets the
 outcome. Posts from other sites' pages are refused: a browser tells where they come from.
 """
 
@@ -25,7 +25,7 @@ _HTML = "text/html; charset=utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleResponse:
-    """What the console answers."""
+    """An answer of the console."""
 
     status: int = 200
     kind: str = _JSON
@@ -79,7 +79,7 @@ class Console:
         return _back("done") if wants_page else _document(200, {"done": outcome, **self.state()})
 
     def _carry_out(self, name: str, stated: FormFields) -> Any:
-        """Act, and send what is due at once; time may only go on without the lock, as receivers ask the API."""
+        """Act, and send what is due at once; time may only advance without the lock, as receivers ask the API."""
         act = self.acts()[name].do
         if name == CLOCK:
             return act(stated)

@@ -1,4 +1,4 @@
-"""How the API behaves today: slow, over its limit, out of order, or away."""
+"""Conditions of the API today: slow, over its limit, out of order, or away."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """How much goes wrong on the way, as shares of all events."""
+    """Fault rates on the way, as shares of all events."""
 
     lost: float = 0.0
     """Never sent, not even tried."""
@@ -34,7 +34,7 @@ class Faults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookTarget:
-    """Where events are delivered."""
+    """A webhook endpoint: the address of deliveries."""
 
     url: str
     secret: str = field(repr=False)
@@ -46,7 +46,7 @@ class WebhookTarget:
 
 @dataclass(slots=True, kw_only=True)
 class WebhookDelivery:
-    """One event on its way to one endpoint."""
+    """An event on its way to one endpoint."""
 
     number: int
     name: str
@@ -69,7 +69,7 @@ class Wire(Protocol):
         """Return what comes with them."""
 
     def resent(self, payload: Payload, /) -> Payload:
-        """Return the same event as it is sent when somebody asks for it in the dashboard."""
+        """Return the same event as the dashboard resends it."""
 
     def is_success(self, status: int, /) -> bool:
         """Whether an answer ends the delivery."""

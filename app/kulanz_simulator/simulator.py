@@ -25,7 +25,7 @@ ROWS_SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class ShopAct:
-    """Something that the console can have done: a title, the fields of its form, and what it does with them."""
+    """An act of the console: a title, the fields of its form, and what it does with them."""
 
     title: str
     fields: Sequence[str]
@@ -43,7 +43,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a provider sends and how much it answers."""
+    """Pace of a provider: how it sends and how much it answers."""
 
     latency: timedelta
     attempts_at: tuple[timedelta, ...]
@@ -52,7 +52,7 @@ class Pace:
 
 
 class Simulator(ABC):
-    """One simulated provider. Its time goes on by `advance_to`, or by itself at `speed` times real time."""
+    """A simulated provider. Its time advances by `advance_to`, or automatically at `speed` times real time."""
 
     provider: str
     """How Kulanz calls it: the name of the endpoint."""
@@ -78,7 +78,7 @@ class Simulator(ABC):
 
     @property
     def faults(self) -> Faults:
-        """How much goes wrong on the way."""
+        """Fault rates on the way."""
         return self.sender.faults
 
     @faults.setter
@@ -92,13 +92,13 @@ class Simulator(ABC):
             self.sender.endpoints["1"] = WebhookTarget(url=url, secret=secret, events=frozenset(events), thin=thin)
 
     def next_due(self) -> datetime | None:
-        """Return when something happens by itself next: a charge, an end, a delivery."""
+        """Return the time of the next scheduled act: a charge, an end, a delivery."""
         with self.lock:
             moments = (self.timeline.next_due(), self.sender.next_due())
             return min((at for at in moments if at is not None), default=None)
 
     def advance_to(self, at: datetime) -> None:
-        """Go on to an instant; everything due on the way happens at its time, deliveries and their repetitions too."""
+        """Advance to a timestamp; everything due on the way happens at its time, deliveries and their retries too."""
         while True:
             with self.lock:
                 due = self.next_due()
@@ -112,14 +112,14 @@ class Simulator(ABC):
                 return
 
     def advance(self, by: timedelta) -> None:
-        """Go on for so long, one call after the other."""
+        """Advance by a time span, one call after the other."""
         if by < timedelta():
             raise InvalidInputError("time does not go back")
         with self._advancing:
             self.advance_to(self.now + by)
 
     def run(self, stopping: threading.Event) -> None:
-        """Let time go on by itself until told to stop; at speed 0 it stands still, and only what is due now is sent."""
+        """Let time advance until told to stop; at speed 0 it stands still, and only what is due now is sent."""
         last = time.monotonic()
         while not stopping.wait(TICK_SECONDS):
             passed, last = time.monotonic() - last, time.monotonic()

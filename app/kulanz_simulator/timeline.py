@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Plannable(Protocol):
-    """Something for which acts are planned."""
+    """An object for which acts are planned."""
 
     generation: int
     """Grows with every change of what is due, so that what was planned before is void."""
@@ -36,7 +36,7 @@ class Timeline:
         heappush(self._planned, (at, next(self._order), still))
 
     def next_due(self) -> datetime | None:
-        """Return when something happens by itself next."""
+        """Return the time of the next scheduled act."""
         return self._planned[0][0] if self._planned else None
 
     def act_until(self, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""What happens to subscriptions by itself: checkout, renewals, failed charges and their retries, the end."""
+"""Automatic billing of subscriptions: checkout, renewals, failed charges and their retries, the end."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Billing:
             self._tell_failure(contract)
 
     def charge_change(self, sub: str) -> None:
-        """Charge the difference of a changed plan, in vain; the renewal comes at its time."""
+        """Charge the difference of a changed plan and fail; the renewal comes at its time."""
         contract = self.store.contract(sub)
         contract.unpaid_change = self._invoice(contract, sub, reason="updated", status="pending")
         echo = self.assumptions.invoices_echo_custom_data
@@ -104,7 +104,7 @@ class Billing:
         self._plan(sub, at, self.expire)
 
     def plan_renewal(self, sub: str) -> None:
-        """Go on charging, after a cancellation or a pause that was taken back."""
+        """Continue charging, after a cancellation or a pause that was taken back."""
         self._void(sub)
         contract = self.store.contract(sub)
         if contract.open_invoice is None:

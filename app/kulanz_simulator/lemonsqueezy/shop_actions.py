@@ -1,4 +1,4 @@
-"""What people do to the store's objects: customers, the merchant in the dashboard or by the API, the bank."""
+"""Actions of people on the store's objects: customers, the merchant in the dashboard or by the API, the bank."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ class ShopActions:
         self.store.tell("subscription_updated", sub)
 
     def change_plan_unpaid(self, sub: str, variant: int) -> None:
-        """Switch the variant and charge the difference at once, in vain."""
+        """Switch the variant and charge the difference at once; the charge fails."""
         self.change_plan(sub, variant)
         self.billing.charge_change(sub)
 
     def pay_change(self, sub: str) -> None:
-        """Pay the difference that was charged in vain, with a new card."""
+        """Pay the difference whose charge failed, with a new card."""
         self.billing.pay_change(sub)
 
     def change_quantity(self, sub: str, quantity: int) -> None:

@@ -21,7 +21,7 @@ from kulanz_simulator.simulator import API_KEY, ROWS_SHOWN, Listing, Pace, ShopA
 
 
 class LemonSqueezySimulator(Simulator):
-    """One simulated store."""
+    """A simulated store."""
 
     provider = "lemonsqueezy"
 

@@ -1,4 +1,4 @@
-"""What happens to Stripe's subscriptions by itself: renewals, failed charges and their retries, what is overdue."""
+"""Automatic billing of Stripe's subscriptions: renewals, failed charges and their retries, what is overdue."""
 
 from __future__ import annotations
 

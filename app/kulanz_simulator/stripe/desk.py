@@ -1,4 +1,4 @@
-"""What people do to Stripe's objects: customers in the portal, the merchant by the API, banks."""
+"""Actions of people on Stripe's objects: customers in the portal, the merchant by the API, banks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class StripeDesk:
         self.billing.end(sub)
 
     def pause(self, sub: str, behaviour: str = "void", resumes_at: datetime | None = None) -> None:
-        """Collect nothing; the periods go on."""
+        """Collect nothing; the periods continue."""
         self._running(sub)
         if behaviour not in _PAUSES:
             raise InvalidInputError(f"Invalid pause_collection[behavior]: must be one of {', '.join(sorted(_PAUSES))}")
@@ -151,7 +151,7 @@ class StripeDesk:
         return document
 
     def move_dispute(self, dispute: str, status: str) -> None:
-        """Let a dispute go on, or end."""
+        """Continue a dispute, or end it."""
         document = self.store.get(DISPUTES, dispute)
         if status not in STATUSES:
             raise InvalidInputError("no such status")
@@ -200,7 +200,7 @@ class StripeDesk:
         return document
 
     def _items(self, document: Document, items: Sequence[Item]) -> list[Document]:
-        """Return the wanted items: the first keep their ids, whatever they were of."""
+        """Return the wanted items: the first keep their ids, also where the price changed."""
         held = document["items"]["data"]
         period = instant(held[0]["current_period_start"]), instant(held[0]["current_period_end"])
         idents = [item["id"] for item in held] + [self.store.new_id("si") for _ in items]

@@ -17,7 +17,7 @@ _METHODS: Mapping[str, Document] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """So many of a price."""
+    """A quantity of a price."""
 
     price: str
     quantity: int = 1
@@ -25,7 +25,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripePurchase:
-    """One subscription and who bought it."""
+    """A subscription with its buyer."""
 
     customer: str
     subscription: str
@@ -44,13 +44,13 @@ class StripePurchase:
 
     @property
     def metadata(self) -> Document:
-        """What the merchant's checkout wrote."""
+        """Metadata that the merchant's checkout wrote."""
         return {} if self.account is None else {"account_id": self.account}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CataloguePrice:
-    """What one of something costs for a period."""
+    """Price of one unit for a period."""
 
     id: str
     product: str

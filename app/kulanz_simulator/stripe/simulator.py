@@ -24,7 +24,7 @@ PLAN = (Item(price="price_pro"),)
 
 
 class StripeSimulator(Simulator):
-    """One simulated account, of one version of the API."""
+    """A simulated account, of one version of the API."""
 
     provider = "stripe"
 
@@ -129,7 +129,7 @@ class StripeSimulator(Simulator):
                 )["id"],
             ),
             "move-dispute": ShopAct(
-                "Let a dispute go on",
+                "Continue a dispute",
                 ("dispute", "status"),
                 lambda stated: desk.move_dispute(needed(stated, "dispute"), needed(stated, "status")),
             ),

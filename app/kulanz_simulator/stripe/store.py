@@ -27,7 +27,7 @@ Announce = Callable[[str, Document, Document | None], None]
 
 @dataclass(slots=True)
 class Contract:
-    """What Stripe knows of one subscription and does not tell."""
+    """Stripe's knowledge of one subscription that it does not send."""
 
     purchase: StripePurchase
     paid_until: datetime
@@ -104,7 +104,7 @@ class StripeStore(Timeline):
             self.tell("customer.subscription.updated", document, before)
 
     def contract(self, subscription: object) -> Contract:
-        """Return what is not told of a subscription."""
+        """Return the hidden part of a subscription."""
         self.get(SUBSCRIPTIONS, subscription)
         return self.contracts[str(subscription)]
 

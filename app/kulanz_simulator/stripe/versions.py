@@ -1,4 +1,4 @@
-"""How the versions of Stripe's API write an object. Objects are held as the newest writes them."""
+"""Versions of an object in Stripe's API. Objects are held as the newest version writes them."""
 
 from __future__ import annotations
 
