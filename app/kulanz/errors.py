@@ -44,7 +44,7 @@ class UntranslatableError(KulanzError):
 
 
 class StorageUnavailableError(KulanzError):
-    """Nothing durable can be written at the moment."""
+    """Error: no durable store can be written at the moment."""
 
     status = 503
     retryable = True
@@ -52,7 +52,7 @@ class StorageUnavailableError(KulanzError):
 
 
 class UnreadableError(KulanzError):
-    """Something sealed cannot be opened: it was sealed with a key that we do not have, or it has been changed."""
+    """Error: an encrypted value cannot be decrypted; the key is missing, or the value has been changed."""
 
     title = "Sealed data cannot be opened"
 
@@ -114,7 +114,7 @@ class UnknownOutcomeError(FarEndError):
 
 
 class NotSentError(KulanzError):
-    """A request was surely not sent: whoever has the lease may make it."""
+    """A request was certainly not sent: the holder of the lease may send it."""
 
     status = 503
     title = "Not sent"

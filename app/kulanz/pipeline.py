@@ -29,7 +29,7 @@ from kulanz.telemetry import metrics
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much one step of the pipeline has done."""
+    """Progress of one step of the pipeline."""
 
     events: int = 0
     timers: int = 0

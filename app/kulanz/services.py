@@ -181,7 +181,7 @@ def _keys(settings: Settings) -> Mapping[str, tuple[str, str]]:
 
 
 def _clients(settings: Settings, pace: RateLimit) -> Clients:
-    """Load what speaks HTTP only where somebody is about to: a worker that applies events never does."""
+    """Import the HTTP client only where it is used: a worker that applies events never does."""
     if not _keys(settings):
         return {}
     from kulanz.delivery.guard import guarded_session  # noqa: PLC0415

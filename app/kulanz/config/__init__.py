@@ -72,7 +72,7 @@ def _given(values: Mapping[str, RawValue]) -> list[tuple[str, RawValue]]:
 
 
 def _among_ourselves(settings: Settings) -> Settings:
-    """Return a demonstration's settings: what it invents is told to nobody but programs on this machine."""
+    """Return a demonstration's settings: its invented data stay on this machine."""
     return replace(
         settings,
         lemonsqueezy_api_key=settings.lemonsqueezy_api_key if loopback(settings.lemonsqueezy_api_url) else None,

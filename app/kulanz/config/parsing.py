@@ -46,7 +46,7 @@ class UnfitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One form of settings. `show` has no default, so that a new kind says how it hides what is secret."""
+    """A form of settings. `show` has no default, so that a new kind says how it hides what is secret."""
 
     parse: Callable[[RawValue], Any]
     """Raises UnfitError."""
@@ -58,7 +58,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """Who may use `/v1`, and how."""
+    """A token for `/v1`, with its rights."""
 
     name: str
     token: str = field(repr=False)
@@ -67,7 +67,7 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True)
 class OpsUser:
-    """Who may use `/ops`, and how."""
+    """A user of `/ops`, with the rights."""
 
     name: str
     password: str = field(repr=False)
@@ -82,15 +82,15 @@ class OpsUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertChannel:
-    """A place that is told of what waits for a person; its `repr` shows no address."""
+    """A receiver of alerts; its `repr` shows no address."""
 
     url: str = field(repr=False)
     """As Apprise reads it."""
     words: frozenset[str] = frozenset()
-    """Topics and severities that it is told of; empty: everything."""
+    """Topics and severities of the alerts that it gets; empty: all."""
 
     def takes(self, topic: str) -> bool:
-        """Whether it is told of a topic."""
+        """Whether it gets alerts of a topic."""
         return not self.words or not self.words.isdisjoint({topic, str(topic_of(topic).severity)})
 
     def __str__(self) -> str:

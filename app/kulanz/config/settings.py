@@ -27,7 +27,7 @@ FILE = "_FILE"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table; `section` is None for what only Kulanz itself sets."""
+    """Row of the table; `section` is None for what only Kulanz itself sets."""
 
     section: str | None
     variable: str
@@ -44,7 +44,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What a field of Settings says of itself."""
+    """Metadata of a field of Settings."""
 
     section: str | None
     variable: str
@@ -72,7 +72,7 @@ def _row(
 _where = partial(_row, "Where it runs")
 _provider = partial(_row, "The provider")
 _plans = partial(_row, "Accounts and plans")
-_telling = partial(_row, "Telling the world")
+_telling = partial(_row, "Callbacks, mail and alerts")
 _trying = partial(_row, "Trying things out")
 _internal = partial(_row, None)
 
@@ -161,7 +161,7 @@ class Settings:
     lemonsqueezy_api_key: str | None = _provider(
         "LEMONSQUEEZY_API_KEY",
         kinds.SECRET,
-        "needed for the fresh look before a downgrade, for cancelling and resuming, and for"
+        "needed for the re-check before a downgrade, for cancelling and resuming, and for"
         " [reconciliation](reconciliation.md)",
         default=None,
     )
@@ -208,7 +208,8 @@ class Settings:
     stripe_api_key: str | None = _provider(
         "STRIPE_API_KEY",
         kinds.SECRET,
-        "for the fresh look, cancelling and resuming at Stripe, and for [events that never arrived](reconciliation.md)",
+        "for the re-check before a downgrade, for cancelling and resuming at Stripe, and for"
+        " [events that never arrived](reconciliation.md)",
         default=None,
     )
     stripe_api_url: str = _provider("STRIPE_API_URL", kinds.API, "the API's address", default=STRIPE_API)
@@ -216,7 +217,10 @@ class Settings:
         "PADDLE_WEBHOOK_SECRETS", kinds.ENDPOINT_SECRETS, "turns Paddle's endpoint on", default=()
     )
     paddle_api_key: str | None = _provider(
-        "PADDLE_API_KEY", kinds.SECRET, "for the fresh look, cancelling and resuming at Paddle", default=None
+        "PADDLE_API_KEY",
+        kinds.SECRET,
+        "for the re-check before a downgrade, for cancelling and resuming at Paddle",
+        default=None,
     )
     paddle_api_url: str = _provider(
         "PADDLE_API_URL",
@@ -256,7 +260,7 @@ class Settings:
     require_signed_accounts: bool = _plans(
         "KULANZ_REQUIRE_SIGNED_ACCOUNTS",
         kinds.FLAG,
-        "`1`: custom data without a good signature names nobody",
+        "`1`: custom data without a good signature names no account",
         default=False,
     )
     join_by_customer: bool = _plans(
@@ -399,8 +403,9 @@ class Settings:
     alert_channels: tuple[AlertChannel, ...] = _telling(
         "ALERT_URLS",
         kinds.ALERT_CHANNELS,
-        "[chats, pagers and other places](operations.md#alerts-in-the-teams-chat) that are told of what waits for a"
-        " person, and when it is over: addresses of Apprise, comma-separated; needs `pip install 'kulanz[alerts]'`",
+        "[chats, pagers and other places](operations.md#alerts-in-the-teams-chat) that get a message when a"
+        " matter needs a person, and when it ends: Apprise addresses, comma-separated;"
+        " needs `pip install 'kulanz[alerts]'`",
         default=(),
     )
     console_url: str | None = _telling(

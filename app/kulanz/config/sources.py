@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, `.env`, `KULANZ_CONFIG`, and what `kulanz up` has left."""
+"""Sources of settings: the environment, `.env`, `KULANZ_CONFIG`, and what `kulanz up` has left."""
 
 from __future__ import annotations
 

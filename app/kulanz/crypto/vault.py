@@ -34,7 +34,7 @@ _ZERO_NONCE = bytes(_NONCE_BYTES)
 
 
 class KeyStore(Protocol):
-    """Where the wrapped index key is kept."""
+    """Storage of the wrapped index key."""
 
     def wrapped(self, name: str, new: Callable[[], bytes]) -> bytes:
         """Return the wrapped key of that name, keeping a new one the first time."""
@@ -153,7 +153,7 @@ class Vault:
 
     @property
     def signer(self) -> Signer:
-        """What signs for this installation; the same after a rotation of the encryption keys."""
+        """Signer of this installation; the same after a rotation of the encryption keys."""
         if self._signet is None:
             # An installation that an earlier version began stays readable for its processes until its keys are rotated.
             wrapped = self._wrapped(_LEDGER, bound=self.is_bound(self._wrapped(_INDEX, bound=True)))
@@ -204,7 +204,7 @@ def random_key_text() -> str:
 
 
 class _Seal:
-    """What is derived from one encryption key.
+    """Keys derived from one encryption key.
 
     One key seals every delivery, far more than random nonces allow for under a single AES-GCM key; so each message
     has a key of its own, from a random salt, and the nonce need not differ. What a key does before it sees the salt is

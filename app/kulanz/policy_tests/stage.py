@@ -1,4 +1,4 @@
-"""One account on its own: facts are decided as they come, and effects carried out at once."""
+"""A single account: facts are decided as they come, and outgoing actions carried out at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Decide = Callable[..., Decision]
 
 @dataclass(kw_only=True)
 class Stage:
-    """One account, a clock, a postman and a provider: facts are decided and effects carried out as they come."""
+    """A stage: one account, a clock, a postman and a provider. Decides facts and carries out actions as they come."""
 
     terms: Terms
     now: datetime
@@ -74,12 +74,12 @@ class Stage:
 
     @property
     def state(self) -> State:
-        """How the account stands now."""
+        """Assessment of the account now."""
         return assess(self.account.book, self.terms, self.account.zone(self.terms), self.now)
 
     @property
     def moment(self) -> Moment:
-        """When and by which terms it is looked at."""
+        """The moment and the terms of the assessment."""
         return Moment(self.terms, self.account.zone(self.terms), self.now)
 
     @property
@@ -89,12 +89,12 @@ class Stage:
 
     @property
     def callbacks(self) -> list[str]:
-        """The types of what the product was told."""
+        """The types of the callbacks to the product."""
         return [effect.type for _, effect in self.done if isinstance(effect, Notify)]
 
     @property
     def alerts(self) -> list[str]:
-        """The topics that operators were told of."""
+        """The topics of the alerts to operators."""
         return [effect.topic for _, effect in self.done if isinstance(effect, AlertOperators)]
 
     @property

@@ -39,7 +39,7 @@ class Story:
     quoted: list[Quote] = field(default_factory=list)
     """The prices of changes of plan that were asked for."""
     dispute: dict[str, Any] = field(default_factory=dict)
-    """What is told of the chargeback each time."""
+    """The fields that every event of the chargeback has."""
 
     def at(self, day: str) -> datetime:
         """Return the instant of `36`, which is at nine o'clock in UTC, or of `36 at 09:30` in the customer's zone."""
@@ -63,7 +63,7 @@ class Story:
 
     @property
     def moment(self) -> Moment:
-        """When and by which terms the account is looked at."""
+        """The moment and the terms of the assessment."""
         return self.stage.moment
 
     @property
@@ -79,7 +79,7 @@ class Story:
 
     @property
     def changes(self) -> list[Change]:
-        """What changed since the first step."""
+        """The changes since the first step."""
         return [change for decision in self.stage.decisions[self.told :] for change in decision.changes]
 
 

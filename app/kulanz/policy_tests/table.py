@@ -15,7 +15,7 @@ _PLAN = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One customer: a row, or one of the words of a list in it."""
+    """A customer: a row, or one of the words of a list in it."""
 
     source: str
     line: int
@@ -28,12 +28,12 @@ class Case:
 
     @property
     def place(self) -> str:
-        """Where it stands."""
+        """The place of the case."""
         return f"{self.source}:{self.line}"
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """What follows, one by one."""
+        """The outcomes, split into single ones."""
         return tuple(said for item in self.follows.split(";") if (said := item.strip()))
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a file says, and what of it cannot be read, each with its line."""
+    """The content of a file and its unreadable lines, each with its number."""
 
     cases: tuple[Case, ...]
     problems: tuple[str, ...]

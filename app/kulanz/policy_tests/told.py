@@ -33,7 +33,7 @@ PRO, ENTERPRISE, SEATS = "lemonsqueezy:394420", "lemonsqueezy:394421", "lemonsqu
 
 
 def a_subscription(status: Status = Status.ACTIVE, at: datetime = LONG_AGO, **told: Any) -> f.SubscriptionSeen:
-    """Return a snapshot of the owner's professional subscription, unless told otherwise."""
+    """Return a snapshot of the owner's professional subscription, with the given fields changed."""
     existing_document: dict[str, Any] = {
         "key": SUB,
         "customer": OWNER,

@@ -36,7 +36,7 @@ class Log:
         self._write("warning", event, fields)
 
     def error(self, event: str, **fields: object) -> None:
-        """Note what somebody must look at."""
+        """Log what an operator must look at."""
         self._write("error", event, fields)
 
     def critical(self, event: str, **fields: object) -> None:
@@ -47,7 +47,7 @@ class Log:
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         head = {"timestamp": at, "level": level, "part": self.part, "event": event}
         text = _line(head, fields, as_json=self.as_json)
-        with suppress(OSError):  # Nobody's work ends because nobody can read of it.
+        with suppress(OSError):  # A log that cannot be written must not stop the work.
             sys.stderr.write(text + "\n")  # In one piece, so that threads do not cut each other's lines.
 
 

@@ -127,7 +127,7 @@ VIOLATIONS = Counter(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauge:
-    """A metric that is read when somebody asks."""
+    """A metric that is computed at each scrape."""
 
     name: str
     documentation: str
