@@ -175,7 +175,7 @@ SEEN_ELSEWHERE = frozenset(
         "refund_needs_review",
     }
 )
-"""Topics of alerts about what is found where it stands: parked events, effects, requests, disputes, the breaker."""
+"""Topics of alerts whose matter is listed elsewhere: parked events, effects, requests, disputes, the breaker."""
 NOTES = frozenset({"unknown_word"})
 """Topics of alerts that need no person."""
 
@@ -186,5 +186,5 @@ def is_listed(topic: str) -> bool:
 
 
 def topic_of(name: str) -> Topic:
-    """Return what is said of a topic."""
+    """Return the topic of a name; an unknown name gets a general one."""
     return TOPICS.get(name) or Topic(name.replace("_", " "), "kulanz doctor", ends_when_seen=True)

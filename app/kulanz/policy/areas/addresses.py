@@ -29,7 +29,7 @@ class Contact(NamedTuple):
 def mail_address(subscription: str, book: Book) -> str | None:
     """Return the newest address of a subscription or of its customer; or of a single order.
 
-    An invoice's counts only where neither tells one: it keeps the address that it was sent to.
+    An invoice's address counts only if both have none: it keeps the address that it was sent to.
     """
     sub = book.subscriptions.get(subscription)
     sold = sub or book.orders.get(subscription)

@@ -41,14 +41,14 @@ class FullRefund:
 
 
 def unrequested(result: Mapping[str, FullRefund], disputes: Iterable[Dispute], book: Book) -> list[FullRefund]:
-    """Return those full refunds that neither a dispute nor a request made here explains."""
+    """Return the full refunds that neither a dispute nor a request made here explains."""
     explained = {payment for dispute in disputes for payment in _explained(dispute, book)}
     left = (result[payment] for payment in sorted(result.keys() - explained))
     return [refund for refund in left if not _was_asked_for(refund, book)]
 
 
 def keys_of(name: str, book: Book) -> tuple[str, ...]:
-    """Return the payments that a name means: a person types the provider's id alone."""
+    """Return the payments that a name means: people type the provider's id alone."""
     if ":" in name:
         return (name,)
     existing = (*book.orders, *(key for invoices in book.invoices.values() for key in invoices.known))
@@ -115,7 +115,7 @@ def _told_one_by_one(payment: str, refunds: Refunds, total: int | None) -> Itera
 
 
 def _total(payment: str, book: Book) -> int | None:
-    """Return what was paid, where that is known and not nothing."""
+    """Return the paid amount, where it is known and not 0."""
     invoice, order = book.invoice(payment), book.orders.get(payment)
     totals = [record.seen.total for record in (invoice, order) if record is not None]
     return max(totals, default=0) or None

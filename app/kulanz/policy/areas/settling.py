@@ -16,14 +16,14 @@ SAME_RENEWAL = timedelta(days=1)
 
 
 def credited(book: Book, invoice: Invoice) -> int:
-    """Return what was transferred for an invoice, also while only a snapshot speaks of it."""
+    """Return the sum of the transfers for an invoice, also while only a snapshot speaks of it."""
     if not book.transfers:
         return 0
     return sum(share.amount for share in _shares(book) if _is_for(share, invoice))
 
 
 def outstanding(book: Book, invoice: Invoice) -> int:
-    """Return what is still owed for an invoice: neither refunded nor withdrawn from nor transferred."""
+    """Return the debt of an invoice: neither refunded nor withdrawn from nor transferred."""
     return max(claimed(book, invoice) - credited(book, invoice), 0)
 
 
@@ -39,9 +39,9 @@ def settled(book: Book, invoice: Invoice) -> bool:
 
 
 def settled_snapshot(book: Book, subscription: str, ran_at: datetime | None) -> datetime | None:
-    """Return since when a subscription was unpaid that a transfer has paid before any invoice was known.
+    """Return the start of the unpaid time that a transfer has paid before any invoice was known.
 
-    How much was owed is then unknown, and the word of who recorded the money counts.
+    The amount that was owed is then unknown, and the word of the operator who recorded the money counts.
     """
     if not book.transfers:
         return None

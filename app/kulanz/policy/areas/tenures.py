@@ -1,4 +1,4 @@
-"""The plans that a subscription had one after the other, what each charge was for, and which plan is paid for."""
+"""The plans that a subscription had one after the other, the purpose of each charge, and the paid plan."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Tenure:
     """A time in which a subscription was of one variant."""
 
     since: datetime | None
-    """The first snapshot; None: the first variant that is known of the subscription."""
+    """The first snapshot; None: the first known variant of the subscription."""
     last: Snapshot
 
     @property
@@ -73,9 +73,9 @@ def counted(sub: Subscription, book: Book, terms: Terms) -> Counted:
 
 
 def counted_pieces(add_on: str, sub: Subscription, book: Book, catalogue: Catalogue) -> int:
-    """Return how many pieces of an add-on count: more than before at once, unless they are known to be unpaid.
+    """Return the counted quantity of an add-on: an increase counts at once, unless it is known to be unpaid.
 
-    The charge for more pieces is found as that for a dearer plan is, and none of them counts while it is owed.
+    The charge for more pieces is found like that for a dearer plan, and none of them counts while it is owed.
     """
     counts: int | None = None
     before: int | None = None
@@ -119,7 +119,7 @@ def is_for_a_change(invoice: Invoice, sub: Subscription) -> bool:
 
 
 def unpaid_change(sub: Subscription, book: Book, at: datetime) -> Invoice | None:
-    """Return the unpaid charge for a change that explains that a subscription is called unpaid at a time."""
+    """Return the unpaid charge for a change that explains why a subscription is called unpaid at a time."""
     begun = (
         invoice
         for invoice in _invoices(sub, book)
@@ -129,9 +129,9 @@ def unpaid_change(sub: Subscription, book: Book, at: datetime) -> Invoice | None
 
 
 def was_taken_back(sub: Subscription, book: Book, at: datetime) -> bool:
-    """Whether a change whose charge was not paid was undone after it was called unpaid at a time of the paid period.
+    """Whether an unpaid change was undone after it was called unpaid at a time of the paid period.
 
-    What was owed was the charge for the change: the plan of before is paid for, and runs again.
+    Only the charge for the change was owed: the plan of before is paid for, and runs again.
     """
     charge = unpaid_change(sub, book, at)
     if charge is None:
@@ -169,7 +169,7 @@ def _owed_for_a_change(sub: Subscription, book: Book, changed: datetime) -> bool
 
 
 def _snapshots(sub: Subscription) -> list[Snapshot]:
-    """Return the history; of the time before there was one, the newest snapshot of each variant is known."""
+    """Return the history; for the time before it, only the newest snapshot of each variant is known."""
     heard = {snapshot.variants for snapshot in sub.history}
     old = [
         Snapshot(

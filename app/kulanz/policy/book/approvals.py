@@ -19,7 +19,7 @@ class Proposal:
     asked: f.OverrideAsked | None = None
     """None while only an answer to it is known."""
     names: Mapping[str, datetime] = field(default_factory=dict)
-    """Who stands for it, since when: those who approved it, and who asked for it where that name was authenticated."""
+    """The supporters, with times: those who approved it, and the one who asked, if that name was authenticated."""
     declined: f.OverrideDeclined | None = None
 
     @classmethod

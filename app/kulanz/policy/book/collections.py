@@ -26,7 +26,7 @@ from kulanz.policy.facts.collecting import (
 )
 
 APPROVALS = 2
-"""How many different authenticated names a hand-over, and a report, take."""
+"""The number of different authenticated names that a hand-over, and a report, need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

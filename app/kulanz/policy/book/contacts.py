@@ -9,7 +9,7 @@ from kulanz.policy.facts import ContactNoted
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Contact]]:
-    """Yield what a fact tells of a contact."""
+    """Yield the records of a contact in a fact."""
     if isinstance(fact, ContactNoted):
         yield "contacts", fact.id, Contact(noted=fact)
 
@@ -21,5 +21,5 @@ class Contact:
     noted: ContactNoted
 
     def join(self, other: Contact) -> Contact:
-        """Keep one word of two under one id, always the same."""
+        """Keep one of two words under one id, always the same one."""
         return self if self == other else max(self, other, key=lambda contact: (contact.noted.at, repr(contact.noted)))

@@ -1,4 +1,4 @@
-"""The book's record of what an account keeps although today's rules give it less."""
+"""The book's record of rights that an account keeps although today's rules give less."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PLAN = "plan"
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Kept]]:
-    """Yield what a fact tells of something that is kept."""
+    """Yield the records of kept rights in a fact."""
     if isinstance(fact, KeptAfterUpgrade):
         yield "kept", fact.subject, Kept(until=fact.until, since=fact.at, plan=fact.plan, access=fact.access)
 

@@ -22,7 +22,7 @@ S_co = TypeVar("S_co", f.SubscriptionSeen, f.OrderSeen, f.LicenceSeen, covariant
 
 
 class KeptWord(Struct, frozen=True, kw_only=True):
-    """A text that the newest snapshot does not tell, from the newest one that did."""
+    """A text that the newest snapshot leaves out, from the newest one that had it."""
 
     name: str
     stamp: Stamp
@@ -42,7 +42,7 @@ class Record(Protocol[S_co]):
 
 
 def joined(ours: Record[S], theirs: Record[S]) -> tuple[S, tuple[KeptWord, ...]]:
-    """Return the newer of two snapshots, with the newest of each word that it does not tell itself."""
+    """Return the newer of two snapshots, with the newest of each word that it leaves out."""
     raw, other = _as_told(ours), _as_told(theirs)
     if raw.stamp < other.stamp or (raw.stamp == other.stamp and repr(raw) < repr(other)):
         raw = other

@@ -9,7 +9,7 @@ from kulanz.policy.facts import MovedToOnPremise
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Move]]:
-    """Yield what a fact tells of a move."""
+    """Yield the records of a move in a fact."""
     if isinstance(fact, MovedToOnPremise):
         yield "moves", fact.id, Move(told=fact)
 
@@ -21,5 +21,5 @@ class Move:
     told: MovedToOnPremise
 
     def join(self, other: Move) -> Move:
-        """Keep one word of two under one id, always the same."""
+        """Keep one of two words under one id, always the same one."""
         return self if self == other else max(self, other, key=lambda move: (move.told.at, repr(move.told)))

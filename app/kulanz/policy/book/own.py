@@ -26,9 +26,9 @@ class CaseLog(Struct, frozen=True, kw_only=True):
     exhausted_at: datetime | None = None
     waived_for: datetime | None = None
     absorbed: tuple[str, ...] = ()
-    """The cases that turned out to be this one."""
+    """The cases that merged into this one."""
     paused: tuple[tuple[datetime, datetime], ...] = ()
-    """From when to when disputes stopped the clock of its dunning letters."""
+    """The time spans in which disputes stopped the clock of its dunning letters."""
 
     def join(self, other: CaseLog) -> CaseLog:
         """Keep the latest promise and the latest of each act."""
@@ -53,7 +53,7 @@ class RequestLog(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     outcome_at: datetime
     seen: datetime | None = None
-    """What we knew of the provider, or the deadline that we announced."""
+    """Our knowledge of the provider, or the deadline that we announced."""
 
     def join(self, other: RequestLog) -> RequestLog:
         """Keep the first time of asking and the outcome that ranks highest."""
@@ -78,7 +78,7 @@ class NoticeLog(Struct, frozen=True, kw_only=True):
         return NoticeLog(sent=join_maps(self.sent, other.sent))
 
     def get(self, kind: str, step: int) -> RequestLog | None:
-        """Return what became of one notice."""
+        """Return the outcome of one notice."""
         return self.sent.get(f"{kind}|{step}")
 
     def of(self, kind: str) -> Iterator[tuple[int, RequestLog]]:
@@ -125,7 +125,7 @@ class Lookups(Struct, frozen=True, kw_only=True):
     """Our look-ups of one subscription at the provider, with the answers."""
 
     asked: tuple[tuple[datetime, datetime], ...] = ()
-    """When, and the provider's time of the newest trouble that was known then."""
+    """The time, and the provider's time of the newest sign of non-payment that was known then."""
     answers: tuple[tuple[datetime, str], ...] = ()
     """The status in each answer, an empty text where there was none."""
 
@@ -169,7 +169,7 @@ class FirstTime(Struct, frozen=True, kw_only=True):
 
 
 class AddressLog(Struct, frozen=True, kw_only=True):
-    """The newest language, time zone and country that were named, each with the time when."""
+    """The newest language, time zone and country, each with its time."""
 
     words: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Records of the provider's objects: the newest snapshot, and what of older ones still counts."""
+"""Records of the provider's objects: the newest snapshot, and the parts of older ones that still count."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """The next renewal while it runs, the end once it is cancelled, the resumption while it is paused."""
     pause: str | None = None
     told: bool = True
-    """Whether it names what is subscribed to; otherwise that is what the one before it names."""
+    """Whether it names the subscribed items; otherwise the entry before it decides."""
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Snapshot:
-        """Return the entry that a snapshot makes."""
+        """Return the entry for a snapshot."""
         return cls(
             stamp=seen.stamp,
             status=seen.status,
@@ -73,7 +73,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class Term(Struct, frozen=True, kw_only=True):
-    """The newest snapshot of a subscription under one variant: what was paid for before a change of plan."""
+    """The newest snapshot of a subscription under one variant: the paid plan before a change of plan."""
 
     variant: str
     product: str
@@ -84,7 +84,7 @@ class Term(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Term:
-        """Return what one snapshot tells."""
+        """Return the record of one snapshot."""
         runs = seen.status in RUNNING_STATUSES
         until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
         return cls(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until, items=seen.items)
@@ -118,7 +118,7 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Subscription:
-        """Return what one snapshot tells."""
+        """Return the record of one snapshot."""
         runs = seen.status in RUNNING_STATUSES
         return cls(
             seen=seen,
@@ -183,7 +183,7 @@ class Invoice(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.InvoiceSeen, *, failed_at: datetime | None = None, paid_at: datetime | None = None) -> Invoice:
-        """Return what one snapshot tells, with the charge that it came with."""
+        """Return the record of one snapshot, with its charge."""
         return cls(
             seen=seen,
             failures=(failed_at,) if failed_at else (),
@@ -206,7 +206,7 @@ class Invoice(Struct, frozen=True, kw_only=True):
 
     @property
     def void(self) -> bool:
-        """Whether nothing is owed for it any more although it may never have been paid."""
+        """Whether it is no longer owed, although it may never have been paid."""
         return self.seen.status is InvoiceStatus.VOID or is_refunded(self.seen)
 
 
@@ -243,7 +243,7 @@ class Invoices(Struct, frozen=True, kw_only=True):
 
 
 class PaymentLink(Struct, frozen=True, kw_only=True):
-    """The money that paid an invoice, where another object than the invoice says so: there may be several parts."""
+    """The money that paid an invoice, if another object than the invoice says so: there may be several parts."""
 
     money: tuple[str, ...]
 
@@ -267,7 +267,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.OrderSeen) -> Order:
-        """Return what one snapshot tells."""
+        """Return the record of one snapshot."""
         return cls(
             seen=seen,
             fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
@@ -299,7 +299,7 @@ class Licence(Struct, frozen=True, kw_only=True):
     kept: tuple[KeptWord, ...] = ()
 
     def join(self, other: Licence) -> Licence:
-        """Keep the newer snapshot; what was activated once stays activated."""
+        """Keep the newer snapshot; a licence that was activated once stays activated."""
         seen, kept = joined(self, other)
         return Licence(seen=seen, activations=max(self.activations, other.activations), kept=kept)
 
@@ -323,7 +323,7 @@ class Dispute(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.DisputeSeen) -> Dispute:
-        """Return what one snapshot tells."""
+        """Return the record of one snapshot."""
         return cls(seen=seen, opened_at=seen.opened_at, marks=((seen.stamp, seen.status),))
 
     def join(self, other: Dispute) -> Dispute:
@@ -351,7 +351,7 @@ def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:
 
 
 def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
-    """Return what went back: all of it where the status says so, for every amount beside it."""
+    """Return the refunded amount: all of it where the status says so, over the amount beside it."""
     return max(seen.refunded, seen.total) if full else seen.refunded
 
 
@@ -385,7 +385,7 @@ def _as_told(snapshot: Snapshot) -> Snapshot:
 
 
 def _completed(history: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
-    """Return the history in which a snapshot that names nothing is of what was named before it."""
+    """Return the history; a snapshot that names no items takes those of the one before it."""
     if all(snapshot.told for snapshot in history):
         return history
     complete: list[Snapshot] = []

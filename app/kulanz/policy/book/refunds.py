@@ -1,4 +1,4 @@
-"""Records of refund requests, of licences in use, and of refunds that tell their own amount."""
+"""Records of refund requests, of licences in use, and of refunds with their own amount."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RefundLog:
 
     requested: f.RefundRequested | None = None
     amended: f.RefundAmended | None = None
-    """The newest word about what is asked for, from before a decision."""
+    """The newest word about the requested amount, from before a decision."""
     turn: int = 0
     """How often it had been decided before."""
     decided: f.RefundDecided | None = None
@@ -59,7 +59,7 @@ class RefundLog:
 
     @property
     def lapsed(self) -> bool:
-        """Whether the last approval came to nothing, because it was not wanted any more when its turn came."""
+        """Whether the last approval lapsed, because the refund was no longer wanted when its turn came."""
         withdrawn = self.ordered is not None and self.ordered.outcome is Outcome.WITHDRAWN
         return self.decided is not None and self.decided.approved and withdrawn
 
@@ -81,7 +81,7 @@ class LicenceLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refunds:
-    """The refunds of one payment that the provider tells one by one, by their own keys."""
+    """The refunds of one payment that the provider sends one by one, by their own keys."""
 
     seen: tuple[f.RefundSeen, ...]
 
@@ -101,7 +101,7 @@ class Refunds:
 
 
 def entries(fact: f.OwnFact) -> Iterator[tuple[str, str, RefundLog | LicenceLog]]:
-    """Yield the family of the book, the key in it and what a fact tells of that object."""
+    """Yield the family of the book, the key in it and the record, for each object in a fact."""
     match fact:
         case f.RefundRequested():
             yield "refund_requests", fact.id, RefundLog(requested=fact)

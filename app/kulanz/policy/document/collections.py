@@ -20,9 +20,9 @@ TOLD = (
     "contract_date",
     "passport_copy",
 )
-"""What the merchant tells of a debtor, as far as a policy may name it; `age` follows from the date of birth."""
+"""The fields of a debtor from the merchant, as far as a policy may name them; `age` follows from the birth date."""
 DERIVED = ("arrears", "invoices", "statement")
-"""What we know of a debt ourselves."""
+"""The fields of a debt that we know ourselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Compares two policies key by key, and says which is the more lenient in each (DOMAIN section 6)."""
+"""Compares two policies key by key, and finds the more lenient value of each (DOMAIN section 6)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Leniency(StrEnum):
     MORE = "more_lenient"
     LESS = "stricter"
     NEUTRAL = "neutral"
-    """It takes nothing and gives nothing: a text, a clause, when to remind."""
+    """Neutral: a text, a clause, the time of reminders."""
     UNCLEAR = "unclear"
-    """Neither is the kinder one in every case."""
+    """Unclear: neither is the kinder one in every case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The table `[refund]` of a policy document: which payments go back, and who says so (plexo 3, 4, 8, 9, 11, 12, 14)."""
+"""The table `[refund]` of a policy document: which payments go back, and who decides (plexo 3, 4, 8, 9, 11, 12, 14)."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ class Read(NamedTuple):
 
     table: dict[str, Any]
     text: str
-    """What was read: the lines that are no TOML are empty."""
+    """The readable part: lines that are no TOML are empty."""
     problems: list[str]
     spoilt: frozenset[str]
     """The names of keys whose lines could not be read: they are not missing."""
     whole: bool
-    """False: nothing can be said of what stands after the last mistake."""
+    """False: the rest after the last mistake is unknown."""
 
 
 def read(document: str) -> Read:

@@ -42,13 +42,13 @@ class DeletionAnnounced(Struct, frozen=True, kw_only=True):
 
     subject: str
     asked_at: datetime
-    """Which of several announcements: one that was withdrawn is followed by another."""
+    """Number of the announcement: one that was withdrawn is followed by another."""
     at: datetime
     outcome: Outcome
 
 
 class AccountClosed(Struct, frozen=True, kw_only=True):
-    """The account is closed and our personal data about it are destroyed, but for what a retention class keeps."""
+    """The account is closed and its personal data are destroyed, except those that a retention class keeps."""
 
     subject: str
     cause: str

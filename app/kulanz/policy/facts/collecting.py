@@ -40,11 +40,11 @@ class PaymentRecorded:
     actor: str
     shares: tuple[Share, ...] = ()
     reference: str | None = None
-    """What the payer wrote with it."""
+    """The payer's text."""
     transaction: str | None = None
     """The bank's own id of it."""
     another_account: str | None = None
-    """Which other account owes for the invoice that the payer named: it pays nothing before a person looks."""
+    """The other account that owes the invoice which the payer named: nothing is paid before a person decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class CollectionProposed:
     """Whether the name was authenticated: then the proposal is the first approval."""
     reason: str
     also: tuple[str, ...] = ()
-    """What is needed this time of the fields that go only where they are."""
+    """The fields that this case needs of those that are sent only where needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +123,11 @@ class ClaimHandedOver:
     id: str
     at: datetime
     fields: tuple[str, ...]
-    """What of the policy's list was held, and went."""
+    """The fields of the policy's list that were known and sent."""
     amount: int
-    """What was owed, fees included, in minor units."""
+    """The sum that was owed, fees included, in minor units."""
     package: str
-    """The file as it went, as JSON."""
+    """The file as it was sent, as JSON."""
     statement_sha256: str
 
 

@@ -1,4 +1,4 @@
-"""Prepaid credit, by the merchant's word: what was bought, what was spent of it, and that a pot has ended."""
+"""Prepaid credit, by the merchant's word: bought, spent, and the end of a pot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CreditBooked:
 
     id: str
     pot: str
-    """What the credit is for, such as `telephony`, or the one number that it belongs to."""
+    """Purpose of the credit, such as `telephony`, or the one number that it belongs to."""
     entry: CreditEntry
     amount: int
     currency: str
@@ -33,7 +33,7 @@ class CreditBooked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditEnded:
-    """The number or service of a pot was ended: what is left is forfeited (bitrix24)."""
+    """The number or service of a pot was ended: the rest is forfeited (bitrix24)."""
 
     pot: str
     at: datetime

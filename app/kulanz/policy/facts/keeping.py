@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAfterUpgrade:
-    """The account keeps something until a time; from then on today's rules say what it has."""
+    """The account keeps a right until a time; from then on today's rules decide."""
 
     subject: str
     """A purchase that another account has, too, by its owner's key (`lemonsqueezy:subscription:421953`); or `plan`."""

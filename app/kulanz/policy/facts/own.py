@@ -30,7 +30,7 @@ class DeadlinePromised(Struct, frozen=True, kw_only=True):
 
 
 class CaseJoined(Struct, frozen=True, kw_only=True):
-    """A case that a snapshot had opened turned out to be the case of an invoice: what was promised goes with it."""
+    """A case that a snapshot had opened turned out to be the case of an invoice: its promises move there."""
 
     case: str
     into: str
@@ -60,7 +60,7 @@ class SubscriptionLookedUp(Struct, frozen=True, kw_only=True):
     asked: bool = False
     """True for the record that we have set out to ask, before any answer."""
     known: datetime | None = None
-    """When asking, the provider's time of the newest trouble that we knew of: what an answer can settle."""
+    """When asking, the provider's time of the newest known sign of non-payment: an answer settles no later one."""
 
 
 class HoldPlaced(Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ class HoldProlonged(Struct, frozen=True, kw_only=True):
 
 
 class HoldLifted(Struct, frozen=True, kw_only=True):
-    """An operator's reinstatement gives back to `until` what a hold restricts."""
+    """An operator's reinstatement lifts a hold until `until`."""
 
     hold: str
     source: str
@@ -131,7 +131,7 @@ class RenewalResumed(Struct, frozen=True, kw_only=True):
     at: datetime
     outcome: Outcome
     seen: datetime | None = None
-    """The provider's time of the newest snapshot when the outcome became known: what is newer is not our doing."""
+    """The provider's time of the newest snapshot when the outcome became known: newer changes are not ours."""
 
 
 class OperatorsAlerted(Struct, frozen=True, kw_only=True):

@@ -49,7 +49,7 @@ class SubscriptionSeen(Struct, frozen=True, kw_only=True):
     pauses_at: datetime | None = None
     """When a pause is planned to begin."""
     changes_at: datetime | None = None
-    """When a change of what is subscribed to is planned, and below to what."""
+    """The time of a planned change of the subscribed items, and below the new items."""
     changes_to: tuple[SubscribedItem, ...] = ()
     quantity: int = 1
     by_hand: bool = False
@@ -67,7 +67,7 @@ class SubscriptionSeen(Struct, frozen=True, kw_only=True):
 
     @property
     def names_items(self) -> bool:
-        """Whether it says what is subscribed to; otherwise that is what it was."""
+        """Whether it names the subscribed items; otherwise they are unchanged."""
         return bool(self.variant or self.items)
 
     @property
@@ -94,7 +94,7 @@ class InvoiceSeen(Struct, frozen=True, kw_only=True):
     """Everything refunded so far, cumulative, as the provider reports it."""
     created_at: datetime | None = None
     money: str | None = None
-    """What every record of the same money names where a provider has several: Stripe's payment intent."""
+    """The common name of the same money, where a provider has several records of it: Stripe's payment intent."""
     decimals: int | None = None
     """How many decimals its amounts have, where the provider writes others than the currency has."""
     email: str | None = None
@@ -171,7 +171,7 @@ class RefundSeen(Struct, frozen=True, kw_only=True):
 
 
 class PaymentLinked(Struct, frozen=True, kw_only=True):
-    """An invoice and the money that paid it, where neither tells of the other itself (Stripe since 2025)."""
+    """An invoice and the money that paid it, where neither names the other (Stripe since 2025)."""
 
     payment: str
     """The invoice."""
@@ -198,7 +198,7 @@ class LicenceSeen(Struct, frozen=True, kw_only=True):
 
 
 class CustomerSeen(Struct, frozen=True, kw_only=True):
-    """A snapshot of who buys, where neither subscription nor invoice says how to reach them."""
+    """A snapshot of a buyer, where neither subscription nor invoice has the address."""
 
     key: str
     stamp: Stamp
@@ -251,6 +251,6 @@ class AddressKnown(Struct, frozen=True, kw_only=True):
     timezone: str | None = None
     country: str | None = None
     delivery: str | None = None
-    """How letters shall come: `mail` or `letter`."""
+    """Channel of letters: `mail` or `letter`."""
     organisation: str | None = None
-    """What the account's organisation is called."""
+    """The name of the account's organisation."""

@@ -81,12 +81,12 @@ class State(Struct, frozen=True, kw_only=True):
     renewal_stops: tuple[tuple[str, str], ...] = ()
     """Subscriptions whose renewal must not happen, each with its cause: the first counts where there are several."""
     doubles: tuple[tuple[str, datetime], ...] = ()
-    """Subscriptions that pay for what an older one pays for, each with when that has lasted for a day."""
+    """Subscriptions that pay for the same as an older one, each with the time from which that has lasted a day."""
     renewals: tuple[tuple[str, datetime], ...] = ()
-    """Subscriptions whose renewal should be heard of, each with when it is overdue."""
+    """Subscriptions whose renewal is awaited, each with the time at which it is overdue."""
     deletions: tuple[ClosureCase, ...] = ()
     closed_at: datetime | None = None
-    """When the account was closed: what is personal of it is destroyed in the same step."""
+    """When the account was closed: its personal data are destroyed in the same step."""
     timers: tuple[Timer, ...] = ()
     debts: tuple[DebtStage, ...] = ()
     refunds: tuple[Refund, ...] = ()
@@ -101,7 +101,7 @@ class State(Struct, frozen=True, kw_only=True):
         return None
 
     def debt(self, case: str) -> DebtStage | None:
-        """Return how far the pursuit of a case has come, where anything was done about it."""
+        """Return the stage of a case's pursuit, where any step was taken."""
         stored_case = self.case(case)
         return next((debt for debt in self.debts if stored_case and debt.case == stored_case.key), None)
 
@@ -114,7 +114,7 @@ class State(Struct, frozen=True, kw_only=True):
         return next((refund for refund in self.refunds if refund.key == key), None)
 
     def holds_back(self, subscription: str) -> bool:
-        """Whether a hold takes what a subscription gives."""
+        """Whether a hold takes the grant of a subscription."""
         return any(hold.scope == "account" or subscription in hold.subscriptions for hold in self.holds)
 
     def held(self, source: str) -> bool:
@@ -133,7 +133,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> Iterator[str]:
-        """The names under which its matters are found again from outside, such as `refund:rr_1`."""
+        """The names by which its matters are found from outside, such as `refund:rr_1`."""
         yield from (f"dispute:{item.key}" for item in self.chargebacks)
         yield from (f"collection:{item.collection}" for item in self.debts if item.collection)
         yield from (f"add_on:{item.id}" for item in self.bookings)
@@ -160,7 +160,7 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class Memo:
-    """An assessment that is at hand, and what it was made of; the moment is in the state.
+    """A cached assessment with its inputs; the moment is in the state.
 
     It is no part of an account's value: each memo equals every other, and an empty one.
     """
@@ -197,7 +197,7 @@ class Account(Struct, frozen=True, kw_only=True):
     version: int = 0
     """Grows with every change of the entitlement."""
     sequence: int = 0
-    """How many decisions there were: what tells one callback from the next of its kind."""
+    """Number of decisions: it distinguishes one callback from the next of its kind."""
     decided_at: datetime | None = None
     assessed: Memo = NO_MEMO
     """Never stored: it follows from the book."""
@@ -233,7 +233,7 @@ class Transition(Struct, frozen=True):
         return self.account.book
 
     def of_act(self, rule: str, rank: int, subject: str, *, notice: str | None = None, **detail: Any) -> Change:
-        """Return the line about an act of ours that no clause is about."""
+        """Return the line about a step of ours without a clause."""
         policy = self.terms.current
         return Change(rule=rule, clause="", policy=policy, subject=subject, rank=rank, detail=detail, notice=notice)
 
@@ -246,12 +246,12 @@ class Change(Struct, frozen=True, kw_only=True):
     policy: Policy
     subject: str
     rank: int = 0
-    """Which of several changes names the decision: the highest."""
+    """The rank of a change: the highest one names the decision."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     callback: str | None = None
-    """The type of the callback by which the product hears of it (CONTRACT section 4)."""
+    """The type of the callback to the product (CONTRACT section 4)."""
     notice: str | None = None
-    """The notice that is mailed because of it."""
+    """The notice that is mailed for it."""
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -262,7 +262,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     state: State
     changes: tuple[Change, ...]
     facts: tuple[OwnFact, ...]
-    """What we promised or set out to do: recorded like any other fact."""
+    """Our promises and planned steps: recorded like any other fact."""
     effects: tuple[Effect, ...]
 
     @property

@@ -86,11 +86,11 @@ class Case(Struct, frozen=True, kw_only=True):
     paused: bool = False
     """Whether the subscription is paused."""
     bounced: bool = False
-    """Whether the payment came and was taken back by the bank: no later word of the provider but money ends it."""
+    """Whether the bank took the payment back: only money ends the case, and no later status of the provider."""
     whole: bool = True
     """Whether a hold that leaves no access takes the whole account, and not its purchase alone."""
     claim: bool = False
-    """Whether it is no more than the claim of a stranger, and does not count for the account's standing."""
+    """Whether it is only an unverified claim, which does not count for the account's standing."""
     decimals: int | None = None
     """How many decimals the amount has, where the provider has others than the currency; so it is below."""
 
@@ -111,7 +111,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
     @property
     def pursued(self) -> bool:
-        """Whether what is owed still counts: also after giving up, where the policy says how."""
+        """Whether the debt still counts: also after giving up, where the policy says so."""
         rules = self.policy
         is_owed = rules.dunning.hold_ends == "paid" or bool(rules.dunning.levels or rules.collections.fields)
         return self.open or (self.given_up and is_owed)
@@ -129,7 +129,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     """`account` or `subscription`."""
     subscriptions: tuple[str, ...] = ()
     access: Access = Access.FREE
-    """What is left of what it reaches."""
+    """The access that remains within its reach."""
     counts: bool = True
     """Whether it makes the account's standing worse; a stranger's chargeback does not."""
 
@@ -149,7 +149,7 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     whole: bool
     """Whether it reaches the whole account."""
     claim: bool
-    """Whether it is no more than the claim of a stranger to the account."""
+    """Whether it is only an unverified claim on the account."""
     subscriptions: tuple[str, ...]
     """Those of the disputed purchase; where it reaches the whole account, every one that is not renewed."""
     concerned: tuple[str, ...]
@@ -168,7 +168,7 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     """Since when it is contested in its present run: dunning of what it restricts is frozen meanwhile."""
     decimals: int | None = None
     about: tuple[str, ...] = ()
-    """The subscriptions that it is about, or may be where it does not say: frozen although nothing is taken."""
+    """The subscriptions that it is or may be about: frozen although nothing is taken."""
 
     @property
     def reach(self) -> tuple[str, ...] | None:
@@ -190,7 +190,7 @@ class ChargebackWarning:
     """None: the payment is not known here."""
     decimals: int | None
     refundable: int
-    """What the policy lets go back of it."""
+    """The amount that the policy lets go back of it."""
     closed_as: str | None
     """Why no step is needed any more: `refunded`, `answered` (a refund was requested), `disputed` or `over`."""
     policy: Policy
@@ -209,16 +209,16 @@ class DebtStage:
     level: int
     """Of the last dunning letter; 0: none."""
     letter: str | None
-    """Which text that was."""
+    """The text of that letter."""
     fee: int
-    """What it cost, and below what all of them cost, in minor units of the case's currency."""
+    """Its fee, and below the sum of all fees, in minor units of the case's currency."""
     fees: int
     collection: str | None = None
     """The hand-over that is proposed, or was made and not recalled."""
 
 
 class Timer(NamedTuple):
-    """A moment at which the policy looks again."""
+    """A moment of the next assessment."""
 
     kind: str
     subject: str

@@ -91,7 +91,7 @@ class Payment:
 
 
 class RefundAnswer(NamedTuple):
-    """A verdict with the most specific clause that it follows, what may go back, and why in one word."""
+    """A verdict with its most specific clause, the refundable amount, and the reason in one word."""
 
     verdict: Verdict
     clause: str
@@ -109,12 +109,12 @@ class Refund:
     state: RefundState
     answer: RefundAnswer
     amount: int
-    """What goes back: as decided, else as asked for, else all that may."""
+    """The amount to refund: as decided, else as asked for, else all that is allowed."""
     reason: str
     requested_at: datetime
     decide_by: datetime
     pay_by: datetime | None
-    """After the decision; before it, what would follow from a decision on the last day. None: nothing is to be paid."""
+    """Deadline of the payment after the decision; before it, as if decided on the last day. None: no payment is due."""
     statutory_until: datetime | None
     """To when a consumer may still withdraw, seen from the request; None: no longer."""
     decided_at: datetime | None
@@ -122,30 +122,30 @@ class Refund:
     decision_reason: str
     closed_at: datetime | None
     before: int
-    """What had gone back of the payment when it was asked for, or decided."""
+    """The refunded amount of the payment at the request, or at the decision."""
     moved: int
-    """What went back since then that no later approval of another request explains."""
+    """The amount refunded since then that no later approval of another request explains."""
     pending: int
-    """What other requests for the payment were approved and is not back yet."""
+    """The sum that other requests had approved of the payment and that is not back yet."""
     left: int
-    """What can still go back of the payment by the policy's formula (plexo 14), beside what is pending."""
+    """The refundable rest of the payment by the policy's formula (plexo 14), without pending refunds."""
     whole: bool
-    """Whether the payment has gone back in full: nothing is left to refund of it."""
+    """Whether the payment has gone back in full: no refundable rest."""
     subscriptions: tuple[str, ...]
-    """What it paid for and no other payment does."""
+    """The subscriptions that no other payment has paid for."""
     takes: bool
-    """Whether what it paid for ends with it: nothing else has paid for the same, and no dispute explains it."""
+    """Whether those subscriptions end with it: no other payment covers them, and no dispute explains it."""
     disputed: bool
     lapsed: bool
     """Whether it was approved, and the money stayed because of a dispute: an operator has to decide again."""
     policy: Policy
     """The version that it is judged by: of those at the payment and at the request the better for the customer."""
     developer: DeveloperRules | None
-    """Whose policy the product follows, where that is known."""
+    """The developer whose policy the product follows, where that is known."""
     pinned: Policy
     """The version in force when it was asked for, or a more lenient one that was applied since."""
     differs: tuple[str, ...]
-    """What the request says of who asks that is otherwise known of the account: shown, and no part of the verdict."""
+    """Differences between the request's person and the known buyers: shown, and no part of the verdict."""
 
     @property
     def undecided(self) -> bool:
@@ -170,5 +170,5 @@ class Refund:
         return self.decide_by if self.answer_is_due else self.pay_by
 
     def is_late(self, now: datetime) -> bool:
-        """Whether what we promised is overdue."""
+        """Whether a promise is overdue."""
         return self.due_at is not None and self.due_at <= now

@@ -88,7 +88,7 @@ class Terms:
     catalogue: Catalogue = field(default_factory=Catalogue)
     timezone: str = "UTC"
     country: str = "AT"
-    """Whose working days count where the account has no country of its own."""
+    """The country of the working days for accounts that have none of their own."""
     calendar: Calendar = weekdays
     can_look: frozenset[str] = frozenset()
     """Providers with an API key: they are asked before access is taken."""
@@ -125,7 +125,7 @@ class Terms:
         return replace(self, policies=line or self.policies[:1])
 
     def working_days(self, book: Book) -> Callable[[date], bool]:
-        """Return what tells the working days of an account's country."""
+        """Return the working-day calendar of an account's country."""
         country = book.word("country") or self.country
         return lambda day: self.calendar(country, day)
 

@@ -1,4 +1,4 @@
-"""The area of add-ons: what they give, that their draft goes out with the next invoice, and that they end."""
+"""The area of add-ons: their quantities, their draft for the next invoice, and their end."""
 
 from __future__ import annotations
 
@@ -60,21 +60,21 @@ class AddOnsArea(Area):
             yield from invoiced(log, book, moment)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what no invoice will ever take along."""
+        """Yield the drafts that will never be on an invoice."""
         running = {item.subscription for item in state.grants}
         for item in state.bookings:
             if item.status is BookingStatus.ENDED and item.draft_amount and item.subscription not in running:
                 yield item.id, "add_on_draft_left"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield what became different of each add-on."""
+        """Yield the changes of each add-on."""
         before = {booking.id: booking for booking in step.before.bookings} if step.before else {}
         for booking in step.after.bookings:
             for word in _differences(before.get(booking.id), booking):
                 yield _change(word, booking)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what the letters about an add-on tell: prices as the customer pays them."""
+        """Return the fields for the letters about an add-on: prices as the customer pays them."""
         booking = next(
             (other_booking for other_booking in decision.state.bookings if other_booking.id == subject), None
         )
@@ -92,7 +92,7 @@ class AddOnsArea(Area):
 
 
 def _asked_back(booking: Booking, book: Book, moment: Moment) -> Iterator[OwnFact]:
-    """Yield the request for what was paid before the booking was withdrawn from."""
+    """Yield the refund request for an add-on that was paid before its booking was withdrawn from."""
     name = f"rr_{booking.id}"
     if not booking.refund_due or booking.invoice is None or name in book.refund_requests:
         return

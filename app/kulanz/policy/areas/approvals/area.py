@@ -15,7 +15,7 @@ AWAITED = "override_awaits_approval"
 
 
 class ApprovalsArea(Area):
-    """Tells who asked for, approved and declined an exception; the exception itself is a fact of its own."""
+    """Shows who asked for, approved and declined an exception; the exception itself is a fact of its own."""
 
     families: ClassVar[tuple[str, ...]] = ("proposals",)
 
@@ -25,7 +25,7 @@ class ApprovalsArea(Area):
             yield key, AWAITED
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Name what was asked for, approved and declined."""
+        """Yield the exceptions that were asked for, approved and declined."""
         for key, proposal in step.new.proposals.items():
             existing_proposal = step.old.proposals.get(key, Proposal())
             if proposal.asked and not existing_proposal.asked:

@@ -1,4 +1,4 @@
-"""The closure area: from a request for deletion, over what stands in its way, to the closed account."""
+"""The closure area: from a request for deletion, over its obstacles, to the closed account."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _OVER = frozenset({Outcome.DONE})
 
 
 class ClosureArea(Area):
-    """An organisation asks to be deleted (plexo 13), or a lost chargeback lets its data go (plexo 10)."""
+    """An organisation asks to be deleted (plexo 13), or a lost chargeback allows to delete its data (plexo 10)."""
 
     families: ClassVar[tuple[str, ...]] = ("deletions", "disputes", "invoices", "orders")
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with the deletions that are under way; closed is closed."""
+        """Return the draft with the deletions that are under way; an account that is closed stays closed."""
         if not (book.deletions or draft.chargebacks):
             return draft
         closed = closed_by(book)
@@ -55,7 +55,7 @@ class ClosureArea(Area):
         return evolve(draft, deletions=stored_closure_cases, renewal_stops=(*draft.renewal_stops, *stops))
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
-        """Return that nothing is left of a closed account."""
+        """Return the hold that takes all access of a closed account."""
         closed = closed_by(book) if state.closed_at is not None else None
         return () if closed is None else (_hold(closed),)
 
@@ -94,7 +94,7 @@ class ClosureArea(Area):
                 yield closure_case.subject, "data_deletion_notice_undelivered"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
-        """Return a line for each word that is new."""
+        """Return a line for each new word."""
         return () if step.new.deletions is step.old.deletions else _changes(step)
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
@@ -111,7 +111,7 @@ class ClosureArea(Area):
 
 
 def closed_by(book: Book) -> AccountClosed | None:
-    """Return the word by which an account was closed."""
+    """Return the fact by which an account was closed."""
     facts = [record.closed for record in book.deletions.values() if record.closed is not None]
     return min(facts, key=lambda fact: (fact.at, fact.subject), default=None)
 
@@ -149,7 +149,7 @@ def _retention_end(state: State, book: Book, moment: Moment) -> datetime | None:
 
 
 def has_ended(state: State) -> bool:
-    """Whether nothing runs, is owed, asked back or contested any more."""
+    """Whether all is over: nothing runs, is owed, is asked back or contested."""
     waits = any(case.open for case in state.cases) or any(refund.open for refund in state.refunds)
     return not (waits or state.grants or state.deletions)
 

@@ -63,7 +63,7 @@ class CollectionsArea(Area):
         return consequences.changes(step)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what a dunning letter says: which it is, what it costs, what is owed in all."""
+        """Return the fields of a dunning letter: its level, its cost, the sum that is owed."""
         return debts.content(subject, decision.state)
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:

@@ -23,7 +23,7 @@ def known_address(book: Book) -> str | None:
 
 
 def reachable(case: Case, book: Book) -> bool:
-    """Whether notices about a case can reach anybody."""
+    """Whether notices about a case can reach the customer."""
     by_letter = book.word("delivery") == LETTER and bool(case.policy.letters.notices) and bool(known_address(book))
     return by_letter or mail_address(case.subscription, book) is not None
 

@@ -68,7 +68,7 @@ def ready_at(case: Case, book: Book, zone: str) -> datetime | None:
 
 
 def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-    """Yield what two approvals ask for, and what is taken back because it is paid, void or disputed."""
+    """Yield the hand-overs with two approvals, and the recalls of those that are paid, void or disputed."""
     for ident, collection in book.collections.items():
         if collection.recalled is not None or collection.proposed is None:
             continue

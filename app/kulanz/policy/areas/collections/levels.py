@@ -55,12 +55,12 @@ def fee(case: Case, step: int) -> int:
 
 
 def fees(case: Case, book: Book) -> int:
-    """Return what the letters of a case cost so far; one that cannot have come costs nothing."""
+    """Return the sum of the fees of a case so far; a letter that cannot have arrived costs nothing."""
     return sum(fee(case, step) for step, request_log in sent(case, book).items() if charged(request_log))
 
 
 def fees_due(case: Case, book: Book) -> int:
-    """Return what of the fees no transfer has paid."""
+    """Return the part of the fees that no transfer has paid."""
     invoice = book.invoice(case.invoice) if case.invoice and book.transfers else None
     charges = fees(case, book)
     if invoice is None:

@@ -1,4 +1,4 @@
-"""The pots of prepaid credit as they stand: what is left of each, and whether it can be used."""
+"""The pots of prepaid credit as they stand: the rest of each, and whether it can be used."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def pots(book: Book, state: State) -> Iterator[Pot]:
 
 
 def movements(record: CreditPot) -> list[CreditBooked]:
-    """Return the movements of a pot, oldest first; its first one tells the currency, and no other one counts."""
+    """Return the movements of a pot, oldest first; the first one decides the currency, and others do not count."""
     facts = sorted((item.told for item in record.booked.values()), key=lambda item: (item.at, item.id))
     return [item for item in facts if item.currency == facts[0].currency]
 

@@ -31,7 +31,7 @@ class _Opening(Struct, frozen=True):
     opened_at: datetime
     policy: Policy
     first: datetime
-    """From when the deadline counts: the trouble may have been called settled in between."""
+    """Time from which the deadline counts: the unpaid renewal may have been called settled in between."""
     invoice: Invoice | None = None
     failures: int = 0
     bounced: bool = False
@@ -48,7 +48,7 @@ def cases(book: Book, moment: Moment) -> list[Case]:
 
 
 def explained_until(sub: Subscription, book: Book, terms: Terms) -> datetime | None:
-    """Return the end of the paid period where it is the unpaid charge for a change that is called unpaid."""
+    """Return the end of the paid period where the unpaid amount is the charge for a change of plan."""
     return _explained(sub, at, book, terms) if (at := _called_unpaid(sub, book)) else None
 
 
@@ -61,7 +61,7 @@ def newest_trouble(book: Book, subscription: str) -> datetime:
 
 
 def same_renewal(case: Case, book: Book, since: datetime) -> bool:
-    """Whether a case of an invoice can be what a snapshot of that time was about."""
+    """Whether a case of an invoice can be the subject of a snapshot of that time."""
     invoice = book.invoice(case.invoice) if case.invoice else None
     return invoice is None or _began(invoice, case.opened_at) <= since + _SAME_RENEWAL
 
@@ -104,7 +104,7 @@ def _of_invoice(invoice: Invoice, sub: Subscription, book: Book, terms: Terms) -
 
 
 def _counted_reason(invoice: Invoice, sub: Subscription) -> BillingReason:
-    """Return what an invoice is taken to be for: a renewal, where nothing says so and no change of plan is near."""
+    """Return the purpose of an invoice: a renewal, unless it says otherwise or a change of plan is near."""
     if invoice.seen.reason is not BillingReason.UNKNOWN:
         return invoice.seen.reason
     return BillingReason.UPDATED if tenures.is_for_a_change(invoice, sub) else BillingReason.RENEWAL
@@ -140,7 +140,7 @@ def _called_unpaid(sub: Subscription, book: Book) -> datetime | None:
 
 
 def _paid_changes(sub: Subscription, book: Book) -> list[tuple[datetime, datetime]]:
-    """Return from when to when a charge for a change of plan was owed that is paid now: it explains `unpaid` then."""
+    """Return the time in which a charge for a change of plan, now paid, was owed: it explains `unpaid` then."""
     return [
         (periods.started(invoice) - _SAME_RENEWAL, invoice.paid_at)
         for invoice in _invoices(sub, book).known.values()
@@ -167,7 +167,7 @@ def _ident(invoice: Invoice) -> str:
 def _of_snapshot(
     sub: Subscription, failed: list[_Opening], book: Book, terms: Terms, now: datetime
 ) -> Iterator[_Opening]:
-    """Yield the trouble that only snapshots tell of, unless an invoice or a transfer explains it."""
+    """Yield the openings that only snapshots show, unless an invoice or a transfer explains them."""
     since = _called_unpaid(sub, book)
     if since is None:
         return
@@ -203,7 +203,7 @@ def _explained(sub: Subscription, at: datetime, book: Book, terms: Terms) -> dat
 
 
 def _first_of_period(sub: Subscription, since: datetime, ran: Sequence[Receipt], book: Book) -> datetime:
-    """Return when the trouble of a period began, which an `active` may have interrupted without a payment."""
+    """Return when the unpaid time of a period began, which an `active` may have interrupted without a payment."""
     first, successes = since, _successes(sub, book)
     for position, receipt in reversed([*enumerate(ran)]):
         earlier = ran[position - 1].at if position else datetime.min.replace(tzinfo=UTC)
@@ -224,7 +224,7 @@ def _began(invoice: Invoice, failed_at: datetime) -> datetime:
 
 
 def _settled_by_look(sub: Subscription, book: Book) -> datetime | None:
-    """Return the newest trouble that was known when the provider was asked and said that all is well.
+    """Return the newest sign of non-payment that was known when the provider was asked and said that all is well.
 
     An answer has our clock's time and a failure the provider's: what we knew at the time decides what it settles.
     """
@@ -310,9 +310,9 @@ def _state(opened_at: datetime, log: CaseLog, *, held: bool, ended: bool) -> Cas
 
 
 def _deadline(opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool, rested: timedelta) -> datetime:
-    """Return the end of grace: what the first failure gives, what was promised or granted, whichever is latest (I3).
+    """Return the end of grace: by the first failure, by a promise or by an extension; the latest counts (I3).
 
-    Once a hold is placed, it is the end that was promised: a kinder version that is applied later moves it no more.
+    Once a hold is placed, the promised end stays: a kinder version that is applied later does not move it.
     """
     if held and log.promised is not None:
         return log.promised

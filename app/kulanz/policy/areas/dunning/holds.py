@@ -15,7 +15,7 @@ from kulanz.policy.state import Access, Case, CaseState, Hold, Owner, State
 
 
 def hold(case: Case) -> Hold:
-    """Return the restriction that a case on hold is."""
+    """Return the hold of a case."""
     rules = case.policy.dunning
     return Hold(
         key=exceptions.dunning_hold(case.key),
@@ -30,7 +30,7 @@ def hold(case: Case) -> Hold:
 
 
 def carried_over(before: State, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
-    """Keep promises when a case turns out to be another's, and the remaining time when a dispute has ended."""
+    """Keep promises when a case merges into another, and the remaining time when a dispute has ended."""
     for old in before.cases:
         new = state.case(old.key)
         if new is None:
@@ -43,7 +43,7 @@ def carried_over(before: State, state: State, book: Book, now: datetime) -> Iter
 
 
 def _joined(old: Case, book: Book, state: State) -> Iterator[OwnFact]:
-    """Hand what was promised and done over to the case of the invoice that a snapshot had stood in for.
+    """Move promises and steps to the case of the invoice that a snapshot had stood in for.
 
     Late news may show that the invoice's failure was settled and the snapshot's trouble is another: then back again.
     """

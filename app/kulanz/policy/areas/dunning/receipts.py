@@ -1,4 +1,4 @@
-"""The runs of a subscription that stand for a payment: an `active` straight after `past_due` or `unpaid`."""
+"""Runs of a subscription that stand for a payment: an `active` straight after `past_due` or `unpaid`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _is_settled_by(before: Snapshot, after: Snapshot, sub: Subscription, book: B
 
 
 def _stopped(sub: Subscription, book: Book, since: datetime, until: datetime) -> bool:
-    """Whether we had the subscription cancelled in a time; what we knew of it then says when that was."""
+    """Whether we had the subscription cancelled in a time span, by our facts of then."""
     renewals = book.renewals.get(sub.seen.key)
     stops = [turn.asked for turn in renewals.turns if turn.cause is not None] if renewals else []
     return any(asked.outcome in MAY_HAVE_HAPPENED and since <= (asked.seen or asked.at) < until for asked in stops)

@@ -1,4 +1,4 @@
-"""Steps of dunning, for the figures of recovery: how far a case had come when its money came, and what spared it."""
+"""Steps of dunning, for the figures of recovery: how far a case had come at its payment, and what spared it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def payment(case: Case, book: Book) -> Invoice | None:
 
 
 def spared(case: Case, book: Book, *, shown_by_look: bool) -> str | None:
-    """Return what kept the access of a case that was paid: the mass-action limit, or the look before it was taken."""
+    """Return what kept the access of a case that was paid: the mass-action limit, or the re-check."""
     if case.held_at is not None or case.given_up:
         return None
     looks = book.looks.get(case.subscription)

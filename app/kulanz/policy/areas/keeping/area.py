@@ -49,7 +49,7 @@ def shared(book: Book, now: datetime) -> frozenset[str]:
 
 
 def taken(decision: Decision, terms: Terms) -> Kept | None:
-    """Return what was kept so far, where its end takes something from the account."""
+    """Return the rights kept so far, where their end takes something from the account."""
     before = decision.before
     return before.kept if before is not None and _takes(before, decision.state, terms) else None
 

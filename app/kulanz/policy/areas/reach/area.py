@@ -1,4 +1,4 @@
-"""The reach of each dunning case, once it is known what subscriptions give and what is disputed."""
+"""The reach of each dunning case, after grants and disputes are known."""
 
 from __future__ import annotations
 

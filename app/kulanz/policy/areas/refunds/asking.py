@@ -13,7 +13,7 @@ _NOT_A_LETTER = re.compile(r"[\W_]+")
 
 
 def differences(fact: RefundRequested, book: Book) -> tuple[str, ...]:
-    """Return which words of a request are other ones than the account's; what is not known of it is no difference."""
+    """Return the words of a request that differ from the account's; an unknown word of the account is no difference."""
     others = (log.asked for key, log in book.refund_requests.items() if key != fact.id)
     organisations = [book.word("organisation"), *(other.organisation for other in others if other is not None)]
     compared = (

@@ -1,4 +1,4 @@
-"""A more lenient version of the policy for what is open already: where it may be applied, and where it goes with it."""
+"""Application of a more lenient policy version to open cases: where it is allowed, and where the case is handed on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterat
 def began_ahead(state: State, book: Book, now: datetime) -> Iterator[VersionApplied]:
     """Record the version of what began by its own clock, not before now.
 
-    A version that comes into force in between would else be the one that it seems to have begun under.
+    Without it, a version that comes into force in between would seem to be the one that it began under.
     """
     for key, began, policy in _begun(state):
         if began >= now and (key not in book.pins or book.pins[key].began < began):

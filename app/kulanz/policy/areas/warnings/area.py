@@ -1,4 +1,4 @@
-"""Warnings of chargebacks as an area of the policy: what a person may still prevent by a refund."""
+"""Warnings of chargebacks as an area of the policy: what a refund may still prevent."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class _Reader:
 
 
 def _left(payment: Payment | None, policy: Policy) -> int:
-    """Return what the policy lets go back of a payment (plexo 14)."""
+    """Return the amount that the policy lets go back of a payment (plexo 14)."""
     return payment.left(base_only=policy.refund.base_only) if payment else 0
 
 
