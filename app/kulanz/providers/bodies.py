@@ -17,7 +17,7 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body is. Raises `MalformedPayloadError`."""
+    """Return the JSON object in a body. Raises `MalformedPayloadError`."""
     try:
         payload = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -52,5 +52,5 @@ def fingerprint(value: object) -> bytes:
 
 
 def lane(key: str) -> int:
-    """Return where events of one customer queue up behind each other."""
+    """Return the queue lane of a customer: events of one customer are handled one after the other."""
     return crc32(key.encode()) % LANES

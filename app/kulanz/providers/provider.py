@@ -26,11 +26,11 @@ class DeliveryHeader(msgspec.Struct, frozen=True, kw_only=True):
     content_key: bytes
     """The same for a resend by hand under a new delivery id; also the digest of a fact's stamp, in hex."""
     lane: int
-    """0 to 63, from the provider's customer: what two workers must not handle at once has one lane."""
+    """0 to 63, from the provider's customer: events that two workers must not handle at once share a lane."""
     test_mode: bool
     store: str | None
     recognised: bool
-    """Whether anybody acts on events of this name."""
+    """Whether events of this name are acted on."""
 
 
 class Routing(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,15 +39,15 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     claim: str | None = None
     """The account that custom data names; a buyer can edit it unless it is `signed`."""
     unusable_claim: str | None = None
-    """What was found there instead, as operators are shown it: printable, cut short, empty for an empty text."""
+    """The unusable text found there, for operators: printable, cut short, empty for an empty text."""
     kept_claim: str | None = None
-    """An id that is unusable for a new account; one that has it from before keeps it."""
+    """An id that is unusable for a new account; an account that already has it keeps it."""
     signed: bool = False
     customer: str | None = None
     subscription: str | None = None
     order: str | None = None
     needs_subscription: bool = False
-    """The event says something of a subscription that must be known first."""
+    """The event is about a subscription that must be known first."""
     needs_order: bool = False
     """The event names only a payment, which must be known first: its account is the event's."""
     customer_claim: str | None = None
@@ -101,7 +101,7 @@ class Refunded(NamedTuple):
     """Cumulative, in minor units."""
     currency: str
     facts: tuple[ProviderFact, ...] = ()
-    """What the answer tells beside that."""
+    """Other facts in the answer."""
 
 
 class Provider(Protocol):
@@ -114,7 +114,7 @@ class Provider(Protocol):
         """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
 
     def peek(self, body: bytes) -> DeliveryHeader:
-        """Look at a verified body, quickly. Raises `MalformedPayloadError`."""
+        """Return the header of a verified body, quickly. Raises `MalformedPayloadError`."""
 
     def decode(self, body: bytes) -> dict[str, Any]:
         """Return a body as JSON of the provider's outer shape. Raises `MalformedPayloadError`."""
@@ -132,6 +132,6 @@ class Provider(Protocol):
     ) -> tuple[ProviderFact, ...]:
         """Translate an event into facts; none for a kind that is not acted on. Raises `UntranslatableError`.
 
-        `digest` is the last word between two snapshots of one instant: `DeliveryHeader.content_key` in hex. What was
-        left aside because no decision needs it is added to `unknown`.
+        `digest` breaks the tie between two snapshots of one instant: `DeliveryHeader.content_key` in hex. Words that
+        no decision needs and that are unknown are added to `unknown`.
         """

@@ -1,4 +1,4 @@
-"""The outside of a delivery: is it Lemon Squeezy's shape, what is it about, and was it here before."""
+"""The outside of a delivery: its shape, its subject, and its fingerprint for duplicates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 def peek(body: bytes) -> DeliveryHeader:
-    """Return what the inbox needs to know; this is the hot path, so each thing is looked at once."""
+    """Return the header for the inbox; this is the hot path, so each value is read once."""
     payload = decode(body)
     meta, data = payload["meta"], payload.get("data")
     if not isinstance(data, dict):
@@ -48,7 +48,7 @@ def peek(body: bytes) -> DeliveryHeader:
 
 
 def digest(data: dict[str, Any]) -> str:
-    """Return the last word between two snapshots of one object and second, for an answer of the API."""
+    """Return the tie-breaker between two snapshots of one object and second, for an answer of the API."""
     attributes = data.get("attributes")
     return fingerprint(_lasting(data, attributes if isinstance(attributes, dict) else {})).hex()
 

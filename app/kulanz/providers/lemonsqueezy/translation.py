@@ -55,7 +55,7 @@ def _payment(source: Object) -> PaymentFailed | PaymentSucceeded | PaymentRefund
 
 
 def _known_address(source: Object) -> tuple[AddressKnown, ...]:
-    """Add what no snapshot carries, where custom data names it."""
+    """Add the words that no snapshot carries, where custom data has them."""
     if not source.address.has_more:
         return ()
     return known(source.address, source.attributes.needed_instant("updated_at"))

@@ -1,4 +1,4 @@
-"""Paddle Billing's words: its signature, its events, and what they mean in ours."""
+"""Paddle Billing's vocabulary: its signature, its events, and their meaning in ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["decode", "looked_up", "may_settle", "peek", "route", "translate", "v
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
-    """Return which secret signed the body, at a time that is near."""
+    """Return the secret that signed the body, within the tolerance of time."""
     return timed_signing.paddle(timed_signing.header(headers, "paddle-signature"), body, secrets, now=time())
 
 

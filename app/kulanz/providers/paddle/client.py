@@ -1,4 +1,4 @@
-"""Paddle Billing's REST API: what we read there, and what we do there: cancel, resume, refund."""
+"""Paddle Billing's REST API: what we read there, and what we change there: cancel, resume, refund."""
 
 from __future__ import annotations
 

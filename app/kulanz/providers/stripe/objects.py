@@ -26,7 +26,7 @@ def intent_of(invoice: PayloadReader) -> str | None:
 
 
 def custom_data(payload_reader: PayloadReader, keys: Collection[str]) -> Mapping[str, Any]:
-    """Return the metadata that names the account: the object's own, or what an invoice carries of its subscription."""
+    """Return the metadata that names the account: the object's own, or the copy of its subscription's in an invoice."""
     matches = [place.values for place in _metadata(payload_reader)]
     return next((each for each in matches if any(each.get(key) is not None for key in keys)), matches[0])
 

@@ -32,7 +32,7 @@ class ResourcePage(Generic[T]):
     total: int
     items: tuple[T, ...]
     unreadable: tuple[str, ...] = ()
-    """What could not be translated, a line each: one odd object hides no other."""
+    """The entries that could not be translated, a line each: one odd object hides no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
