@@ -1,4 +1,4 @@
-"""Sentences of case tables about debts: transfers, letters, hand-overs, mandates, and how long what is kept."""
+"""Sentences of case tables about debts: transfers, letters, hand-overs, mandates, retention."""
 
 from __future__ import annotations
 

@@ -38,19 +38,19 @@ class Stage:
     situation: Situation = field(default_factory=Situation)
     decide: Decide = decide
     mail: Outcome | None = Outcome.DONE
-    """What becomes of mails; None: they stay on the way."""
+    """The outcome of mails; None: they stay on the way."""
     letter: Outcome | None = Outcome.DONE
     callback: Outcome | None = Outcome.DONE
     cancel: Outcome | None = Outcome.DONE
     resume: Outcome | None = Outcome.DONE
     answer: Status | None = Status.PAST_DUE
-    """What the provider answers to a look; None: no answer."""
+    """The provider's answer to a look; None: no answer."""
     done: list[tuple[datetime, Effect]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     last: State | None = None
 
     def hear(self, *facts: Fact, at: datetime | None = None) -> Decision:
-        """Let facts arrive, at once or at a later time, before which everything else takes its course."""
+        """Apply facts, now or at a later time; timers that are due before then fire first."""
         if at is not None:
             self.wait(at)
         decision = self._decided(facts)
@@ -69,7 +69,7 @@ class Stage:
         return self.hear()
 
     def next_due(self) -> datetime | None:
-        """Return when the account is to be looked at next."""
+        """Return the time of the next timer."""
         return min((timer.due_at for timer in self.last.timers), default=None) if self.last else None
 
     @property
@@ -111,7 +111,7 @@ class Stage:
         return decision
 
     def carry_out(self, effects: Iterable[Effect]) -> None:
-        """Carry effects out, and let their outcomes be decided about in turn."""
+        """Carry out outgoing actions, and decide about their outcomes in turn."""
         waiting = list(effects)
         while waiting:
             effect = waiting.pop(0)

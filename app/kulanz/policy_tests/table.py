@@ -1,4 +1,4 @@
-"""Reads the case tables of a Markdown file: each row is one customer, and what follows for them."""
+"""Reads the case tables of a Markdown file: each row is one customer with the expected outcomes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Case:
     source: str
     line: int
     clause: str
-    """Empty: what the terms do not speak of."""
+    """Empty: the terms do not mention it."""
     holds: bool
     told: str
     follows: str
@@ -49,7 +49,7 @@ class Table:
 
 
 def read(text: str, source: str) -> Table:
-    """Read every row under a head of the four columns; other tables and all other text are left alone."""
+    """Read every row under a head of the four columns; other tables and all other text are ignored."""
     plans: tuple[str, ...] = PLANS
     problems: list[str] = []
     rows: list[tuple[int, list[str]]] = []

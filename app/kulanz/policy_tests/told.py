@@ -1,4 +1,4 @@
-"""Builders of facts as a provider or a person tells them: one customer, one subscription, one renewal."""
+"""Builders of facts from a provider or a person: one customer, one subscription, one renewal."""
 
 from __future__ import annotations
 
