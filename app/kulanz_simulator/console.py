@@ -35,7 +35,7 @@ class ConsoleResponse:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The acts by their names; each takes what a form says and returns what became of it."""
+    """The acts by their names; each takes the fields of a form and returns a sentence about the outcome."""
 
     simulator: Simulator
 
@@ -55,11 +55,11 @@ class Console:
         return self._act(name, headers, body)
 
     def acts(self) -> Mapping[str, ShopAct]:
-        """Return everything that can be done here."""
+        """Return all possible acts."""
         return {**self.simulator.acts(), **CommonActs(self.simulator).acts()}
 
     def state(self) -> dict[str, Any]:
-        """Return what is going on, for programs."""
+        """Return the state of the simulator, for programs."""
         simulator = self.simulator
         return {
             "now": simulator.now.isoformat().replace("+00:00", "Z"),
@@ -99,7 +99,7 @@ def _read(kind: str, body: bytes) -> FormFields:
 
 
 def _is_ours(headers: Mapping[str, str]) -> bool:
-    """Refuse a browser that was sent by another site; a program says nothing of where it comes from."""
+    """Refuse a browser request from another site's page; programs send no origin."""
     origin = headers.get("origin")
     same = origin is None or urlsplit(origin).netloc == headers.get("host")
     return same and headers.get("sec-fetch-site", "none") in {"none", "same-origin"}

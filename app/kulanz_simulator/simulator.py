@@ -55,7 +55,7 @@ class Simulator(ABC):
     """A simulated provider. Its time advances by `advance_to`, or automatically at `speed` times real time."""
 
     provider: str
-    """How Kulanz calls it: the name of the endpoint."""
+    """The name of its endpoint in Kulanz."""
     timeline: Timeline
 
     def __init__(self, wire: Wire, pace: Pace, chance: random.Random, api_key: str) -> None:
@@ -69,7 +69,7 @@ class Simulator(ABC):
         self.conditions = NetworkConditions(limit=pace.requests_a_minute)
         self.speed = 0.0
         self.url = ""
-        """To be used as the address of its API, once it is running."""
+        """Address of its API, once it is running."""
 
     @property
     def now(self) -> datetime:
@@ -86,7 +86,7 @@ class Simulator(ABC):
         self.sender.faults = faults
 
     def deliver_to(self, url: str, secret: str, *, events: Iterable[str] = (), thin: bool = False) -> None:
-        """Deliver every event, or these, there from now on, and nowhere else."""
+        """Deliver every event, or these, only to this address from now on."""
         with self.lock:
             self.sender.endpoints.clear()
             self.sender.endpoints["1"] = WebhookTarget(url=url, secret=secret, events=frozenset(events), thin=thin)
@@ -126,7 +126,7 @@ class Simulator(ABC):
             self.advance(timedelta(seconds=passed) * self.speed)
 
     def totals(self) -> dict[str, int]:
-        """Return how much there is, and what became of the deliveries."""
+        """Return the number of objects, and the outcomes of the deliveries."""
         with self.lock:
             states = [webhook_delivery.state for webhook_delivery in self.sender.deliveries]
             counts = {state: states.count(state) for state in ("waiting", "delivered", "failed", "lost")}
@@ -134,7 +134,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def sell(self, **told: Any) -> Any:
-        """Sell a subscription now, to a new customer unless one is given, and return what was bought."""
+        """Sell a subscription now, to a new customer unless one is given, and return the purchase."""
 
     @abstractmethod
     def held(self) -> Mapping[str, int]:
@@ -150,11 +150,11 @@ class Simulator(ABC):
 
     @abstractmethod
     def headers(self, remaining: int) -> Mapping[str, str]:
-        """Return what comes with every answer of the API."""
+        """Return the headers of every answer of the API."""
 
     @abstractmethod
     def acts(self) -> Mapping[str, ShopAct]:
-        """Return what people can do here, by the names of the console."""
+        """Return the acts of people, by the names of the console."""
 
     @abstractmethod
     def listings(self) -> Iterable[Listing]:

@@ -22,7 +22,7 @@ STRIPE_API = "https://api.stripe.com/v1"
 PADDLE_API = "https://api.paddle.com"
 MADE = "made by `kulanz up`"
 FILE = "_FILE"
-"""What is put behind the name of a secret where a file holds it."""
+"""Suffix of a secret's name for the variable that names its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Setting:
     field: str
     default: Any
     default_text: str
-    """The default as the reference tells it, in Markdown."""
+    """The default for the reference, in Markdown."""
     help: str
     """One sentence or more, in Markdown."""
     merges: bool = False
@@ -120,7 +120,7 @@ class Settings:
         default=None,
         text="the private Redis of `kulanz up`",
     )
-    """None: no Redis is known, nothing rings and the worker asks the database every second."""
+    """None: no Redis is known, no wake-up signal is sent, and the worker asks the database every second."""
     encryption_keys: tuple[bytes, ...] = _where(
         "ENCRYPTION_KEYS",
         kinds.KEYS,
@@ -190,7 +190,7 @@ class Settings:
         " only, or `off`",
         default="apply",
     )
-    """The nightly round's way with what it finds: `apply`, `report`, or `off`."""
+    """Mode of the nightly run for its findings: `apply`, `report`, or `off`."""
     stripe_webhook_secrets: tuple[str, ...] = _provider(
         "STRIPE_WEBHOOK_SECRETS",
         kinds.ENDPOINT_SECRETS,

@@ -1,7 +1,7 @@
 """Every metric of Kulanz, declared in one place; labels come from small closed sets, never from ids.
 
-What processes count is here as counters and histograms: each counts for itself, `kulanz.runtime.counters` adds all of
-it up in the database. What can be read there at any time is a `Gauge`: `kulanz.queries.gauges` reads it. Each is
+Counts of processes are counters and histograms here: each process counts for itself, and `kulanz.runtime.counters`
+adds them up in the database. A `Gauge` is computed from the database by `kulanz.queries.gauges`. Each metric is
 defined in docs/operations.md.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 REGISTRY = CollectorRegistry()
-"""Ours alone: what other libraries register for themselves is not published."""
+"""Our own registry: metrics of other libraries are not published."""
 _LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 21_600, 86_400)
 
 DELIVERIES = Counter(
@@ -183,7 +183,7 @@ FORMER_NAMES = {
 
 
 def names() -> frozenset[str]:
-    """Return the name of every sample that can be on the page."""
+    """Return the name of every possible sample of the page."""
     counted = {sample for family in REGISTRY.collect() for sample in _samples(family.name, family.type)}
     return frozenset({*counted, *(gauge.name for gauge in GAUGES), *FORMER_NAMES.values()})
 

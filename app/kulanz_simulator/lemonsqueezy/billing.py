@@ -58,7 +58,7 @@ class Billing:
             self._failed(sub, contract, attempt=0)
 
     def retry(self, sub: str) -> None:
-        """Charge again for the open invoice, out of turn, as a customer does who enters another card."""
+        """Charge again for the open invoice, out of turn, as when a customer enters another card."""
         contract = self.store.contract(sub)
         if contract.open_invoice is None:
             raise RefusedError("nothing is owed")
@@ -79,7 +79,7 @@ class Billing:
         self.store.tell("subscription_updated", sub)
 
     def pay_change(self, sub: str) -> None:
-        """Take the difference of a changed plan after all."""
+        """Collect the difference of a changed plan after all."""
         contract = self.store.contract(sub)
         if contract.unpaid_change is None:
             raise RefusedError("no change of plan is owed")
@@ -188,6 +188,6 @@ class Billing:
 
 
 def _amounts(purchase: Purchase, price: int) -> dict[str, int]:
-    """Return what is charged; of nothing there is no tax."""
+    """Return the charged amount; an amount of 0 has no tax."""
     tax = purchase.taxes if price else 0
     return {"total": price, "subtotal": price - tax, "tax": tax}

@@ -34,12 +34,12 @@ class Contract:
     unpaid_change: str | None = None
     """The invoice of a changed plan whose charge failed."""
     generation: int = 0
-    """Grows with every change of what is due, so that what was planned before is void."""
+    """Grows with every change of the plan, so that acts planned before are void."""
 
 
 @dataclass(slots=True)
 class Store(Timeline):
-    """Everything the provider holds."""
+    """All objects of the provider."""
 
     announce: Announce
     test_mode: bool = True
@@ -52,7 +52,7 @@ class Store(Timeline):
     _ids: count[int] = field(default_factory=lambda: count(1_000_001))
 
     def new_id(self) -> int:
-        """Return an id that nothing has."""
+        """Return an unused id."""
         return next(self._ids)
 
     def add(self, name: str, purchase: Purchase, custom: object, **attributes: object) -> Payload:
