@@ -108,8 +108,8 @@ class Settings:
     spool: int = _where(
         "KULANZ_SPOOL",
         kinds.MEBIBYTES,
-        "MiB that deliveries may take up in `spool/` in the data directory while the database takes none; they are"
-        " acknowledged and brought back. `off` where that disk does not outlive a restart: then they are answered 503",
+        "MiB that deliveries may take up in `spool/` in the data directory while the database is away; they are"
+        " acknowledged, and stored later. `off` where that disk does not outlive a restart: then they are answered 503",
         default=256,
     )
     """Mebibytes that deliveries may take up beside the database while that is away; 0: none are kept there."""
@@ -125,7 +125,7 @@ class Settings:
         "ENCRYPTION_KEYS",
         kinds.KEYS,
         "comma-separated, 32 bytes each as 64 hexadecimal digits or base64 (`kulanz keys generate`). The first"
-        " encrypts, all decrypt. Without one, nothing but `up` starts",
+        " encrypts, all decrypt. Without a key only `up` starts",
         default=(),
         text=MADE,
     )
@@ -328,7 +328,10 @@ class Settings:
         "MAIL_REPLY_TO", kinds.MAIL_ADDRESS, "where answers to mails go, if not to the sender", default=None
     )
     support_email: str | None = _telling(
-        "SUPPORT_EMAIL", kinds.MAIL_ADDRESS, "named under each mail to a customer: where questions go", default=None
+        "SUPPORT_EMAIL",
+        kinds.MAIL_ADDRESS,
+        "the address for questions, below each mail to a customer",
+        default=None,
     )
     templates: Path | None = _telling(  # noqa: RUF009 - a field of the dataclass
         "KULANZ_TEMPLATES",
@@ -378,14 +381,13 @@ class Settings:
     unknown_accounts: str = _telling(
         "KULANZ_UNKNOWN_ACCOUNTS",
         kinds.choice("404", "free"),
-        "how an entitlement of an account never heard of is answered: `404`, or `free` for the free plan with "
-        "`known: false`",
+        "the answer for the entitlement of an unknown account: `404`, or `free` for the free plan with `known: false`",
         default="404",
     )
     bank_account: BankAccount | None = _telling(  # noqa: RUF009 - a field, as all others
         "BANK_ACCOUNT",
         kinds.BANK_ACCOUNT,
-        "where transfers go, as dunning letters and letters on paper tell: `holder; IBAN` or `holder; IBAN; BIC`",
+        "the account for transfers, named in dunning letters and on paper: `holder; IBAN` or `holder; IBAN; BIC`",
         default=None,
     )
     sender_address: tuple[str, ...] = _telling(
@@ -397,7 +399,7 @@ class Settings:
     ops_alert_to: str | None = _telling(
         "OPS_ALERT_TO",
         kinds.MAIL_ADDRESS,
-        "the one address that is mailed what operators should see",
+        "the one mail address for alerts to operators",
         default=None,
     )
     alert_channels: tuple[AlertChannel, ...] = _telling(
