@@ -54,7 +54,7 @@ class StorageUnavailableError(KulanzError):
 class UnreadableError(KulanzError):
     """Error: an encrypted value cannot be decrypted; the key is missing, or the value has been changed."""
 
-    title = "Sealed data cannot be opened"
+    title = "Encrypted data cannot be decrypted"
 
 
 class NotFoundError(KulanzError):
@@ -93,7 +93,7 @@ class FarEndError(KulanzError):
     """A remote system did not do what it was asked; `retryable` says whether a retry may help, `retry_after` when."""
 
     status = 502
-    title = "The other system failed"
+    title = "The remote server failed"
 
     def __init__(
         self, detail: str, *, retryable: bool, answer: int | None = None, retry_after: timedelta | None = None

@@ -62,7 +62,7 @@ def decide(
             step = Transition(account, before, step.after, book, terms)
         if all(_is_quiet(act, step.after) for act in due):
             return _decision(step, acts, facts, moment)
-    raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
+    raise RuntimeError(f"the rules of the policy never settle: {acts[-1]}")
 
 
 def moved(account: Account, book: Book, detail: Mapping[str, Any], terms: Terms, now: datetime) -> Decision:

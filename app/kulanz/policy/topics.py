@@ -108,13 +108,16 @@ TOPICS: Mapping[str, Topic] = {
     "mandate_revoked": Topic("a direct-debit mandate was revoked", _SHOW, ends_when_seen=True),
     "overpaid": Topic("a transfer paid more than is owed", _SHOW, ends_when_seen=True),
     "paid_in_collections": Topic(
-        "a transfer paid a debt that the agency has: tell it", "kulanz collections list", _URGENT, ends_when_seen=True
+        "a transfer paid a debt that the agency has: inform it",
+        "kulanz collections list",
+        _URGENT,
+        ends_when_seen=True,
     ),
     "ready_for_collections": Topic(
         "a debt may go to a collection agency", "kulanz collections propose {account} --reason …"
     ),
     "collection_recalled": Topic(
-        "a debt was recalled: tell the agency", "kulanz collections show {subject}", _URGENT, ends_when_seen=True
+        "a debt was recalled: inform the agency", "kulanz collections show {subject}", _URGENT, ends_when_seen=True
     ),
     "credit_report_to_correct": Topic(
         "a credit report is to be corrected", "kulanz collections show {subject}", _URGENT, ends_when_seen=True

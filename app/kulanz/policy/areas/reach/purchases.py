@@ -39,7 +39,7 @@ class Purchase(Struct, frozen=True, kw_only=True):
 
 
 class Reach(NamedTuple):
-    """How far an act that takes something reaches."""
+    """Reach of an act that takes something."""
 
     whole: bool
     """Whether it restricts the whole account, not only its purchase."""
