@@ -25,7 +25,7 @@ _OWN = {SUBSCRIPTION: "subscription_id", TRANSACTION: "transaction_id", CUSTOMER
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
-    """Say whose event it is. A subscription's transaction waits until the subscription is known."""
+    """Return the account of an event. A subscription's transaction waits until the subscription is known."""
     name = payload.get("event_type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data")

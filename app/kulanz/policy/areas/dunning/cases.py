@@ -167,7 +167,12 @@ def _ident(invoice: Invoice) -> str:
 def _of_snapshot(
     sub: Subscription, failed: list[_Opening], book: Book, terms: Terms, now: datetime
 ) -> Iterator[_Opening]:
-    """Yield the openings that only snapshots show, unless an invoice or a transfer explains them."""
+    """Yield the opening that only snapshots show, unless an invoice or a transfer explains it.
+
+    1. An unpaid charge for a change of plan explains `unpaid` to the end of the paid period.
+    2. An invoice with a failed charge, or a transfer, of the same renewal explains it altogether.
+    3. Otherwise it is a case of its own, named by the first time in this period at which it was unpaid.
+    """
     since = _called_unpaid(sub, book)
     if since is None:
         return
@@ -226,7 +231,8 @@ def _began(invoice: Invoice, failed_at: datetime) -> datetime:
 def _settled_by_look(sub: Subscription, book: Book) -> datetime | None:
     """Return the newest sign of non-payment that was known when the provider was asked and said that all is well.
 
-    An answer has our clock's time and a failure the provider's: what we knew at the time decides what it settles.
+    An answer has our clock's time and a failure the provider's, so the two cannot be compared. Each look-up therefore
+    records the newest sign that was known when it was asked: a good answer settles that one and all before it.
     """
     looks = book.looks.get(sub.seen.key)
     if looks is None:

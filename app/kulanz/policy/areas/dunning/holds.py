@@ -45,7 +45,7 @@ def carried_over(before: State, state: State, book: Book, now: datetime) -> Iter
 def _joined(old: Case, book: Book, state: State) -> Iterator[OwnFact]:
     """Move promises and steps to the case of the invoice that a snapshot had stood in for.
 
-    Late news may show that the invoice's failure was settled and the snapshot's trouble is another: then back again.
+    They move back when late news shows that the invoice's failure was settled and the snapshot is about another one.
     """
     log = book.case(old.key)
     heir = next((case for case in state.cases if _inherits(case, old, book)), None)

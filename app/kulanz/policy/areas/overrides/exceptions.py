@@ -23,7 +23,8 @@ def fresh(old: Book, new: Book) -> list[OverrideSet]:
 def due(made: OverrideSet, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Return the immediate steps of an exception: it is given to cases and holds by name.
 
-    An exception has our clock's time and a case the provider's: what existed then decides what it is for.
+    An exception has our clock's time and a case the provider's, so the two cannot be compared. The exception is for
+    the cases and holds that existed when it was made, and records their names.
     """
     match made.kind:
         case OverrideKind.EXTEND_GRACE if made.until is not None:

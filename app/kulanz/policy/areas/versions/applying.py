@@ -27,7 +27,7 @@ def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterat
 
 
 def began_ahead(state: State, book: Book, now: datetime) -> Iterator[VersionApplied]:
-    """Record the version of what began by its own clock, not before now.
+    """Pin the version of a case, dispute or request whose beginning, by another clock, is not yet in our past.
 
     Without it, a version that comes into force in between would seem to be the one that it began under.
     """
@@ -45,7 +45,7 @@ def handed_on(old: Case, heir: Case, book: Book) -> Iterator[VersionApplied]:
 
 
 def _begun(state: State) -> list[tuple[str, datetime, Policy]]:
-    """Return the things that are pinned to a version, with the time at which each began."""
+    """Return the cases, disputes and requests, each with the time of its beginning and its version."""
     matches = [(case.key, case.opened_at, case.policy) for case in state.cases]
     if state.chargebacks:
         matches += [(item.key, item.opened_at, item.policy) for item in state.chargebacks]
