@@ -43,7 +43,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def policy_text(name: str) -> str:
-    """Return the document that a preset's name or a file's path stands for."""
+    """Return the document of a preset's name or of a file's path."""
     path = Path(name)
     if path.suffix == ".toml" or "/" in name:
         return path.read_text(encoding="utf-8")

@@ -464,7 +464,7 @@ def _default_text(kind: Kind, default: object) -> str:
 
 
 def is_unset(value: object) -> bool:
-    """Whether a value stands for a setting that was not given and has no default."""
+    """Whether a value is the placeholder of a setting that was not given and has no default."""
     return value is None or value in ((), frozenset())
 
 

@@ -306,4 +306,4 @@ _KNOWS: Mapping[str, Callable[[Book], bool]] = {
     "refund": _has_asked_for_a_refund,
     "overrides": lambda _: False,
 }
-"""Whether an account knows anything that a table's rules are about; who has to approve changes nothing."""
+"""Whether an account has facts that a table's rules are about; the table of approvals changes no outcome."""

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 
 class Notify(Struct, frozen=True, kw_only=True):
-    """Tell the merchant's product (CONTRACT section 4)."""
+    """Send a callback to the merchant's product (CONTRACT section 4)."""
 
     id: str
     type: str

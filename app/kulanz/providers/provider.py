@@ -111,7 +111,7 @@ class Provider(Protocol):
         """Return the secret that signed the body; None where none did. Never raises, for any input."""
 
     def may_settle(self, name: str) -> bool:
-        """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+        """Whether an event of this name can report that a renewal was paid, or is no longer owed."""
 
     def peek(self, body: bytes) -> DeliveryHeader:
         """Return the header of a verified body, quickly. Raises `MalformedPayloadError`."""

@@ -35,7 +35,7 @@ class StripeBilling:
     assumptions: StripeAssumptions
 
     def check_out(self, purchase: StripePurchase, charges: Sequence[bool] = ()) -> None:
-        """Sell a subscription, now; its first invoice is charged, is sent, or is of nothing during a trial."""
+        """Sell a subscription, now; its first invoice is charged, is sent, or is of 0 during a trial."""
         store, sub, now = self.store, purchase.subscription, self.store.now
         ends = now + (purchase.trial or purchase.period)
         if purchase.customer not in store.objects.get(CUSTOMERS, {}):

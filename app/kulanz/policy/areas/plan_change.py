@@ -51,7 +51,7 @@ class Quote:
 
 
 def quote(wanted: Wanted, state: State, book: Book, moment: Moment) -> Quote:
-    """Return what a change of plan would charge and when it would count; raise if that is unknown."""
+    """Return the charge of a change of plan and the time from which it counts; raise if that is unknown."""
     _check(wanted, moment)
     base = _base(wanted, state, moment)
     return _from_nothing(wanted, book, moment) if base is None else _from_plan(wanted, base, book, moment)
@@ -143,7 +143,7 @@ def _base(wanted: Wanted, state: State, moment: Moment) -> Grant | None:
 
 
 def _paid_price(subscription: str, book: Book) -> tuple[int | None, str | None]:
-    """Return what a period was last charged, without taxes, by its invoice or by the order that it began with."""
+    """Return the last charge for a period, without taxes, by its invoice or by the order that it began with."""
     paid = [invoice for invoice in periods.regular_invoices(subscription, book) if invoice.paid]
     if paid:
         seen = paid[-1].seen

@@ -28,7 +28,7 @@ def outstanding(book: Book, invoice: Invoice) -> int:
 
 
 def claimed(book: Book, invoice: Invoice) -> int:
-    """Return what an invoice may ask for: not what went back, nor, while it is unpaid, what was withdrawn from."""
+    """Return the amount that an invoice may ask for: less refunds and, while it is unpaid, withdrawn bookings."""
     withdrawn = taken_off(book.add_ons, invoice.seen.key) if book.add_ons and not invoice.paid else 0
     return max(invoice.seen.total - invoice.refunded - withdrawn, 0)
 

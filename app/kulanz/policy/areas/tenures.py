@@ -100,7 +100,7 @@ def anything_paid(sub: Subscription, book: Book) -> bool:
 
 
 def any_payment_told(sub: Subscription, book: Book) -> bool:
-    """Whether a payment of the subscription is known, one of nothing too."""
+    """Whether a payment of the subscription is known, also one of 0."""
     return any(invoice.paid or settling.settled(book, invoice) for invoice in _invoices(sub, book))
 
 
@@ -112,7 +112,7 @@ def is_for_a_period(invoice: Invoice, sub: Subscription) -> bool:
 
 
 def is_for_a_change(invoice: Invoice, sub: Subscription) -> bool:
-    """Whether a charge is the one for a change of plan; without a reason, its time tells."""
+    """Whether a charge is the one for a change of plan; without a reason, its time decides."""
     if invoice.seen.reason is not BillingReason.UNKNOWN:
         return invoice.seen.reason is BillingReason.UPDATED
     return any(abs(started(invoice) - changed) <= _A_FEW_MINUTES for changed in _changes(tenures(sub)))

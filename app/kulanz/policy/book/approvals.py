@@ -24,7 +24,7 @@ class Proposal:
 
     @classmethod
     def of(cls, fact: f.OverrideAsked | f.OverrideApproved | f.OverrideDeclined) -> Proposal:
-        """Return what one fact tells."""
+        """Return the record of one fact."""
         match fact:
             case f.OverrideAsked():
                 return cls(asked=fact, names={fact.actor: fact.at} if fact.signed_in else {})

@@ -47,7 +47,7 @@ class Deletion(Struct, frozen=True, kw_only=True):
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Deletion]]:
-    """Yield what a fact of this area tells the book."""
+    """Yield the records of a fact of this area."""
     match fact:
         case ClosureRequested():
             yield "deletions", fact.id, Deletion(requested=fact)

@@ -47,7 +47,7 @@ class Transfer:
 
     @property
     def unmatched(self) -> int:
-        """The part that pays no debt: it is the payer's, and a person decides what becomes of it."""
+        """The part that pays no debt: it is the payer's, and a person decides about it."""
         if self.told is None or self.voided is not None:
             return 0
         return self.told.amount - sum(share.amount for share in self.told.shares)
@@ -124,7 +124,7 @@ class Mandate:
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Any]]:
-    """Yield what one fact tells of debts: the family of the book, the key in it, and the record."""
+    """Yield the records of debts in one fact: the family of the book, the key in it, and the record."""
     match fact:
         case PaymentRecorded():
             yield "transfers", fact.id, Transfer(told=fact)

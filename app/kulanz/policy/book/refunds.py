@@ -15,7 +15,7 @@ W = TypeVar("W", f.RefundRequested, f.RefundDecided, f.RefundConfirmed, f.Licenc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLog:
-    """A request: what was asked, what was decided last, and what became of that at the provider."""
+    """A request: its content, the last decision, and the outcome at the provider."""
 
     requested: f.RefundRequested | None = None
     amended: f.RefundAmended | None = None

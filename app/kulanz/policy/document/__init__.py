@@ -123,7 +123,7 @@ def remarks(document: str) -> list[str]:
 
 
 def _values(document: str) -> tuple[dict[str, Any], list[str]]:
-    """Return what a document says, and the keys in it that have no effect."""
+    """Return the values of a document, and the keys in it that have no effect."""
     written = syntax_errors.read(document)
     reading = _DocumentReader(lines(written.text) if written.whole else {}, written.spoilt)
     values = reading.table(Policy, written.table, "") if written.whole else {}

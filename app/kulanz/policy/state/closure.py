@@ -26,5 +26,5 @@ class ClosureCase(Struct, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether no obstacle is left."""
         return not self.obstacles

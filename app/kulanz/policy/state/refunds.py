@@ -77,11 +77,11 @@ class Payment:
         return frozenset(name for name in (self.key, self.order, self.invoice) if name)
 
     def base(self, *, base_only: bool) -> int:
-        """Return what can go back of it at most (plexo 14)."""
+        """Return the amount that can go back of it at most (plexo 14)."""
         return max(0, self.total - self.tax - self.setup_fee) if base_only else self.total
 
     def left(self, *, base_only: bool) -> int:
-        """Return what can still go back of it."""
+        """Return the amount that can still go back of it."""
         return max(0, self.base(base_only=base_only) - self.refunded)
 
     def went_back(self, *, base_only: bool) -> bool:

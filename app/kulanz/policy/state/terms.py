@@ -169,7 +169,7 @@ class Situation:
     """The state of the outside world for one account during a decision."""
 
     parked: bool = False
-    """A parked or waiting event may tell of a payment: dunning takes nothing and sends no notice meanwhile."""
+    """A parked or waiting event may be a payment: dunning takes nothing and sends no notice meanwhile."""
     behind: bool = False
     """Deliveries that were acknowledged earlier are not applied yet: the same."""
     braked: bool = False

@@ -75,7 +75,7 @@ class PaddleClient(Transport):
         self.tell("PATCH", _path(subscription), {"scheduled_change": None})
 
     def refunded(self, _kind: str, payment: str, /) -> Refunded | None:
-        """Return what has gone back of a transaction, including refunds that wait for approval."""
+        """Return the refunded sum of a transaction, including refunds that wait for approval."""
         transaction = self._transaction(payment)
         if transaction is None:
             return None
@@ -85,7 +85,7 @@ class PaddleClient(Transport):
         return Refunded(sum(item.amount for item in seen), transaction.currency("currency_code"), seen)
 
     def refund(self, _kind: str, payment: str, amount: int, once: str, /) -> None:
-        """Give money back, tax and all, from the first items on; Paddle approves it later and tells of that."""
+        """Refund, with tax, from the first items on; Paddle approves it later and sends an event."""
         transaction = self._transaction(payment)
         if transaction is None:
             raise FarEndError("Paddle knows no such transaction", retryable=False, answer=HTTPStatus.NOT_FOUND)
@@ -128,7 +128,7 @@ class PaddleClient(Transport):
 
 
 def _shares(items: Iterable[PayloadReader], amount: int) -> Iterator[dict[str, str]]:
-    """Yield what goes back of each item: no more than was paid for it."""
+    """Yield the refund of each item: no more than was paid for it."""
     left = amount
     for item in items:
         share = min(left, item.below("totals").needed_amount("total"))

@@ -28,7 +28,7 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 def peek(body: bytes) -> DeliveryHeader:
-    """Return what the inbox needs to know. An event keeps its id when it is sent again; the notification's is new.
+    """Return the header for the inbox. An event keeps its id when it is sent again; the notification's is new.
 
     Paddle's sandbox is another account with other secrets: an event does not say which of the two it is of.
     """

@@ -20,5 +20,5 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) ->
 
 
 def may_settle(name: str) -> bool:
-    """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+    """Whether an event of this name can report that a renewal was paid, or is no longer owed."""
     return name in MAY_SETTLE

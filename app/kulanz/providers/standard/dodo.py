@@ -120,7 +120,7 @@ def payment(event: StandardEvent) -> tuple[ProviderFact, ...]:
     if event.told.identifier("subscription_id") is None:
         return (_sale(event),)
     invoice = _invoice(event)
-    # A payment of nothing pays for no period: it only shows that a card works.
+    # A payment of 0 pays for no period: it only shows that a card works.
     pays = event.name == "payment.succeeded" and invoice.total > 0
     return (PaymentSucceeded(invoice=invoice, at=event.at) if pays else invoice,)
 

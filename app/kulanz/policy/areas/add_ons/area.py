@@ -53,7 +53,7 @@ class AddOnsArea(Area):
                 yield Timer("period_end", booking.id, at)
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-        """Yield that drafts go out with a regular invoice after the booking, or that what was charged is to go back."""
+        """Yield drafts that go out with a regular invoice, and refund requests for withdrawn bookings."""
         for booking in state.bookings:
             yield from _asked_back(booking, book, moment)
         for log in book.add_ons.values():

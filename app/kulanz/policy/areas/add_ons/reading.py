@@ -69,7 +69,7 @@ def charged(log: AddOnLog, quantity: int, book: Book, moment: Moment) -> int:
 
 
 def tax_rate(subscription: str, book: Book) -> Fraction | None:
-    """Return the factor for the tax of a price, as the newest invoice of a subscription tells; None: unknown."""
+    """Return the tax factor of a price, by the newest invoice of a subscription; None: unknown."""
     rates = [_tax_rate(invoice) for invoice in periods.regular_invoices(subscription, book)]
     return next((rate for rate in reversed(rates) if rate is not None), None)
 

@@ -49,7 +49,7 @@ def level(case: Case, step: int) -> LevelRules | None:
 
 
 def fee(case: Case, step: int) -> int:
-    """Return what a level costs in the currency of its case, in minor units."""
+    """Return the fee of a level in the currency of its case, in minor units."""
     rules = level(case, step)
     return dict(rules.fee).get(case.currency or "", 0) if rules else 0
 

@@ -37,7 +37,7 @@ _FROZEN = {
     (True, True): "dunning.paused",
     (False, True): "dunning.unpaused",
 }
-"""By whether a case rests, and whether that is for a pause of the subscription and no dispute."""
+"""By two flags: whether a case rests, and whether it rests for a pause of the subscription and not for a dispute."""
 _ENDED_WITHOUT_PAYMENT = frozenset({CaseState.VOLUNTARY, CaseState.VOID})
 _MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 _WARNED = f"account.{notices.WARNING}"
@@ -165,7 +165,7 @@ def _cancels(case: Case) -> bool:
 
 
 def _is_true(kind: str, effect: SendMail | SendLetter | Notify, state: State, book: Book) -> bool | None:
-    """Whether a notice is still true. Callbacks of what has happened go out in any case: their version tells."""
+    """Whether a notice is still true. Callbacks about the past are always sent: their version shows their order."""
     case = state.case(effect.subject)
     if kind in notices.CASE_NOTICES:
         return case is not None and not notices.superseded(case, book, kind, effect.step)
@@ -208,7 +208,7 @@ def _moved(existing_case: Case, case: Case) -> Iterator[tuple[str, int]]:
         return
     if existing_case.key != case.key:
         yield "dunning.joined", 15
-    # Of a hand-over and its recall the area of collections tells.
+    # The area of collections reports a hand-over and its recall.
     if existing_case.state is not case.state and not (existing_case.given_up and case.given_up):
         yield _STATE_RULES[case.state]
     if case.failures > existing_case.failures:

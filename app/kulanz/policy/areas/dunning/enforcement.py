@@ -186,7 +186,7 @@ def _rests(case: Case, book: Book, now: datetime) -> list[Timer]:
 
 
 def _look_at(case: Case, book: Book, moment: Moment) -> datetime:
-    """Return when the end of grace is looked at: at the deadline, or again while something stands in the way.
+    """Return when the end of grace is checked: at the deadline, or again while an obstacle remains.
 
     Hourly while the provider is asked; else ever more rarely, up to once a day.
     """

@@ -53,7 +53,7 @@ def active(book: Book, now: datetime, kind: OverrideKind) -> Iterator[OverrideSe
 
 
 def exempt_until(book: Book, opened_at: datetime) -> datetime | None:
-    """Return to when an account is exempt from dunning in a case that began then."""
+    """Return the end of an account's exemption from dunning, for a case that began then."""
     until = (
         override_record.set.until
         for override_record in book.overrides.values()
@@ -75,7 +75,7 @@ def extended_at(book: Book) -> datetime | None:
 
 
 def lifted_until(book: Book, hold: str) -> datetime | None:
-    """Return to when a hold is, or was, lifted by an operator."""
+    """Return the time to which a hold is, or was, lifted by an operator."""
     record = book.lifted.get(hold)
     return record.until if record else None
 

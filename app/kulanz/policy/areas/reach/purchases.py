@@ -210,7 +210,7 @@ def _names(book: Book) -> Iterator[tuple[tuple[str, str], str]]:
     yield from _known_from(licence.seen for licence in book.licences.values())
     billed: dict[str | None, str] = {}
     for subscription, name in bought.items():
-        # An invoice of a subscription that is not known yet tells of no purchase.
+        # An invoice of an unknown subscription shows no purchase.
         for key, invoice in book.invoices[subscription].known.items() if subscription in book.invoices else ():
             billed |= {key: name, invoice.seen.money or key: name}
             yield ("invoices", key), name
@@ -229,7 +229,7 @@ def _known_from(sold: Iterable[SubscriptionSeen | LicenceSeen]) -> Iterator[tupl
 
 
 def _of_order(seen: SubscriptionSeen | LicenceSeen) -> str | None:
-    """Return the name of what was bought with one order by one customer."""
+    """Return the name of the things bought with one order by one customer."""
     return f"{seen.order} {seen.customer}" if seen.order else None
 
 

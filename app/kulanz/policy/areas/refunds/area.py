@@ -210,7 +210,7 @@ def _ordered(act: f.RefundOrdered | f.LicenceSwitchedOff, step: Transition) -> I
 
 
 def _developer(refund: Refund) -> dict[str, Any]:
-    """Return whose policy the product follows, and how to reach them."""
+    """Return the developer whose policy the product follows, with the contact address."""
     known = refund.developer
     return {} if known is None else {"developer": known.name, "developer_contact": known.contact}
 

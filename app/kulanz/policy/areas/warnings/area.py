@@ -45,7 +45,7 @@ class WarningsArea(Area):
                 yield warning.key, "chargeback_warned"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield each warning that came or is done with; what becomes of an inquiry is shown as a dispute's."""
+        """Yield each warning that came or is over; the outcome of an inquiry is shown as a dispute's."""
         before = {warning.key: warning for warning in step.before.warnings} if step.before else {}
         for warning in step.after.warnings:
             if warning.key not in step.new.warnings:
