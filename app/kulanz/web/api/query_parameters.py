@@ -99,7 +99,7 @@ def _instant(name: str, text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
         return aware(at)
     except (ValueError, OverflowError) as error:
-        raise BadRequestError(f"`{name}`is a time such as 2026-03-02T14:08:20Z.") from error
+        raise BadRequestError(f"`{name}` is a time such as 2026-03-02T14:08:20Z.") from error
 
 
 def _locale(name: str, text: str | None) -> str | None:
