@@ -70,12 +70,6 @@ def timeline(services: Services, name: str, *, after: str | None = None, limit: 
     return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
-def policy_in_force(services: Services) -> JsonDocument:
-    """Return which version of the general policy is in force."""
-    with services.database.read() as conn:
-        return account_documents.policy(services.terms(conn).current)
-
-
 def account_of_dispute(services: Services, dispute: str) -> str:
     """Return whose dispute it is."""
     return bound(services, f"dispute:{dispute}", f"no dispute {dispute!r}")

@@ -53,10 +53,6 @@ class Clock:
         """Return the policy's time, read inside `tx` if one is given."""
         return self.test_time(tx) or real_now()
 
-    def is_test_clock(self, tx: Connection | None = None) -> bool:
-        """Tell whether the test clock is set."""
-        return self.test_time(tx) is not None
-
     def test_time(self, tx: Connection | None = None) -> datetime | None:
         """Return where the test clock stands; None if it is not allowed, or not set."""
         if not self._test_clock:
