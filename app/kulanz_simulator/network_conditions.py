@@ -23,6 +23,7 @@ class NetworkConditions:
     """Statuses that the next requests get instead of what they ask for."""
     away: bool = False
     """Connections are broken instead of answered."""
+    served: int = 0
     _taken: deque[float] = field(default_factory=deque)
 
     def take(self) -> tuple[int | None, int, int]:
@@ -30,6 +31,7 @@ class NetworkConditions:
         now = self.clock()
         while self._taken and self._taken[0] <= now - WINDOW_SECONDS:
             self._taken.popleft()
+        self.served += 1
         if self.answers:
             return self.answers.popleft(), self._remaining, 1
         if len(self._taken) >= self.limit:
