@@ -70,6 +70,14 @@ def timeline(services: Services, name: str, *, after: str | None = None, limit: 
     return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
+def certificates(services: Services, name: str) -> JsonDocument:
+    """Return the certificates of what was destroyed about an account, and what is kept of it."""
+    public = services.vault.signer.public
+    with services.database.read() as conn:
+        account = view(services, conn, name).account.id
+        return {"certificates": closed.certificates_of(conn, account, public), "kept": closed.kept_of(conn, account)}
+
+
 def account_of_dispute(services: Services, dispute: str) -> str:
     """Return whose dispute it is."""
     return bound(services, f"dispute:{dispute}", f"no dispute {dispute!r}")

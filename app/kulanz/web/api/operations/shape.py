@@ -14,16 +14,16 @@ from msgspec import Struct
 from kulanz.commands.commands import Command
 from kulanz.providers.naming import ACCOUNT_ID
 from kulanz.queries.views import JsonDocument, Page
+from kulanz.services import Services
 from kulanz.web.api import form_fields
 from kulanz.web.api.query_parameters import PAGING
-from kulanz.web.api.service import Service
 
 ID = re.compile(ACCOUNT_ID, re.ASCII)
 """What an id of ours, or of the merchant's, may look like in a path."""
 
 Parameters = Mapping[str, Any]
 """The values of a query, by what `kulanz.web.api.query_parameters` calls them."""
-Answers = Callable[[Service, str, Parameters], JsonDocument | Page]
+Answers = Callable[[Services, str, Parameters], JsonDocument | Page]
 """Answers a question about what the path names; "" where it names nothing."""
 Orders = Callable[[bytes, str], Command]
 """Returns the order that a body is, about what the path names beside the account; "" where it names nothing.
