@@ -32,10 +32,10 @@ def void_payment(form: forms.Recall, payment: str) -> Command:
     return VoidPayment(payment=payment, **form.said())
 
 
-@orders("/accounts/{account_id}/collections", forms.CollectionForm, debts.Collection, status=201)
-def propose_collection(form: forms.CollectionForm, _: str) -> Command:
+@orders("/accounts/{account_id}/collections", ProposeCollection, debts.Collection, status=201)
+def propose_collection(command: ProposeCollection, _: str) -> Command:
     """Propose to hand a debt over: the first of two approvals."""
-    return ProposeCollection(**form.said())
+    return command
 
 
 @orders("/collections/{collection_id}/approve", forms.Approval, debts.Collection)
@@ -62,10 +62,10 @@ def tell_debtor(form: forms.DebtorForm, _: str) -> Command:
     return TellDebtor(fields=form.told())
 
 
-@orders("/accounts/{account_id}/mandates", forms.MandateForm, debts.Mandate, status=201)
-def grant_mandate(form: forms.MandateForm, _: str) -> Command:
+@orders("/accounts/{account_id}/mandates", GrantMandate, debts.Mandate, status=201)
+def grant_mandate(command: GrantMandate, _: str) -> Command:
     """Record a direct-debit mandate that was granted in the portal or by staff."""
-    return GrantMandate(**form.said())
+    return command
 
 
 @ends("/accounts/{account_id}/mandates/{mandate_id}", debts.Mandate)
@@ -74,10 +74,10 @@ def revoke_mandate(mandate: str) -> Command:
     return RevokeMandate(mandate=mandate)
 
 
-@orders("/accounts/{account_id}/delivery", forms.DeliveryForm, debts.Delivery, method="PUT")
-def choose_delivery(form: forms.DeliveryForm, _: str) -> Command:
+@orders("/accounts/{account_id}/delivery", ChooseDelivery, debts.Delivery, method="PUT")
+def choose_delivery(command: ChooseDelivery, _: str) -> Command:
     """Say how letters come to the customer: by mail or on paper."""
-    return ChooseDelivery(**form.said())
+    return command
 
 
 ABOUT_DEBTS = (

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from kulanz.commands.commands import Command
+from kulanz.commands.fields import Form
 from kulanz.providers.naming import ACCOUNT_ID
 from kulanz.queries.views import JsonDocument, Page
 from kulanz.services import Services
@@ -45,7 +46,7 @@ class Operation:
     summary: str
     answer: type[Struct] | None
     """None: a document that describes itself."""
-    form: type[form_fields.Form] | None = None
+    form: type[Form] | None = None
     query: tuple[str, ...] = ()
     status: int = HTTPStatus.OK
     media: str = "application/json"
