@@ -51,8 +51,8 @@ class PaymentForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`received_at` and `date` say the same thing twice; give one of them.")
 
 
-class Recall(Form, frozen=True, kw_only=True):
-    """Why a hand-over is taken back."""
+class Reason(Form, frozen=True, kw_only=True):
+    """Why something is taken back, declined, or known."""
 
     reason: Text
 
@@ -133,12 +133,6 @@ class Approval(Form, frozen=True, kw_only=True):
     """A second person's word for what waits for it."""
 
 
-class Refusal(Form, frozen=True, kw_only=True):
-    """Why something that waits for a second person shall not be."""
-
-    reason: Text
-
-
 class RefundForm(Form, frozen=True, kw_only=True):
     """A request for a refund of one payment: `payment_id`, `licence_id`, or `transaction_date` with `amount`.
 
@@ -198,12 +192,6 @@ class RefundDenial(Form, frozen=True, kw_only=True):
 
     may_be_empty = True
     reason: Text | None = None
-
-
-class Deployment(Form, frozen=True, kw_only=True):
-    """Somebody knows that a licence is in use."""
-
-    reason: Text
 
 
 class TermsForm(Form, frozen=True, kw_only=True):

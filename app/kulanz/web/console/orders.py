@@ -182,7 +182,7 @@ def _refund(fields: dict[str, str]) -> DecideRefund:
 
 
 def _reason(fields: dict[str, str]) -> str:
-    return read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal).reason
+    return read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Reason).reason
 
 
 def _dispute(fields: dict[str, str]) -> OpenDispute:

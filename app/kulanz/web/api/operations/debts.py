@@ -26,8 +26,8 @@ def record_payment(form: forms.PaymentForm, _: str) -> Command:
     return RecordPayment(**form.said())
 
 
-@orders("/accounts/{account_id}/payments/{payment_id}/void", forms.Recall, debts.Payment)
-def void_payment(form: forms.Recall, payment: str) -> Command:
+@orders("/accounts/{account_id}/payments/{payment_id}/void", forms.Reason, debts.Payment)
+def void_payment(form: forms.Reason, payment: str) -> Command:
     """Say that a recorded transfer is none: what it had paid is owed again."""
     return VoidPayment(payment=payment, **form.said())
 
@@ -44,8 +44,8 @@ def approve_collection(_: forms.Approval, collection: str) -> Command:
     return ApproveCollection(collection=collection)
 
 
-@orders("/collections/{collection_id}/recall", forms.Recall, debts.Collection)
-def recall_collection(form: forms.Recall, collection: str) -> Command:
+@orders("/collections/{collection_id}/recall", forms.Reason, debts.Collection)
+def recall_collection(form: forms.Reason, collection: str) -> Command:
     """Take a hand-over, or its proposal, back."""
     return RecallCollection(collection=collection, **form.said())
 

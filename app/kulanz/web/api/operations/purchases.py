@@ -41,8 +41,8 @@ def move_credit(form: forms.CreditForm, _: str) -> Command:
     return form.command()
 
 
-@orders("/accounts/{account_id}/licences/{licence_id}/deployed", forms.Deployment, purchases.Licence, status=201)
-def mark_deployed(form: forms.Deployment, licence: str) -> Command:
+@orders("/accounts/{account_id}/licences/{licence_id}/deployed", forms.Reason, purchases.Licence, status=201)
+def mark_deployed(form: forms.Reason, licence: str) -> Command:
     """Say that an on-premise licence is in use, whatever the provider has counted."""
     return MarkDeployed(licence=licence, **form.said())
 

@@ -43,8 +43,8 @@ def approve_override(_: forms.Approval, override: str) -> Command:
     return ApproveOverride(override=override)
 
 
-@orders("/accounts/{account_id}/overrides/{override_id}/deny", forms.Refusal, standing.Override)
-def deny_override(form: forms.Refusal, override: str) -> Command:
+@orders("/accounts/{account_id}/overrides/{override_id}/deny", forms.Reason, standing.Override)
+def deny_override(form: forms.Reason, override: str) -> Command:
     """Decline an exception that waits for a second person."""
     return DeclineOverride(override=override, **form.said())
 
