@@ -16,4 +16,4 @@ STATUSES: Mapping[str, Status] = {
     "incomplete": Status.EXPIRED,
     "incomplete_expired": Status.EXPIRED,
 }
-"""What has ended gives nothing, and so does what was never paid for."""
+"""A subscription that has ended gives nothing, and so does one that was never paid for."""
