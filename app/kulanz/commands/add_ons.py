@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from kulanz.commands.fields import MAX_AMOUNT, AddOnKind, Currency, Fee, Form, Instant, Pieces, Reference
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
 from kulanz.policy.areas import periods
 from kulanz.policy.areas.add_ons.reading import charged
@@ -21,18 +22,22 @@ from kulanz.policy.state.terms import Moment
 LONGEST_PERIOD = timedelta(days=372)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookAddOn:
+class BookAddOn(Form, frozen=True, kw_only=True):
     """Pieces of an add-on, usable at once."""
 
-    kind: str
-    quantity: int
-    unit_price: int
-    """Price of one piece for a month, in minor units."""
-    currency: str
-    period_ends_at: datetime
-    subscription: str | None = None
-    """The provider's id of the base subscription; None: the subscription that gives the plan."""
+    kind: AddOnKind
+    quantity: Pieces
+    unit_price: Fee
+    """Of one piece for a month, in minor units."""
+    currency: Currency
+    period_ends_at: Instant
+    subscription: Reference | None = None
+    """The provider's id of the base subscription; None: the one that gives the plan."""
+
+    def check(self) -> None:
+        """Refuse a sum that exceeds the largest amount."""
+        if self.unit_price * self.quantity > MAX_AMOUNT:
+            raise InvalidInputError("`unit_price` times `quantity` is too much.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kulanz.commands.fields import Form, Reference, Text
 from kulanz.errors import RefusedError
 from kulanz.policy.areas.subscriptions.grants import notice_of, shown_as_stopped
 from kulanz.policy.book import Book
@@ -11,12 +10,11 @@ from kulanz.policy.facts import CancellationNoted
 from kulanz.policy.state import Moment, State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteCancellation:
-    """Command: record that the customer asked staff or a partner not to renew a subscription."""
+class NoteCancellation(Form, frozen=True, kw_only=True):
+    """The customer told staff or a partner that a subscription shall not renew."""
 
-    reason: str
-    subscription: str | None = None
+    reason: Text
+    subscription: Reference | None = None
     """The provider's id; None: the only one that gives a plan."""
 
 

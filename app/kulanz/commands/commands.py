@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from kulanz.commands.add_ons import BookAddOn, CancelAddOn
 from kulanz.commands.cancellations import NoteCancellation
 from kulanz.commands.contacts import NoteContact
 from kulanz.commands.credit import EndCredit, MoveCredit
+from kulanz.commands.fields import Amount, Currency, Fee, Form, Instant, Reference, Text
 from kulanz.commands.migrations import RecordMove
+from kulanz.errors import InvalidInputError
 from kulanz.policy.facts import DisputeStatus, OverrideKind
 
 __all__ = [
@@ -46,18 +51,22 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenDispute:
+class OpenDispute(Form, frozen=True, kw_only=True):
     """A chargeback that an operator learned of (DOMAIN section 4). Amounts in minor units of their currency."""
 
-    amount: int
-    currency: str
-    reason: str
-    fee: int | None = None
-    fee_currency: str | None = None
-    payment: str | None = None
+    amount: Amount
+    currency: Currency
+    reason: Text
+    fee: Fee | None = None
+    fee_currency: Currency | None = None
+    payment: Reference | None = None
     """The provider's invoice or order id."""
-    reference: str | None = None
+    reference: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse a fee's currency without a fee."""
+        if self.fee_currency is not None and self.fee is None:
+            raise InvalidInputError("`fee_currency` without a `fee` says nothing.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +77,12 @@ class CloseDispute:
     outcome: DisputeStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetOverride:
-    """An exception to the policy, to `until`; only a waiver has no end."""
+class SetOverride(Form, frozen=True, kw_only=True):
+    """An exception to the policy; `until` is needed for every kind but `waive`, which has no end."""
 
     kind: OverrideKind
-    until: datetime | None
-    reason: str
+    reason: Text
+    until: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +150,11 @@ class WithdrawClosure:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveDeletion:
-    """Approval of the deletion of data by an operator, if the policy asks for one."""
+class ApproveDeletion(Form, frozen=True, kw_only=True):
+    """An operator's approval that data are deleted, where the policy asks for one."""
 
-    reason: str
-    subject: str | None = None
+    reason: Text
+    subject: Reference | None = None
     """The closure or chargeback; None: the only one."""
 
 
@@ -214,15 +221,13 @@ class TellDebtor:
     fields: Mapping[str, str | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposeCollection:
-    """A debt that may be handed over to a collection agency."""
+class ProposeCollection(Form, frozen=True, kw_only=True):
+    """A debt to hand over to a collection agency; `include` are fields that go only where they are needed."""
 
-    reason: str
-    case: str | None = None
-    """None: the only debt that was given up."""
-    also: tuple[str, ...] = ()
-    """Fields that this agency needs beyond the common ones."""
+    reason: Text
+    case: Reference | None = None
+    """None: the only one that is given up."""
+    also: Annotated[tuple[Reference, ...], Meta(max_length=20)] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,12 +252,11 @@ class ApproveCreditReport:
     collection: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantMandate:
-    """A direct-debit mandate, granted in the `portal` or by `staff`."""
+class GrantMandate(Form, frozen=True, kw_only=True, rename={"by": "granted_by"}):
+    """A direct-debit mandate, granted in the portal or by staff."""
 
-    by: str
-    reference: str | None = None
+    by: Literal["portal", "staff"]
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,11 +266,10 @@ class RevokeMandate:
     mandate: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChooseDelivery:
-    """Delivery of invoices and letters to the customer: by `mail` or by `letter`."""
+class ChooseDelivery(Form, frozen=True, kw_only=True):
+    """How the customer wants invoices and letters to come: by `mail` or by `letter`."""
 
-    by: str
+    by: Literal["mail", "letter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from kulanz.commands.fields import Form, Instant, Text
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.policy.book import Book
 from kulanz.policy.calendar.time import aware
@@ -14,12 +14,11 @@ from kulanz.policy.state import Moment
 LONGEST_AGO = timedelta(days=366)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordMove:
-    """An operator knows that an account runs on-premise now."""
+class RecordMove(Form, frozen=True, kw_only=True):
+    """A move to on-premise that is done; without `moved_at` it is done now."""
 
-    reason: str
-    moved_at: datetime | None = None
+    reason: Text
+    moved_at: Instant | None = None
     """None: now."""
 
 

@@ -73,10 +73,12 @@ def timeline(services: Services, name: str, *, after: str | None = None, limit: 
     return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
-def policy_in_force(services: Services) -> JsonDocument:
-    """Return which version of the general policy is in force."""
+def certificates(services: Services, name: str) -> JsonDocument:
+    """Return the certificates of what was destroyed about an account, and what is kept of it."""
+    public = services.vault.signer.public
     with services.database.read() as conn:
-        return account_documents.policy(services.terms(conn).current)
+        account = view(services, conn, name).account.id
+        return {"certificates": closed.certificates_of(conn, account, public), "kept": closed.kept_of(conn, account)}
 
 
 def account_of_dispute(services: Services, dispute: str) -> str:

@@ -12,6 +12,7 @@ from kulanz.policy.book.collections import Collection, Transfer
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import CollectionProposed, PaymentRecorded, Share
 from kulanz.policy.state import Case
+from kulanz.queries import values
 
 DEBTOR_FIELDS = (
     "birth_name",
@@ -93,7 +94,7 @@ def _collection(ident: str, fact: CollectionProposed, collection: Collection, bo
     return {
         "id": ident,
         "case_id": fact.case,
-        "invoice_id": invoice.seen.key.partition(":")[2] if invoice else None,
+        "invoice_id": values.own_id(invoice.seen.key if invoice else None),
         "state": collection.state,
         "reason": fact.reason,
         "proposed_by": fact.actor,

@@ -9,6 +9,7 @@ from kulanz.policy.areas.plan_change import Wanted, quote
 from kulanz.policy.assess import assess
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import Moment
+from kulanz.queries import values
 from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 
@@ -26,7 +27,7 @@ def plan_change(services: Services, name: str, wanted: Wanted) -> JsonDocument:
     subscription = stated.pop("subscription")
     return {
         "account_id": seen.account.id,
-        "subscription_id": subscription.partition(":")[2] if subscription else None,
+        "subscription_id": values.own_id(subscription),
         **stated,
         "clause": stored_quote.clause or None,
     }

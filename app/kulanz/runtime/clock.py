@@ -53,10 +53,6 @@ class Clock:
         """Return the policy's time, read inside `tx` if one is given."""
         return self.test_time(tx) or real_now()
 
-    def is_test_clock(self, tx: Connection | None = None) -> bool:
-        """Whether the test clock is set."""
-        return self.test_time(tx) is not None
-
     def test_time(self, tx: Connection | None = None) -> datetime | None:
         """Return the test clock's time; None if test clocks are not allowed, or it is not set."""
         if not self._test_clock:

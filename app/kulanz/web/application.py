@@ -14,7 +14,6 @@ from kulanz.queries.gauges import Gauges
 from kulanz.services import Services
 from kulanz.web import embed, peers, probes, problems, webhooks
 from kulanz.web.api import views
-from kulanz.web.api.service import AccountService, Service
 from kulanz.web.console import application
 from kulanz.web.pay import PayPages
 
@@ -67,7 +66,7 @@ class WebApp(Flask):
 def create_app(services: Services) -> WebApp:
     """Return the application over these services; it starts no thread and opens no connection until it is asked."""
     gauges = Gauges(services)
-    app = assemble(Receiver(services), AccountService(services), services.settings, metrics_page=gauges.page)
+    app = assemble(Receiver(services), services, services.settings, metrics_page=gauges.page)
     app.register_blueprint(PayPages(services).blueprint())
     application.register(app, services)
     return app
@@ -75,7 +74,7 @@ def create_app(services: Services) -> WebApp:
 
 def assemble(
     receiver: Receiver,
-    service: Service,
+    services: Services,
     settings: Settings,
     metrics_page: Callable[[], bytes] = probes.own_counts,
 ) -> WebApp:
@@ -91,7 +90,7 @@ def assemble(
             metrics_page=metrics_page,
         )
     )
-    app.register_blueprint(views.blueprint(service, settings.api_tokens))
+    app.register_blueprint(views.blueprint(services, settings.api_tokens))
     app.register_blueprint(embed.blueprint())
     app.after_request(_hardened)
     return app

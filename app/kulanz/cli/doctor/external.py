@@ -30,7 +30,6 @@ PROBE_TIMEOUT = 5.0
 MAX_CLOCK_SKEW = timedelta(seconds=30)
 """More between two clocks and one of them is wrong; signatures bear 300 seconds."""
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
-MAX_SECRET_LENGTH = 40
 UNKNOWN_SUBSCRIPTIONS = {"stripe": "sub_kulanz_doctor", "paddle": "sub_00000000000000000000000000"}
 """Ids of no object: a key with the permission to read gets "not found"."""
 

@@ -19,7 +19,7 @@ from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.effects import Notify, SendLetter, SendMail
 from kulanz.privacy import statements
 from kulanz.queries import accounts as account_queries
-from kulanz.queries import sentences
+from kulanz.queries import sentences, values
 from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 from kulanz.store import accounts, codec, ledger, outbox, policies, receipts
@@ -110,9 +110,9 @@ def _payments(book: Book) -> Iterator[JsonDocument]:
                 "refunded": invoice.refunded,
                 "currency": seen.currency,
                 "decimals": seen.decimals,
-                "made_at": _at(seen.created_at),
-                "paid_at": _at(invoice.paid_at),
-                "failed_at": [_at(failure) for failure in invoice.failures],
+                "made_at": values.instant(seen.created_at),
+                "paid_at": values.instant(invoice.paid_at),
+                "failed_at": [values.instant(failure) for failure in invoice.failures],
             }
 
 
@@ -164,10 +164,10 @@ def _effect(services: Services, row: EffectRow, key: DataKey) -> JsonDocument:
         "subject": row.subject,
         "step": row.step,
         "decision": row.decision_seq,
-        "decided_at": _at(row.created_at),
+        "decided_at": values.instant(row.created_at),
         "state": row.state,
         "attempts": row.attempts,
-        "ended_at": _at(row.done_at),
+        "ended_at": values.instant(row.done_at),
         "error": row.error,
         "to": None,
         "title": None,
@@ -210,7 +210,7 @@ def _received(conn: Connection, account: str) -> Iterator[JsonDocument]:
             "provider": event.provider,
             "name": event.name,
             "state": event.state,
-            "received_at": _at(event.received_at),
+            "received_at": values.instant(event.received_at),
             "sha256": event.sha256.hex(),
         }
 
@@ -220,10 +220,6 @@ def _policy(row: policies.PolicyRow) -> JsonDocument:
         "version": row.version,
         "name": row.name,
         "sha256": row.sha256,
-        "effective_from": _at(row.effective_from),
+        "effective_from": values.instant(row.effective_from),
         "text": row.document,
     }
-
-
-def _at(instant: datetime | None) -> str | None:
-    return None if instant is None else rfc3339(instant)

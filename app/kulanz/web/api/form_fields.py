@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from functools import cache
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import TypeVar
 
 import msgspec
 from babel.numbers import list_currencies
-from msgspec import Meta, Struct
 
+from kulanz.commands.fields import Form
 from kulanz.errors import InvalidInputError
 from kulanz.web.problems import BadRequestError
 
-MAX_AMOUNT = 10**15
 MOST_NAMED, LONGEST_NAME = 10, 40
-"""Limits of a refusal: number of unknown fields that it names, and characters of each name."""
-AddOnKind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
-PotId = Annotated[
-    str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
-]
-Pieces = Annotated[int, Meta(gt=0, le=100_000)]
-Amount = Annotated[int, Meta(gt=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
-Fee = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
-Text = Annotated[str, Meta(min_length=1, max_length=500)]
-Reference = Annotated[str, Meta(min_length=1, max_length=200)]
-Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339.")]
-Day = Annotated[date, Meta(description="A day in the account's own time zone.")]
-PUBLIC_NAMES = {
-    "account": "account_id",
-    "also": "include",
-    "case": "case_id",
-    "contacted_on": "date",
-    "invoice": "invoice_id",
-    "licence": "licence_id",
-    "payment": "payment_id",
-    "received_on": "date",
-    "subscription": "subscription_id",
-    "transaction": "transaction_id",
-}
-"""Names of fields in the API that differ from the commands' names."""
+"""Of a sender's unknown fields: how many a refusal names, and how many characters of each."""
 CURRENCIES = frozenset({"currency", "fee_currency"})
 DOCUMENTS = frozenset({"document"})
 """The fields of texts that have a reader of their own."""
-
-
-class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename=PUBLIC_NAMES):
-    """A body that an API request may have."""
-
-    may_be_empty: ClassVar[bool] = False
-    """Whether nothing has to be said: then an empty body is a form, too."""
-
-    def said(self) -> dict[str, Any]:
-        """Return the given fields by the commands' names; a command's own defaults apply to the others."""
-        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
-
-    def check(self) -> None:
-        """Raise InvalidInputError for faults that neither types nor `read` can find."""
 
 
 class Nothing(Form, frozen=True, kw_only=True):

@@ -8,18 +8,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kulanz.commands.commands import AgreeTerms, EndCredit, EndTerms, MoveCredit, RequestRefund, SetOverride
-from kulanz.errors import InvalidInputError
-from kulanz.formats.mail_addresses import is_address
-from kulanz.policy.facts import Channel, CreditEntry, OverrideKind
-from kulanz.providers.naming import ACCOUNT_ID
-from kulanz.web.api.form_fields import (
-    MAX_AMOUNT,
-    AddOnKind,
+from kulanz.commands.commands import AgreeTerms, EndCredit, EndTerms, MoveCredit, RequestRefund
+from kulanz.commands.fields import (
     Amount,
     Currency,
     Day,
-    Fee,
     Form,
     Instant,
     Pieces,
@@ -27,25 +20,12 @@ from kulanz.web.api.form_fields import (
     Reference,
     Text,
 )
+from kulanz.errors import InvalidInputError
+from kulanz.formats.mail_addresses import is_address
+from kulanz.policy.facts import CreditEntry
+from kulanz.providers.naming import ACCOUNT_ID
 
 Outcome = Literal["won", "lost", "partially_lost", "accepted", "withdrawn", "prevented"]
-
-
-class DisputeForm(Form, frozen=True, kw_only=True):
-    """A chargeback, recorded by hand."""
-
-    amount: Amount
-    currency: Currency
-    reason: Text
-    fee: Fee | None = None
-    fee_currency: Currency | None = None
-    payment: Reference | None = None
-    reference: Reference | None = None
-
-    def check(self) -> None:
-        """Refuse a fee's currency without a fee."""
-        if self.fee_currency is not None and self.fee is None:
-            raise InvalidInputError("`fee_currency` without a `fee` says nothing.")
 
 
 class DisputeClosing(Form, frozen=True, kw_only=True):
@@ -71,31 +51,10 @@ class PaymentForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`received_at` and `date` say the same thing twice; give one of them.")
 
 
-class CollectionForm(Form, frozen=True, kw_only=True):
-    """A debt that is to be handed over; `include` are fields that go only where they are needed."""
+class Reason(Form, frozen=True, kw_only=True):
+    """Why something is taken back, declined, or known."""
 
     reason: Text
-    case: Reference | None = None
-    also: Annotated[tuple[Reference, ...], Meta(max_length=20)] = ()
-
-
-class Recall(Form, frozen=True, kw_only=True):
-    """Why a hand-over is taken back."""
-
-    reason: Text
-
-
-class MandateForm(Form, frozen=True, kw_only=True, rename={"by": "granted_by"}):
-    """A direct-debit mandate, granted in the portal or by staff."""
-
-    by: Literal["portal", "staff"]
-    reference: Reference | None = None
-
-
-class DeliveryForm(Form, frozen=True, kw_only=True):
-    """Delivery of letters to the customer."""
-
-    by: Literal["mail", "letter"]
 
 
 class DebtorForm(Form, frozen=True, kw_only=True):
@@ -114,41 +73,6 @@ class DebtorForm(Form, frozen=True, kw_only=True):
         """Return the fields as texts."""
         document = msgspec.structs.asdict(self)
         return {name: value.isoformat() if isinstance(value, date) else value for name, value in document.items()}
-
-
-class OverrideForm(Form, frozen=True, kw_only=True):
-    """An exception to the policy; `until` is needed for every kind but `waive`, which has no end."""
-
-    kind: OverrideKind
-    reason: Text
-    until: Instant | None = None
-
-    def command(self) -> SetOverride:
-        """Return the command."""
-        return SetOverride(kind=self.kind, until=self.until, reason=self.reason)
-
-
-class MigrationForm(Form, frozen=True, kw_only=True):
-    """A completed move to on-premise; without `moved_at` it was made now."""
-
-    reason: Text
-    moved_at: Instant | None = None
-
-
-class CancellationForm(Form, frozen=True, kw_only=True):
-    """The customer gave notice; `subscription_id` is needed where the account has several."""
-
-    reason: Text
-    subscription: Reference | None = None
-
-
-class ContactForm(Form, frozen=True, kw_only=True):
-    """The customer wrote or spoke to the staff; without a `date` it was now, without a payment about all."""
-
-    channel: Channel
-    reason: Text
-    contacted_on: Day | None = None
-    payment: Reference | None = None
 
 
 class LinkForm(Form, frozen=True, kw_only=True):
@@ -199,29 +123,6 @@ class ClosureForm(Form, frozen=True, kw_only=True):
     reason: Text | None = None
 
 
-class DeletionApproval(Form, frozen=True, kw_only=True):
-    """Approval of a deletion by an operator; without a subject it is for the only open one."""
-
-    reason: Text
-    subject: Reference | None = None
-
-
-class AddOnForm(Form, frozen=True, kw_only=True):
-    """Booking of an add-on; without a `subscription_id` it belongs to the subscription that gives the plan."""
-
-    kind: AddOnKind
-    quantity: Pieces
-    unit_price: Fee
-    currency: Currency
-    period_ends_at: Instant
-    subscription: Reference | None = None
-
-    def check(self) -> None:
-        """Refuse a sum beyond every real payment."""
-        if self.unit_price * self.quantity > MAX_AMOUNT:
-            raise InvalidInputError("`unit_price` times `quantity` is too much.")
-
-
 class AddOnCancellation(Form, frozen=True, kw_only=True):
     """Number of pieces of an add-on to be cancelled."""
 
@@ -230,12 +131,6 @@ class AddOnCancellation(Form, frozen=True, kw_only=True):
 
 class Approval(Form, frozen=True, kw_only=True):
     """Approval by a second person."""
-
-
-class Refusal(Form, frozen=True, kw_only=True):
-    """Reason for declining a request for a second person's approval."""
-
-    reason: Text
 
 
 class RefundForm(Form, frozen=True, kw_only=True):
@@ -299,12 +194,6 @@ class RefundDenial(Form, frozen=True, kw_only=True):
 
     may_be_empty = True
     reason: Text | None = None
-
-
-class Deployment(Form, frozen=True, kw_only=True):
-    """Confirmation that a licence is in use."""
-
-    reason: Text
 
 
 class TermsForm(Form, frozen=True, kw_only=True):

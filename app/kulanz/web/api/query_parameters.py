@@ -10,12 +10,13 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from kulanz.commands.fields import MAX_AMOUNT
 from kulanz.policy.calendar.time import aware
 from kulanz.policy.state import Standing
 from kulanz.policy.state.refunds import RefundState
 from kulanz.store.account_list import Sort
 from kulanz.web.api import cursors
-from kulanz.web.api.form_fields import MAX_AMOUNT, shown
+from kulanz.web.api.form_fields import shown
 from kulanz.web.problems import BadRequestError
 
 Read = Callable[[str, str | None], Any]

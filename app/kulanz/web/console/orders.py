@@ -18,6 +18,7 @@ from kulanz.commands.commands import (
     DeclineOverride,
     NoteContact,
     OpenDispute,
+    SetOverride,
 )
 from kulanz.errors import InvalidInputError
 from kulanz.formats.money import decimals_of
@@ -142,7 +143,7 @@ def command(fields: dict[str, str]) -> Command:
         raise InvalidInputError("order: there is no such order.")
     until = None if order == OverrideKind.WAIVE else until_of(fields.get("until", ""))
     form = {"kind": order, "reason": fields.get("reason", ""), "until": until}
-    return read(msgspec.json.encode(form), forms.OverrideForm).command()
+    return read(msgspec.json.encode(form), SetOverride)
 
 
 def _closed(fields: dict[str, str]) -> CloseDispute:
@@ -181,7 +182,7 @@ def _refund(fields: dict[str, str]) -> DecideRefund:
 
 
 def _reason(fields: dict[str, str]) -> str:
-    return read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal).reason
+    return read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Reason).reason
 
 
 def _dispute(fields: dict[str, str]) -> OpenDispute:
@@ -196,14 +197,12 @@ def _dispute(fields: dict[str, str]) -> OpenDispute:
         "payment_id": fields.get("payment_id"),
         "reference": fields.get("reference"),
     }
-    return OpenDispute(**read(msgspec.json.encode(form), forms.DisputeForm).said())
+    return read(msgspec.json.encode(form), OpenDispute)
 
 
 def _contact(fields: dict[str, str]) -> NoteContact:
     form = {name: fields.get(name) for name in ("channel", "reason", "payment_id", "date")}
-    return NoteContact(
-        **read(msgspec.json.encode(form | {"reason": fields.get("reason", "")}), forms.ContactForm).said()
-    )
+    return read(msgspec.json.encode(form | {"reason": fields.get("reason", "")}), NoteContact)
 
 
 _COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {

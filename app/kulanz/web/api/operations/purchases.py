@@ -17,10 +17,10 @@ from kulanz.web.api.documents import purchases
 from kulanz.web.api.operations.shape import Operation, ends, orders
 
 
-@orders("/accounts/{account_id}/add-ons", forms.AddOnForm, purchases.AddOn, status=201)
-def book_add_on(form: forms.AddOnForm, _: str) -> Command:
+@orders("/accounts/{account_id}/add-ons", BookAddOn, purchases.AddOn, status=201)
+def book_add_on(command: BookAddOn, _: str) -> Command:
     """Book an add-on; it can be used at once."""
-    return BookAddOn(**form.said())
+    return command
 
 
 @ends("/accounts/{account_id}/add-ons/{add_on_id}", purchases.AddOn)
@@ -41,28 +41,28 @@ def move_credit(form: forms.CreditForm, _: str) -> Command:
     return form.command()
 
 
-@orders("/accounts/{account_id}/licences/{licence_id}/deployed", forms.Deployment, purchases.Licence, status=201)
-def mark_deployed(form: forms.Deployment, licence: str) -> Command:
-    """Record that an on-premise licence is in use, independent of the provider's count."""
+@orders("/accounts/{account_id}/licences/{licence_id}/deployed", forms.Reason, purchases.Licence, status=201)
+def mark_deployed(form: forms.Reason, licence: str) -> Command:
+    """Say that an on-premise licence is in use, whatever the provider has counted."""
     return MarkDeployed(licence=licence, **form.said())
 
 
-@orders("/accounts/{account_id}/cancellations", forms.CancellationForm, purchases.Cancellation, status=201)
-def note_cancellation(form: forms.CancellationForm, _: str) -> Command:
+@orders("/accounts/{account_id}/cancellations", NoteCancellation, purchases.Cancellation, status=201)
+def note_cancellation(command: NoteCancellation, _: str) -> Command:
     """Note that the customer cancelled by notice: the renewal is switched off at the provider."""
-    return NoteCancellation(**form.said())
+    return command
 
 
-@orders("/accounts/{account_id}/contacts", forms.ContactForm, purchases.Contact, status=201)
-def note_contact(form: forms.ContactForm, _: str) -> Command:
+@orders("/accounts/{account_id}/contacts", NoteContact, purchases.Contact, status=201)
+def note_contact(command: NoteContact, _: str) -> Command:
     """Note that the customer got in touch with the staff: it counts as contact before a chargeback."""
-    return NoteContact(**form.said())
+    return command
 
 
-@orders("/accounts/{account_id}/migrations", forms.MigrationForm, purchases.Migration, status=201)
-def record_move(form: forms.MigrationForm, _: str) -> Command:
+@orders("/accounts/{account_id}/migrations", RecordMove, purchases.Migration, status=201)
+def record_move(command: RecordMove, _: str) -> Command:
     """Record that an account was moved to on-premise: unused days are computed from then on."""
-    return RecordMove(**form.said())
+    return command
 
 
 request_refund = Operation(

@@ -12,19 +12,20 @@ from typing import Any
 from msgspec import Struct
 
 from kulanz.commands.commands import Command
+from kulanz.commands.fields import Form
 from kulanz.providers.naming import ACCOUNT_ID
 from kulanz.queries.views import JsonDocument, Page
+from kulanz.services import Services
 from kulanz.web.api import form_fields
 from kulanz.web.api.query_parameters import PAGING
-from kulanz.web.api.service import Service
 
 ID = re.compile(ACCOUNT_ID, re.ASCII)
 """Allowed form of an id in a path, ours or the merchant's."""
 
 Parameters = Mapping[str, Any]
-"""Values of a query, by their names in `kulanz.web.api.query_parameters`."""
-Answers = Callable[[Service, str, Parameters], JsonDocument | Page]
-"""Query function of the path's subject; "" if the path has none."""
+"""The values of a query, by what `kulanz.web.api.query_parameters` calls them."""
+Answers = Callable[[Services, str, Parameters], JsonDocument | Page]
+"""Answers a question about what the path names; "" where it names nothing."""
 Orders = Callable[[bytes, str], Command]
 """Function that turns a body into a command about the path's subject beside the account; "" if there is none.
 
@@ -45,7 +46,7 @@ class Operation:
     summary: str
     answer: type[Struct] | None
     """None: a document that describes itself."""
-    form: type[form_fields.Form] | None = None
+    form: type[Form] | None = None
     query: tuple[str, ...] = ()
     status: int = HTTPStatus.OK
     media: str = "application/json"
