@@ -313,6 +313,19 @@ def test_a_grace_of_zero_days_waits_for_parked_events_and_the_breaker_too(situat
     assert account.alerts != []
 
 
+def test_a_grace_of_zero_days_that_waits_for_the_facts_is_told_of_once_it_is_over() -> None:
+    account = a_paying_account(terms=terms(plexo_but(grace="0d", reminders=())), situation=Situation(behind=True))
+
+    account.hear(a_failure(), at=MONDAY)
+    waiting = account.case.state, list(account.mails)
+    account.situation = Situation()
+    account.hear()
+
+    assert waiting == (CaseState.GRACE, [])
+    assert (account.case.state, account.mails) == (CaseState.ON_HOLD, ["downgraded"])
+    assert "account.grace_started" not in account.callbacks
+
+
 def test_many_accounts_behind_the_breaker_are_one_alert() -> None:
     stage, two = in_grace(situation=Situation(braked=True)), in_grace(situation=Situation(braked=True))
     two.account = replace(two.account, id="org_43")

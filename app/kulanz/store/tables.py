@@ -189,8 +189,10 @@ receivers = Table(
     Column("seen_at", Instant, nullable=False),
     Column("empty_since", Instant),
     Column("missed_since", Instant),
+    Column("answered", String),
 )
-"""One row per spool: since when it is empty, as its receiver reports every second, and since when no report came."""
+"""One row per spool: since when it is empty, as its receiver reports every second, since when no report came, and
+which question of a worker the report answers."""
 
 timers = Table(
     "timers",

@@ -88,8 +88,11 @@ def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transiti
         status = str(step.new.subscriptions[key].seen.status)
         yield _of_plan("plan.ended", _ending_clause(key, step, policy), 45, old, terms, status=status)
     elif new.unpaid_plan is not None and (old is None or old.unpaid_plan != new.unpaid_plan):
-        wanted = {"wanted": new.unpaid_plan}
-        yield _of_plan("plan.upgrade_unpaid", policy.plan_change.upgrade_clause, 45, new, terms, **wanted)
+        clause = policy.plan_change.upgrade_clause
+        if new.add_on is not None:
+            yield _of_plan("plan.pieces_unpaid", clause, 45, new, terms, quantity=new.quantity)
+        else:
+            yield _of_plan("plan.upgrade_unpaid", clause, 45, new, terms, wanted=new.unpaid_plan)
     elif old is None:
         months = periods.term(key, step.new, step.account.zone(terms), policy.prepaid.terms)
         yield _of_plan("plan.given", policy.prepaid.clause if months else "", 40, new, terms, term_months=months)

@@ -68,7 +68,7 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         elif seen.variant:
             plan = catalogue.plan(seen.variant, seen.product)
             grants.append(Grant(key, plan, add_ons.get(plan), ends_at, seen.quantity))
-    return grants
+    return [grant if grant.add_on is None else _paid_pieces(grant, book, terms) for grant in grants]
 
 
 def timers(given: Iterable[Grant], book: Book, now: datetime) -> Iterator[Timer]:
@@ -248,6 +248,15 @@ def paid_through(sub: Subscription, book: Book) -> datetime:
     if end is None:
         return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
     return max(end, sub.seen.ends_at or end)
+
+
+def _paid_pieces(grant: Grant, book: Book, terms: Terms) -> Grant:
+    """Return how much of an add-on counts: more than before not while the charge for it is known and unpaid."""
+    sub = book.subscriptions[grant.subscription]
+    if len(sub.history) <= 1:
+        return grant
+    pieces = tenures.counted_pieces(grant.plan, sub, book, terms.catalogue)
+    return grant if pieces >= grant.quantity else grant._replace(quantity=pieces, unpaid_plan=grant.plan)
 
 
 def _changed(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: datetime) -> Grant:
