@@ -93,7 +93,7 @@ RECEIVING = (
         (PATIENCE,),
     ),
     Mutation(
-        "What is under way when somebody looks is given up, however little it has taken",
+        "A request in progress at a check is given up, however short it has taken",
         "app/kulanz/web/server/deadline.py",
         "            if since > began_before:\n                break\n",
         "",
@@ -107,7 +107,7 @@ RECEIVING = (
         (PATIENCE,),
     ),
     Mutation(
-        "Nobody looks any more after the first rest",
+        "The check for slow requests ends after the first rest",
         "app/kulanz/web/server/deadline.py",
         "        self._scheduled = False\n        if",
         "        if",
@@ -149,14 +149,14 @@ RECEIVING = (
         (GROUP,),
     ),
     Mutation(
-        "Nobody rings for what a group has written",
+        "No worker is notified of a group commit",
         "app/kulanz/ingest/receiver.py",
         "        metrics.COMMIT_ROWS.observe(len(rows))\n        self._notify(recorded)\n",
         "        metrics.COMMIT_ROWS.observe(len(rows))\n",
         ("tests/test_receiver.py", "-k", "notification"),
     ),
     Mutation(
-        "Nobody rings for what was brought back from the spool",
+        "No worker is notified of deliveries from the spool",
         "app/kulanz/ingest/receiver.py",
         "            recorded = inbox.record(tx, arrived, stands_at or real_now())\n        self._notify(recorded)\n",
         "            recorded = inbox.record(tx, arrived, stands_at or real_now())\n",
