@@ -10,8 +10,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Folders and pages whose prose is checked.
+# Folders and pages whose prose is checked: a place is added when its prose has been rewritten.
 CHECKED = ["docs"]
+
+# Pages of these folders whose prose is still to be rewritten.
+PENDING = {ROOT / "docs" / "tutorial.md"}
 
 GENERATED = (
     ROOT / "docs" / "reference"
@@ -69,7 +72,7 @@ def files(place: str) -> list[Path]:
     """The files of a folder that hold prose, or the one file that is named."""
     root = ROOT / place
     found = [root] if root.is_file() else sorted(root.rglob("*"))
-    return [file for file in found if file.suffix in SUFFIXES and GENERATED not in file.parents]
+    return [file for file in found if file.suffix in SUFFIXES and GENERATED not in file.parents and file not in PENDING]
 
 
 @pytest.mark.parametrize("place", CHECKED)
@@ -104,17 +107,28 @@ def test_code_and_targets_of_links_are_no_prose_of_a_page() -> None:
 
 
 PAGES = [page for page in files("docs") if page.suffix == ".md"]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LONGEST_LINE = 120
+LONGEST_CELL = 220
+LONG_CELLS = {"contract.md", "policies.md"}  # Their tables are the reference itself.
 UNBREAKABLE = re.compile(r"\s*\||\W*`[^`]+`\W*$|\S+$")  # A row of a table, one code span, one word.
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_a_line_outside_a_table_has_at_most_120_characters(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", current(page), flags=re.DOTALL | re.MULTILINE)
 
     long = [line for line in text.splitlines() if len(line) > LONGEST_LINE and not UNBREAKABLE.match(line)]
 
     assert long == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_no_cell_of_a_table_holds_a_paragraph(page: Path) -> None:
+    text = prose_of_markdown(current(page))
+    cells = [cell.strip() for row in text.splitlines() if row.startswith("|") for cell in row.split("|")]
+
+    assert page.name in LONG_CELLS or [cell for cell in cells if len(cell) > LONGEST_CELL] == []
 
 
 def test_the_glossary_has_at_most_sixty_nouns_each_once() -> None:
