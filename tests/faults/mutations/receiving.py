@@ -163,14 +163,14 @@ RECEIVING = (
         (STANDBY, "-k", "notification"),
     ),
     Mutation(
-        "A ring is lost that is wanted while another goes out",
+        "A wake-up signal is lost that is wanted during another one",
         "app/kulanz/ingest/receiver.py",
         "            self._wanted.clear()\n            self._action()\n",
         "            self._action()\n            self._wanted.clear()\n",
         ("tests/test_receiver.py", "-k", "notification"),
     ),
     Mutation(
-        "A process that ends leaves a ring out",
+        "A process that ends omits a wake-up signal",
         "app/kulanz/ingest/receiver.py",
         "while self._wanted.is_set() or not self._closed:",
         "while not self._closed:",
