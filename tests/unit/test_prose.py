@@ -58,7 +58,7 @@ def prose_of_python(text: str) -> str:
 def current(page: Path) -> str:
     """The text of a page; of the changelog only what is not released yet, for released notes are history."""
     text = page.read_text()
-    return "## ".join(text.split("## ", 2)[:2]) if page.name == "changelog.md" else text
+    return "".join(re.split(r"^(?=## )", text, flags=re.MULTILINE)[:2]) if page.name == "changelog.md" else text
 
 
 def prose(file: Path) -> str:
@@ -110,6 +110,7 @@ PAGES = [page for page in files("docs") if page.suffix == ".md"]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LONGEST_LINE = 120
 LONGEST_CELL = 220
+LONG_LINES = {"changelog.md"}  # One line an entry, so that branches merge.
 LONG_CELLS = {"contract.md", "policies.md"}  # Their tables are the reference itself.
 UNBREAKABLE = re.compile(r"\s*\||\W*`[^`]+`\W*$|\S+$")  # A row of a table, one code span, one word.
 
@@ -120,7 +121,7 @@ def test_a_line_outside_a_table_has_at_most_120_characters(page: Path) -> None:
 
     long = [line for line in text.splitlines() if len(line) > LONGEST_LINE and not UNBREAKABLE.match(line)]
 
-    assert long == []
+    assert page.name in LONG_LINES or long == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
