@@ -16,9 +16,9 @@ CHECKED = ["docs"]
 # Pages of these folders whose prose is still to be rewritten.
 PENDING = {ROOT / "docs" / "tutorial.md"}
 
-GENERATED = (
-    ROOT / "docs" / "reference"
-)  # Made from help texts and docstrings, which are checked where they are written.
+# Made from help texts and docstrings, which are checked where they are written.
+GENERATED = ROOT / "docs" / "reference"
+
 SUFFIXES = {".py", ".md", ".html", ".js", ".ts", ".mjs", ".css", ".toml", ".txt", ".sh", ".yml", ".yaml", ".conf"}
 SUFFIXES |= {".service", ".timer", ".env"}
 
@@ -28,7 +28,7 @@ BANNED = re.compile(
     re.IGNORECASE,
 )
 
-CODE = re.compile(r"^```.*?^```$|``[^`]+``|`[^`]+`|<!--.*?-->", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"^```.*?^```$|``[^`]+``|`(?:[^`\n]|\n(?!\n))+`|<!--.*?-->", re.DOTALL | re.MULTILINE)
 GENERATED_PART = re.compile(r"<!-- from the table of settings.*?<!-- end -->|<!-- keys -->.*", re.DOTALL)
 LINK_TARGET = re.compile(r"\]\([^)]*\)")
 
