@@ -8,12 +8,12 @@ from sqlalchemy import Executable, event, insert
 from sqlalchemy.engine import Connection
 
 from kulanz.store import (
+    account_list,
     accounts,
     audit_log,
     bindings,
     case_index,
     console_sessions,
-    email_index,
     inbox,
     journal,
     ledger,
@@ -21,9 +21,12 @@ from kulanz.store import (
     outbox,
     pages,
     receipts,
+    recovery,
+    search_index,
     tables,
     timers,
 )
+from kulanz.store.account_list import AccountQuery, Place, Sort
 from kulanz.store.database import Database
 from kulanz.store.inbox import claims, recording
 from kulanz.store.prepared import Prepared
@@ -73,11 +76,22 @@ _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     ),
     "effect counts": (outbox._COUNTS, {}),
     "untried": (outbox._UNTRIED, {"now": NOW}),
-    "mail": (email_index._FIND, {"digest": b"1"}),
+    "mail": (search_index._FIND, {"digest": b"1"}),
+    "words": (search_index._FIND_ALL, {"digests": [b"1", b"2"], "number": 2}),
+    "deadlines of accounts": (account_list._DEADLINES_OF, {"accounts": ["org_1", "org_2"]}),
+    "what accounts owe": (account_list._OWED_OF, {"accounts": ["org_1", "org_2"]}),
+    "what is owed": (account_list._OWING, {}),
     "at risk": (case_index._AT_RISK, {"kind": "case"}),
-    "recovered": (case_index._CLOSED, {"kind": "case", "state": "recovered", "since": NOW}),
-    "opened cases": (case_index._OPENED_AT, {"kind": "case", "since": NOW}),
-    "recovered cases": (case_index._CLOSED_AT, {"kind": "case", "state": "recovered", "since": NOW}),
+    "cases that began": (recovery._SUMS, {"since": NOW, "until": NOW}),
+    "time to recovery": (recovery._WAITS, {"since": NOW, "until": NOW}),
+    "failed by day": (recovery._DAYS["failed"], {"since": NOW, "until": NOW}),
+    "recovered by day": (recovery._DAYS["recovered"], {"since": NOW, "until": NOW}),
+    "lost by day": (recovery._DAYS["lost"], {"since": NOW, "until": NOW}),
+    "access lost soon": (recovery._SOONEST["losing"][0], {"until": NOW, "limit": 9}),
+    "sums lost soon": (recovery._SOONEST["losing"][1], {"until": NOW}),
+    "warned soon": (recovery._SOONEST["warned"][0], {"until": NOW, "limit": 9}),
+    "sums warned soon": (recovery._SOONEST["warned"][1], {"until": NOW}),
+    "cases of accounts": (case_index._CASES_OF, {"accounts": ["org_1", "org_2"]}),
     "acts": (audit_log._BEFORE, {"limit": 10, "before": 9}),
     "acts about": (audit_log._ABOUT, {"limit": 10, "subject": "evt_1"}),
     "ended sessions": (console_sessions._ENDED, {"session": "s"}),
@@ -88,6 +102,13 @@ _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     "retry some": (pages._next("parked"), {"after": 1, "through": 9, "limit": 10}),
     "retry those": (pages._AGAIN, {"ids": [1], "was": "parked"}),
 }
+_A_PLACE = Place(account="org_1", text="free", at=NOW)
+
+
+def accounts_by(conn: Connection, sort: Sort) -> object:
+    return account_list.page(conn, AccountQuery(sort=sort), _A_PLACE, 10)
+
+
 _PAGES: dict[str, Callable[[Connection], object]] = {
     "events": lambda conn: pages.events(conn, before=9, limit=10),
     "parked events": lambda conn: pages.events(conn, state="parked", before=9, limit=10),
@@ -95,8 +116,10 @@ _PAGES: dict[str, Callable[[Connection], object]] = {
     "effects": lambda conn: pages.effects_page(conn, before="e", limit=10),
     "parked effects": lambda conn: pages.effects_page(conn, state="parked", limit=10),
     "effects of an account": lambda conn: pages.effects_page(conn, account="org_1", limit=10),
-    "accounts": lambda conn: pages.accounts_page(conn, after="org_1", limit=10),
-    "accounts in grace": lambda conn: pages.accounts_page(conn, standing="grace", after="org_1", limit=10),
+    "accounts": lambda conn: accounts_by(conn, Sort.ID),
+    "accounts in grace": lambda conn: account_list.page(conn, AccountQuery(standing="grace"), _A_PLACE, 10),
+    "accounts by plan": lambda conn: accounts_by(conn, Sort.PLAN),
+    "accounts by deadline": lambda conn: accounts_by(conn, Sort.DEADLINE),
     "open disputes": lambda conn: case_index.page(conn, "dispute", only_open=True, after=None, limit=10),
     "disputes": lambda conn: case_index.page(conn, "dispute", only_open=False, after=(NOW, "a", "k"), limit=10),
 }

@@ -20,6 +20,7 @@ from kulanz.store.database import Connection
 from tests.shop import Shop
 from tests.year.customer import Customer
 from tests.year.play import Played
+from tests.year.truth import differences as differences_of_recovery
 
 OWING = frozenset({"past_due", "unpaid", "canceled", "expired"})
 """What the provider calls a subscription that is owed for, or that it has ended for that."""
@@ -51,6 +52,8 @@ def judge(shop: Shop, played: Played) -> Verdict:
         for customer in customers:
             wrong.extend(f"{customer.account}: {line}" for line in _differences(shop, conn, customer))
             losses.extend(_losses(conn, customer))
+    if shop.simulator.provider == "lemonsqueezy":
+        wrong.extend(differences_of_recovery(shop, played))
     shuffled = replay(shop.services, shuffle=random.Random(7))
     wrong.extend(f"{result.account}: replay finds otherwise {result.differs}" for result in shuffled if result.differs)
     unwarned = [

@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("demo:demo", "Send the signed story through a running instance."),
     "send": ("send:send", "Sign payloads as the provider does and post them."),
     "todo": ("todo:todo", "List all that waits for a person, and say who has seen it."),
+    "report": ("report:report", "Show what was recovered, lost and is at risk."),
     "account": ("account:account", "Look at accounts, and make exceptions."),
     "add-on": ("add_on:add_on", "Book add-ons, list them, and cancel them."),
     "credit": ("credit:credit", "Record prepaid credit, by the merchant's word."),

@@ -32,6 +32,9 @@ MAX_AMOUNT = 10**15
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+silent_option = click.option(
+    "--silent", is_flag=True, help="Send no mail that promises nothing and takes nothing: you tell the customer."
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 actor_option = click.option("--actor", default=lambda: f"cli:{_user()}", help="Who does this: a note [default: you].")
 
@@ -81,6 +84,17 @@ def currency_of(text: str) -> str:
     if text.upper() not in list_currencies():
         raise click.BadParameter(f"{text!r} is not an ISO 4217 currency such as EUR")
     return text.upper()
+
+
+def locale_name(text: str) -> str:
+    """Read the locale of sentences: a language that has words, perhaps with a country."""
+    from kulanz.formats.languages import LANGUAGES
+    from kulanz.formats.localised import parsed
+
+    locale = parsed(text)
+    if locale is None or locale.language not in LANGUAGES:
+        raise click.BadParameter(f"{text!r} is not a language that has words, such as {', '.join(LANGUAGES)}")
+    return text
 
 
 def mail_address(text: str) -> str:

@@ -24,7 +24,7 @@ from kulanz.policy.state import Account, Terms
 from kulanz.privacy import statements, vacuum
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import accounts, archive, certificates, codec, erasing, ledger, outbox
+from kulanz.store import accounts, archive, case_index, certificates, codec, erasing, ledger, outbox
 from kulanz.store.accounts import AccountRow
 from kulanz.store.archive import KeptRecords, NewRecords
 from kulanz.store.certificates import Certificate
@@ -67,6 +67,7 @@ def destroy(services: Services, tx: Connection, closing: Closing) -> None:
     remove_files(services, [effect for name in names for effect in outbox.of_account(tx, name)])
     vacuum.request(tx, real_now())
     details = sum(ledger.redact(tx, name, but=row.seq if name == row.id else None) for name in names)
+    case_index.keep_without_names(tx, names, closing.now)
     gone = erasing.destroy(tx, names)
     statements.restate(services.vault, tx, names)
     stated = {

@@ -1,4 +1,4 @@
-"""Projections of a decision for lists and searches: cases and disputes in plain columns, hashes of mail addresses."""
+"""Projections of a decision for lists and searches: cases and disputes in plain columns, hashes to search by."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from datetime import datetime
 
 import msgspec
 
-from kulanz.crypto.vault import Vault
 from kulanz.policy.book import Book
-from kulanz.policy.facts import Fact, Provenance
-from kulanz.policy.state import Case, Chargeback, ChargebackWarning, Decision
+from kulanz.policy.facts import Fact
+from kulanz.policy.state import Chargeback, ChargebackWarning, Decision
 from kulanz.policy.state.refunds import CLOSED_STATES, Refund
+from kulanz.processing import case_rows
+from kulanz.processing.search_words import digests
 from kulanz.services import Services
-from kulanz.store import case_index, email_index
+from kulanz.store import case_index, search_index
 from kulanz.store.case_index import CASE, COLLECTION, DISPUTE, REFUND, WARNING, CaseRow
 from kulanz.store.database import Connection
 
-_CAUSES = {
-    "PaymentSucceeded": "payment",
-    "PaymentRecorded": "transfer",
-    "SubscriptionSeen": "snapshot",
-    "OverrideSet": "operator",
-}
 OPEN_DISPUTES = frozenset({"inquiry", "opened", "under_review"})
 
 
@@ -31,17 +26,18 @@ class Projections:
 
     def __init__(self, services: Services) -> None:
         self._vault = services.vault
-        self._email_index: set[tuple[bytes, str]] = set()
+        self._search_index: set[tuple[bytes, str]] = set()
         self._case_index: dict[tuple[str, str, str], CaseRow] = {}
         self._merged: set[tuple[str, str]] = set()
 
     def add(self, decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> None:
         """Keep what a decision leaves; `known` is what was known before it."""
         name = decision.account.id
-        for mail in addresses(facts, book_before):
-            self._email_index.add((fingerprint(self._vault, mail), name))
-        for row in of_decision(decision, facts, now):
-            self._case_index[name, row.kind, row.key] = row
+        self._search_index.update((each, name) for each in digests(self._vault, facts, book_before))
+        for row in of_decision(decision, facts, book_before, now):
+            earlier = self._case_index.get((name, row.kind, row.key))
+            known = row if row.plan or earlier is None else msgspec.structs.replace(row, plan=earlier.plan)
+            self._case_index[name, row.kind, row.key] = known
         for row in handed_over(decision, book_before, now):
             self._case_index[name, row.kind, row.key] = row
         for key in merged(decision):
@@ -50,27 +46,19 @@ class Projections:
 
     def write(self, tx: Connection) -> None:
         """Write it."""
-        if self._email_index:
-            email_index.add(tx, self._email_index)
+        if self._search_index:
+            search_index.add(tx, self._search_index)
         if self._case_index:
             case_index.put(tx, list(self._case_index.values()))
         for account, key in self._merged:
             case_index.drop(tx, account, CASE, key)
 
 
-def fingerprint(vault: Vault, mail: str) -> bytes:
-    """Return what a mail address is found by, however it is typed."""
-    return vault.fingerprint(f"mail:{mail.strip().casefold()}")
-
-
-def of_decision(decision: Decision, facts: Iterable[Fact], now: datetime) -> Iterator[CaseRow]:
+def of_decision(decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> Iterator[CaseRow]:
     """Yield the cases and disputes that a decision leaves otherwise than they were."""
     account, state, before = decision.account.id, decision.state, decision.before
     if state.cases or (before and before.cases):
-        before_rows = {case.key: _case(account, case, now) for case in before.cases} if before else {}
-        after_rows = {case.key: _case(account, case, now) for case in state.cases}
-        yield from (row for key, row in after_rows.items() if row != before_rows.get(key))
-        yield from (_ended(row, decision, facts, now) for key, row in before_rows.items() if state.case(key) is None)
+        yield from case_rows.changed(decision, facts, book_before, now)
     if state.chargebacks:
         old = {_dispute(account, chargeback, now) for chargeback in before.chargebacks} if before else set()
         yield from (
@@ -116,60 +104,6 @@ def merged(decision: Decision) -> Iterator[str]:
         heir = decision.state.case(case.key)
         if heir is not None and heir.key != case.key:
             yield case.key
-
-
-def addresses(facts: Iterable[Fact], book: Book) -> set[str]:
-    """Return the mail addresses in facts, except those that the book has of the same subscription."""
-    matches = set()
-    for fact in facts:
-        stated = getattr(fact, "invoice", fact)
-        mail = getattr(stated, "email", None)
-        if mail and mail != _known(book, stated):
-            matches.add(mail)
-    return matches
-
-
-def _known(book: Book, stated: object) -> str | None:
-    """Return the address that we have of the same subscription, or of the one that an invoice belongs to."""
-    seen = book.subscriptions.get(str(getattr(stated, "subscription", None) or getattr(stated, "key", "")))
-    return seen.seen.email if seen else None
-
-
-def _case(account: str, case: Case, now: datetime) -> CaseRow:
-    return CaseRow(
-        account=account,
-        kind=CASE,
-        key=case.key,
-        state=str(case.state),
-        opened_at=case.opened_at,
-        closed_at=None if case.open or case.holds else now,
-        amount=case.amount_due,
-        currency=case.currency,
-        policy_version=case.policy.version,
-    )
-
-
-def _ended(row: CaseRow, decision: Decision, heard: Iterable[Fact], now: datetime) -> CaseRow:
-    """Return a case that is no case any more: by payment, or as the change that closed it says."""
-    rules = {change.rule for change in decision.changes if change.subject == row.key}
-    state = next((word for word in ("closed_void", "settled") if f"dunning.{word}" in rules), "recovered")
-    paid = state == "recovered"
-    return msgspec.structs.replace(
-        row,
-        state=state.removeprefix("closed_"),
-        closed_at=now,
-        stage=row.state if paid else None,
-        cause=shown_by(heard) if paid else None,
-    )
-
-
-def shown_by(heard: Iterable[Fact]) -> str:
-    """Return what showed that a case was paid: its payment, a look at the provider, or only a later snapshot."""
-    kinds = {type(fact).__name__ for fact in heard}
-    looked = any(getattr(fact, "provenance", None) is Provenance.RECONCILED for fact in heard)
-    if looked:
-        return "look"
-    return next((cause for kind, cause in _CAUSES.items() if kind in kinds), "other")
 
 
 def _dispute(account: str, chargeback: Chargeback, now: datetime) -> CaseRow:

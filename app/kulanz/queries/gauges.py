@@ -144,7 +144,8 @@ def _cases(_: Services, conn: Connection) -> Iterator[GaugeValue]:
     now_open = [case_count for case_count in of_cases if case_count.is_open]
     recovered = [case_count for case_count in of_cases if case_count.state == "recovered"]
     exhausted = [case_count for case_count in of_cases if case_count.state in _LOST or case_count.stage in _LOST]
-    yield from _summed(metrics.AT_RISK, now_open, _by_currency, lambda case_count: case_count.amount)
+    at_risk = [case_count for case_count in now_open if not case_count.is_lost]
+    yield from _summed(metrics.AT_RISK, at_risk, _by_currency, lambda case_count: case_count.amount)
     yield from _summed(
         metrics.CASES_OPEN, now_open, lambda case_count: {"state": case_count.state, **_by_currency(case_count)}
     )

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from kulanz.processing import circuit_breaker
 from kulanz.queries import todo, worker_status
 from kulanz.queries.cached import Cached
+from kulanz.queries.money import PERIODS, Money, money
 from kulanz.queries.todo import Todo
 from kulanz.queries.worker_status import WorkerStatus
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import case_index, inbox, outbox, pages, shared_values
-from kulanz.store.case_index import REFUND, WARNING, Sum
+from kulanz.store.case_index import REFUND, WARNING
 from kulanz.store.database import Connection
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-HOURS, DAYS = 24, 30
+HOUR = timedelta(hours=1)
+HOURS = 24
 RATE_WINDOW = timedelta(minutes=5)
 FAST_CACHE = 3.0
 SLOW_CACHE = 30.0
@@ -54,18 +54,6 @@ class FlowFigures:
     test_clock: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoneyFigures:
-    """What is at risk, and what came back."""
-
-    standings: dict[str, int]
-    at_risk: list[Sum]
-    recovered: list[Sum]
-    """This month, by policy time in UTC."""
-    opened_by_day: list[tuple[date, int]]
-    recovered_by_day: list[tuple[date, int]]
-
-
 class Figures:
     """The figures of one process."""
 
@@ -74,7 +62,8 @@ class Figures:
         self._hours: dict[datetime, int] = {}
         self._flow = Cached(self._find_flow, FAST_CACHE)
         self._todo = Cached(lambda: todo.todo_list(services), FAST_CACHE)
-        self._money = Cached(self._find_money, FAST_CACHE)
+        self._money = {by: Cached(partial(self._find_money, by), FAST_CACHE) for by in PERIODS}
+        self._standings = Cached(self._find_standings, FAST_CACHE)
         self._events = Cached(self._find_events, SLOW_CACHE)
         self._attendance = Cached(lambda: worker_status.worker_status(services.settings.redis_url), FAST_CACHE)
 
@@ -86,9 +75,13 @@ class Figures:
         """Return what waits for a person."""
         return self._todo.get()
 
-    def money(self) -> MoneyFigures:
-        """Return what is at risk."""
-        return self._money.get()
+    def money(self, by: str) -> Money:
+        """Return what is at risk, failed, was recovered and lost, and what is ahead; its courses by a period."""
+        return self._money[by].get()
+
+    def standings(self) -> dict[str, int]:
+        """Return how many accounts stand how."""
+        return self._standings.get()
 
     def events_by_hour(self) -> list[tuple[datetime, int]]:
         """Return how many events came in each of the last 24 hours, the present one last."""
@@ -121,19 +114,13 @@ class Figures:
                 test_clock=services.clock.test_time(conn),
             )
 
-    def _find_money(self) -> MoneyFigures:
+    def _find_money(self, by: str) -> Money:
         with self._services.database.read() as conn:
-            now = self._services.clock.now(conn).astimezone(UTC)
-            month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-            since = now.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * DAY
-            days = [(since + number * DAY).date() for number in range(DAYS)]
-            return MoneyFigures(
-                standings=pages.standings(conn),
-                at_risk=case_index.at_risk(conn),
-                recovered=case_index.recovered(conn, month),
-                opened_by_day=_by_day(days, case_index.opened_at(conn, since)),
-                recovered_by_day=_by_day(days, case_index.recovered_at(conn, since)),
-            )
+            return money(conn, self._services.clock.now(conn), by)
+
+    def _find_standings(self) -> dict[str, int]:
+        with self._services.database.read() as conn:
+            return pages.standings(conn)
 
     def _find_events(self) -> list[tuple[datetime, int]]:
         """Count hour by hour; what is over is counted once."""
@@ -161,8 +148,3 @@ def _rate(conn: Connection, now: datetime) -> float:
 
 def _since(then: datetime | None, now: datetime) -> timedelta:
     return timedelta() if then is None else max(now - then, timedelta())
-
-
-def _by_day(days: list[date], instants: Iterable[datetime]) -> list[tuple[date, int]]:
-    counted = Counter(at.astimezone(UTC).date() for at in instants)
-    return [(day, counted[day]) for day in days]

@@ -1,16 +1,23 @@
 """Dunning cases and disputes of all accounts: lists, sums and charts without opening a single book."""
 
+import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select, tuple_
+from sqlalchemy import bindparam, delete, func, select, text, tuple_
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
-from kulanz.store.tables import Instant, matters
+from kulanz.store.bulk import among
+from kulanz.store.tables import matters
 
 CASE, DISPUTE, WARNING, REFUND, COLLECTION = "case", "dispute", "warning", "refund", "collection"
+RECOVERED = "recovered"
+SETTLED = (RECOVERED, "settled", "void", "explained")
+"""States of a case that asks for no money."""
+NOBODY = ""
+"""The account of cases whose account's data were destroyed."""
 
 
 class CaseRow(msgspec.Struct, frozen=True):
@@ -31,6 +38,16 @@ class CaseRow(msgspec.Struct, frozen=True):
     """Of a recovered case: its state when it was."""
     cause: str | None = None
     """Of a recovered case: what showed it."""
+    plan: str | None = None
+    """Of a case: what its subscription gives."""
+    step: str | None = None
+    """Of a case: how far dunning had come, in the words of `kulanz.policy.areas.dunning.steps`."""
+    spared: str | None = None
+    """Of a recovered case: what kept access from being taken, `limit` or `look`."""
+    deadline: datetime | None = None
+    """Of a case in grace that does not rest: when access is lost."""
+    lost_at: datetime | None = None
+    """Of a case: since when no money is expected any more."""
 
 
 class CaseCount(msgspec.Struct, frozen=True):
@@ -43,6 +60,7 @@ class CaseCount(msgspec.Struct, frozen=True):
     currency: str | None
     stage: str | None
     cause: str | None
+    is_lost: bool
     number: int
     amount: int
 
@@ -57,24 +75,23 @@ class Sum(msgspec.Struct, frozen=True):
 
 _COLUMNS = CaseRow.__struct_fields__
 _ROW = select(*(matters.c[name] for name in _COLUMNS))
+_ONE = _ROW.where(
+    matters.c.account == bindparam("of"), matters.c.kind == bindparam("kind"), matters.c.key == bindparam("key")
+)
 _NEWEST_FIRST = (matters.c.opened_at.desc(), matters.c.account.desc(), matters.c.key.desc())
 _WRITE = (
     "ON CONFLICT (account, kind, key) DO UPDATE SET state = excluded.state, opened_at = excluded.opened_at,"
     " amount = excluded.amount, currency = excluded.currency, policy_version = excluded.policy_version,"
-    " stage = excluded.stage, cause = excluded.cause,"
+    " stage = excluded.stage, cause = excluded.cause, step = excluded.step, spared = excluded.spared,"
+    " deadline = excluded.deadline, plan = coalesce(excluded.plan, matters.plan),"
+    " lost_at = CASE WHEN excluded.lost_at IS NULL THEN NULL ELSE coalesce(matters.lost_at, excluded.lost_at) END,"
     " closed_at = CASE WHEN excluded.closed_at IS NULL THEN NULL"
     " ELSE coalesce(matters.closed_at, excluded.closed_at) END"
 )
 _SUMS = select(matters.c.currency, func.sum(matters.c.amount), func.count()).group_by(matters.c.currency)
-_AT_RISK = _SUMS.where(matters.c.kind == bindparam("kind"), matters.c.closed_at.is_(None))
+_AT_RISK = _SUMS.where(matters.c.kind == bindparam("kind"), matters.c.closed_at.is_(None), matters.c.lost_at.is_(None))
 _NUMBER_OPEN = (
     select(func.count()).select_from(matters).where(matters.c.kind == bindparam("kind"), matters.c.closed_at.is_(None))
-)
-_CLOSED = _SUMS.where(
-    matters.c.kind == bindparam("kind"),
-    matters.c.state == bindparam("state"),
-    matters.c.closed_at.is_not(None),
-    matters.c.closed_at >= bindparam("since", type_=Instant),
 )
 _ALIKE = (
     matters.c.kind,
@@ -84,24 +101,15 @@ _ALIKE = (
     matters.c.currency,
     matters.c.stage,
     matters.c.cause,
+    matters.c.lost_at.is_not(None),
 )
 _TALES = select(*_ALIKE, func.count(), func.sum(matters.c.amount)).group_by(*_ALIKE)
-_SETTLED = ("recovered", "settled", "void")
 _OWING = (
     select(matters.c.account)
-    .where(matters.c.kind == CASE, matters.c.state.not_in(_SETTLED), matters.c.account != bindparam("here"))
+    .where(matters.c.kind == CASE, matters.c.state.not_in(SETTLED), matters.c.account != bindparam("here"))
     .where(matters.c.key.like(bindparam("ending"), escape="/"))
     .order_by(matters.c.account)
     .limit(1)
-)
-_OPENED_AT = select(matters.c.opened_at).where(
-    matters.c.kind == bindparam("kind"), matters.c.opened_at >= bindparam("since", type_=Instant)
-)
-_CLOSED_AT = select(matters.c.closed_at).where(
-    matters.c.kind == bindparam("kind"),
-    matters.c.state == bindparam("state"),
-    matters.c.closed_at.is_not(None),
-    matters.c.closed_at >= bindparam("since", type_=Instant),
 )
 _OPEN_ACCOUNTS = (
     select(matters.c.account)
@@ -117,7 +125,36 @@ _OPEN_ACCOUNTS = (
 _MERGED = delete(matters).where(
     matters.c.account == bindparam("of"), matters.c.kind == bindparam("kind"), matters.c.key == bindparam("merged")
 )
-_OF_ACCOUNT = select(matters.c.kind, matters.c.key).where(matters.c.account == bindparam("of"))
+_GIVE = text(
+    "UPDATE matters SET account = :target WHERE account = :of AND kind = :kind AND key = :key AND NOT EXISTS"
+    " (SELECT 1 FROM matters AS theirs WHERE theirs.account = :target AND theirs.kind = :kind AND theirs.key = :key)"
+)
+_CASES_OF = _ROW.where(among(matters.c.account, "accounts"), matters.c.kind == CASE)
+_OF_ACCOUNT = select(matters.c.kind, matters.c.key, matters.c.state).where(matters.c.account == bindparam("of"))
+
+
+def keep_without_names(tx: Connection, accounts: Sequence[str], now: datetime) -> None:
+    """Keep the dunning cases of accounts for sums only: by the day, under no account and no name of the provider's.
+
+    What is open is lost: nothing of it is known any more.
+    """
+    today = _day(now)
+    rows = [CaseRow(*row) for row in tx.execute(_CASES_OF, {"accounts": list(accounts)})]
+    put(
+        tx,
+        [
+            msgspec.structs.replace(
+                row,
+                account=NOBODY,
+                key=secrets.token_hex(16),
+                opened_at=_day(row.opened_at),
+                closed_at=_day(row.closed_at) if row.closed_at is not None else today,
+                deadline=None,
+                lost_at=_day(row.lost_at) if row.lost_at is not None else None if row.state in SETTLED else today,
+            )
+            for row in rows
+        ],
+    )
 
 
 def owing(conn: Connection, number: str, here: str) -> str | None:
@@ -125,6 +162,12 @@ def owing(conn: Connection, number: str, here: str) -> str | None:
     ending = "%:" + number.replace("/", "//").replace("_", "/_").replace("%", "/%")
     account: str | None = conn.execute(_OWING, {"ending": ending, "here": here}).scalar()
     return account
+
+
+def find(conn: Connection, account: str, kind: str, key: str) -> CaseRow | None:
+    """Return one matter of an account; None where it never had it."""
+    row = conn.execute(_ONE, {"of": account, "kind": kind, "key": key}).first()
+    return None if row is None else CaseRow(*row)
 
 
 def put(tx: Connection, rows: Sequence[CaseRow]) -> None:
@@ -137,9 +180,14 @@ def drop(tx: Connection, account: str, kind: str, key: str) -> None:
     tx.execute(_MERGED, {"of": account, "kind": kind, "merged": key})
 
 
-def of_account(conn: Connection, account: str) -> list[tuple[str, str]]:
-    """Return the kind and key of each of an account's matters."""
-    return [(row.kind, row.key) for row in conn.execute(_OF_ACCOUNT, {"of": account})]
+def give(tx: Connection, account: str, target: str, kind: str, key: str) -> None:
+    """Give one to another account, unless it has it already."""
+    tx.execute(_GIVE, {"of": account, "target": target, "kind": kind, "key": key})
+
+
+def of_account(conn: Connection, account: str) -> list[tuple[str, str, str]]:
+    """Return the kind, key and state of each of an account's matters."""
+    return [(row.kind, row.key, row.state) for row in conn.execute(_OF_ACCOUNT, {"of": account})]
 
 
 def page(
@@ -169,7 +217,7 @@ def accounts_with_open(conn: Connection, *, but: int, after: str, limit: int) ->
 
 
 def at_risk(conn: Connection) -> list[Sum]:
-    """Return what is owed in open dunning cases."""
+    """Return what is owed in open dunning cases and may still be paid."""
     return _sums(conn.execute(_AT_RISK, {"kind": CASE}).all())
 
 
@@ -178,28 +226,16 @@ def number_open(conn: Connection, kind: str) -> int:
     return conn.execute(_NUMBER_OPEN, {"kind": kind}).scalar_one()
 
 
-def recovered(conn: Connection, since: datetime) -> list[Sum]:
-    """Return what was paid after all in dunning cases since an instant."""
-    return _sums(conn.execute(_CLOSED, {"kind": CASE, "state": "recovered", "since": since}).all())
-
-
 def told(conn: Connection) -> list[CaseCount]:
     """Return all matters there ever were, those that are alike as one; it reads the whole table."""
     return [
-        CaseCount(kind, state, bool(is_open), version, currency, stage, cause, number, int(amount))
-        for kind, state, is_open, version, currency, stage, cause, number, amount in conn.execute(_TALES)
+        CaseCount(kind, state, bool(is_open), version, currency, stage, cause, bool(is_lost), number, int(amount))
+        for kind, state, is_open, version, currency, stage, cause, is_lost, number, amount in conn.execute(_TALES)
     ]
 
 
-def opened_at(conn: Connection, since: datetime) -> list[datetime]:
-    """Return when each dunning case since an instant was opened."""
-    return list(conn.execute(_OPENED_AT, {"kind": CASE, "since": since}).scalars())
-
-
-def recovered_at(conn: Connection, since: datetime) -> list[datetime]:
-    """Return when each dunning case that was recovered since an instant was."""
-    result = conn.execute(_CLOSED_AT, {"kind": CASE, "state": "recovered", "since": since}).scalars()
-    return [at for at in result if at is not None]
+def _day(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _sums(rows: Sequence[bulk.AnyRow]) -> list[Sum]:

@@ -42,6 +42,7 @@ __all__ = [
     "marks",
     "matters",
     "metadata",
+    "pay_links",
     "policies",
     "receivers",
     "tallies",
@@ -188,8 +189,10 @@ receivers = Table(
     Column("seen_at", Instant, nullable=False),
     Column("empty_since", Instant),
     Column("missed_since", Instant),
+    Column("answered", String),
 )
-"""One row per spool: since when it is empty, as its receiver reports every second, and since when no report came."""
+"""One row per spool: since when it is empty, as its receiver reports every second, since when no report came, and
+which question of a worker the report answers."""
 
 timers = Table(
     "timers",
@@ -229,6 +232,17 @@ effects = Table(
 )
 partial("ix_effects_open", "state <> 'done'", effects.c.state, effects.c.next_attempt_at)
 partial("ix_effects_listed", "state <> 'done'", effects.c.state, effects.c.number)
+
+pay_links = Table(
+    "pay_links",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("effect", String, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Index("ix_pay_links_effect", "effect"),
+    sqlite_with_rowid=False,
+)
+"""Hashes of the tokens in the links of mails, by the mail; whose it is and what about says the mail's row."""
 
 policies = Table(
     "policies",
@@ -293,12 +307,19 @@ matters = Table(
     Column("policy_version", Integer, nullable=False),
     Column("stage", String),
     Column("cause", String),
+    Column("plan", String),
+    Column("step", String),
+    Column("spared", String),
+    Column("deadline", Instant),
+    Column("lost_at", Instant),
     Index("ix_matters_opened", "kind", "opened_at", "account", "key"),
 )
 """Dunning cases and disputes in plain columns, for lists and sums: like timers they follow from the books."""
 
 partial("ix_matters_open", "closed_at IS NULL", matters.c.kind, matters.c.opened_at, matters.c.account, matters.c.key)
 partial("ix_matters_closed", "closed_at IS NOT NULL", matters.c.kind, matters.c.closed_at)
+partial("ix_matters_lost", "lost_at IS NOT NULL", matters.c.kind, matters.c.lost_at)
+partial("ix_matters_deadline", "deadline IS NOT NULL", matters.c.kind, matters.c.deadline)
 
 archive = Table(
     "archive",

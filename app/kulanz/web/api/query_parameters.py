@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from kulanz.policy.calendar.time import aware
 from kulanz.policy.state import Standing
 from kulanz.policy.state.refunds import RefundState
+from kulanz.store.account_list import Sort
 from kulanz.web.api import cursors
 from kulanz.web.api.form_fields import MAX_AMOUNT, shown
 from kulanz.web.problems import BadRequestError
@@ -20,6 +23,8 @@ Read = Callable[[str, str | None], Any]
 
 PAGING = ("cursor", "limit")
 LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
+
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +92,25 @@ def _amount(name: str, text: str | None) -> int | None:
     return int(text)
 
 
+def _instant(name: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return aware(at)
+    except (ValueError, OverflowError) as error:
+        raise BadRequestError(f"`{name}` is an instant such as 2026-03-02T14:08:20Z.") from error
+
+
 def _locale(name: str, text: str | None) -> str | None:
     if text is not None and not LOCALE.fullmatch(text):
         raise BadRequestError(f"`{name}` is a language tag such as `de` or `de-AT`.")
+    return text
+
+
+def _month(name: str, text: str | None) -> str | None:
+    if text is not None and not MONTH.fullmatch(text):
+        raise BadRequestError(f"`{name}` is a month such as 2026-03.")
     return text
 
 
@@ -100,6 +121,24 @@ def _as_given(_: str, text: str | None) -> str | None:
 PARAMETERS: Mapping[str, Parameter] = {
     "standing": Parameter(schema={"type": "string", "enum": [*Standing]}, read=_one_of(tuple(Standing))),
     "plan": Parameter(schema={"type": "string"}, read=_plan),
+    "sort": Parameter(
+        schema={
+            "type": "string",
+            "enum": [*Sort],
+            "default": str(Sort.ID),
+            "description": "`deadline`: the next first. `amount`: what is owed, by currency, the largest first."
+            " `standing`: the gravest first.",
+        },
+        read=lambda name, text: Sort(_one_of(tuple(Sort))(name, text) or Sort.ID),
+    ),
+    "due_before": Parameter(
+        schema={
+            "type": "string",
+            "format": "date-time",
+            "description": "Only accounts with a deadline before this: an instant with its offset.",
+        },
+        read=_instant,
+    ),
     "state": Parameter(schema={"type": "string", "enum": [*RefundState]}, read=_one_of(tuple(RefundState))),
     "late": Parameter(schema={"type": "boolean"}, read=_flag),
     "to": Parameter(
@@ -126,7 +165,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={
             "type": "string",
             "pattern": f"^{LOCALE.pattern}$",
-            "description": "Language of the notice, before `Accept-Language`.",
+            "description": "Language of notice and sentences, before `Accept-Language`.",
         },
         read=_locale,
     ),
@@ -134,6 +173,24 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={"type": "boolean", "description": "Only those that were not taken back."},
         read=lambda name, text: _flag(name, text) or False,
         called="only_open",
+    ),
+    "from_month": Parameter(
+        schema={
+            "type": "string",
+            "pattern": f"^{MONTH.pattern}$",
+            "description": "The first month of failure, in UTC; else eleven before the last.",
+        },
+        read=_month,
+        called="first",
+    ),
+    "to_month": Parameter(
+        schema={
+            "type": "string",
+            "pattern": f"^{MONTH.pattern}$",
+            "description": "The last month of failure; else the present one.",
+        },
+        read=_month,
+        called="last",
     ),
     "cursor": Parameter(
         schema={"type": "string", "description": "`next_cursor` of the page before."}, read=_as_given, called="after"

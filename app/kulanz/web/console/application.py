@@ -17,17 +17,21 @@ from kulanz.services import Services
 from kulanz.store.inbox.events import event_id
 from kulanz.web.console import formatting
 from kulanz.web.console.access import AccessControl
+from kulanz.web.console.account_list import AccountListPages
 from kulanz.web.console.accounts import AccountPages
 from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
 from kulanz.web.console.links import LinkPages
 from kulanz.web.console.login import LoginPages
+from kulanz.web.console.mails import MailPages
 from kulanz.web.console.overview import OverviewPage
 from kulanz.web.console.policy_trials import PolicyTrialPages
 from kulanz.web.console.queues import QueuePages
 from kulanz.web.console.records import RecordPages
+from kulanz.web.console.recovery import RecoveryPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
+from kulanz.web.console.times import Times, ZonePage
 from kulanz.web.console.todo import TodoPages
 
 HERE = Path(__file__).parent
@@ -35,9 +39,11 @@ A_YEAR = 31_536_000
 SECTIONS = (
     ("overview", "Overview"),
     ("todo", "To do"),
+    ("recovery", "Recovery"),
     ("accounts", "Accounts"),
     ("events", "Events"),
     ("effects", "Effects"),
+    ("mails", "Mails"),
     ("disputes", "Disputes"),
     ("refunds", "Refunds"),
     ("policies", "Policies"),
@@ -75,14 +81,18 @@ def _pages(services: Services) -> Blueprint:
         LoginPages(services, sessions),
         OverviewPage(services),
         TodoPages(services),
+        RecoveryPages(services),
+        AccountListPages(services),
         AccountPages(services),
         LinkPages(services),
         EventPages(services),
         EffectPages(services),
+        MailPages(services),
         RefundPages(services),
         RecordPages(services),
         PolicyTrialPages(services),
         QueuePages(services, sessions),
+        ZonePage(),
     )
     for part in parts:
         part.register(pages)
@@ -94,7 +104,7 @@ def _pages(services: Services) -> Blueprint:
 
 
 def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
-    session = g.get("session")
+    session, times = g.get("session"), Times.of(request)
     return {
         "token": sessions.token(session) if session else "",
         "user": g.get("user"),
@@ -103,15 +113,18 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "style": url_for("ops_assets.static", filename="ops.css", v=_version()),
         "icon": url_for("ops_assets.static", filename="icon.svg", v=_version()),
         "test_clock": services.settings.test_clock,
-        "instant": formatting.instant,
+        "instant": times.instant,
+        "zone": times.zone,
         "ago": formatting.ago,
-        "sentence": formatting.sentence,
+        "sentence": times.sentence,
         "words": formatting.words,
         "kind_of": formatting.kind,
         "tone": formatting.tone,
         "money": money,
         "as_money": money,
         "how_many": how_many,
+        "percent": formatting.percent,
+        "figure_name": formatting.figure_name,
         "event_id": event_id,
     }
 

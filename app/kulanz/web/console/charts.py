@@ -1,14 +1,15 @@
-"""Small bar charts, drawn on the server as SVG without scripts or inline styles; each has its words beside it."""
+"""Bar charts drawn on the server as SVG, without scripts or inline styles: axes with values, and a table of all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 WIDTH, HEIGHT, GAP = 480, 96, 2
 BASELINE = HEIGHT - 1
+_STEPS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +22,38 @@ class Series:
     values: Sequence[int]
 
 
-def bars(title: str, labels: Sequence[str], series: Sequence[Series]) -> Markup:
-    """Return a chart with one group of bars for each label, scaled to the highest value."""
-    top = max((value for sery in series for value in sery.values), default=0)
+def bars(
+    title: str, labels: Sequence[str], series: Sequence[Series], shown: Callable[[int], str] = "{:,}".format
+) -> Markup:
+    """Return a chart with one group of bars for each label, its axes, and the same figures as a table."""
+    top = _scale(max((value for sery in series for value in sery.values), default=0))
+    names = Markup("").join(
+        Markup('<span class="legend"><span class="key {}"></span>{}</span> ').format(sery.tone, sery.name)
+        for sery in (series if len(series) > 1 else ())
+    )
+    middle = shown(top // 2) if top > 1 else ""
+    scale = Markup('<p class="scale" aria-hidden="true"><span>{}</span><span>{}</span><span>{}</span></p>').format(
+        shown(top), middle, shown(0)
+    )
+    ends = Markup("").join(
+        Markup("<span>{}</span>").format(label) for label in dict.fromkeys((labels[0], labels[-1])) if labels
+    )
+    return Markup(
+        '<figure class="plot">{}<div class="field">{}{}</div><p class="axis" aria-hidden="true">{}</p>{}</figure>'
+    ).format(names, scale, _drawn(title, labels, series, top, shown), ends, _table(title, labels, series, shown))
+
+
+def _scale(value: int) -> int:
+    """Return the next round number: 1, 2 or 5 and zeros."""
+    if value <= 1:
+        return 1
+    size: int = 10 ** (len(str(value)) - 1)
+    return next(step * size for step in _STEPS if step * size >= value)
+
+
+def _drawn(
+    title: str, labels: Sequence[str], series: Sequence[Series], top: int, shown: Callable[[int], str]
+) -> Markup:
     slot = WIDTH / max(1, len(labels))
     width = max(1.0, (slot - GAP) / max(1, len(series)))
     drawn = Markup("").join(
@@ -32,22 +62,43 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series]) -> Markup:
             width,
             sery.values[place] / top,
             sery.tone,
-            f"{label}: {sery.name} {sery.values[place]}",
+            f"{label}: {sery.name} {shown(sery.values[place])}",
         )
         for place, label in enumerate(labels)
         for number, sery in enumerate(series)
         if sery.values[place]
     )
-    text = ", ".join(f"{sery.name} {sum(sery.values)} in all, {max(sery.values, default=0)} at most" for sery in series)
+    text = ", ".join(
+        f"{sery.name} {shown(sum(sery.values))} in all, {shown(max(sery.values, default=0))} at most" for sery in series
+    )
     head = Markup(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">'
     ).format(WIDTH, HEIGHT, f"{title}: {text}")
-    floor = Markup('<line class="floor" x1="0" y1="{0}" x2="{1}" y2="{0}"></line>').format(BASELINE, WIDTH)
-    return head + drawn + floor + Markup("</svg>")
+    lines = Markup("").join(
+        Markup('<line class="floor" x1="0" y1="{0}" x2="{1}" y2="{0}"></line>').format(at, WIDTH)
+        for at in (6, (BASELINE + 6) // 2, BASELINE)
+    )
+    return head + lines + drawn + Markup("</svg>")
 
 
 def _bar(x: float, width: float, share: float, tone: str, text: str) -> Markup:
-    height = max(2.0, share * (HEIGHT - 6))
+    height = max(2.0, share * (HEIGHT - 7))
     return Markup(
         '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
     ).format(tone, x, BASELINE - height, width, height, text)
+
+
+def _table(title: str, labels: Sequence[str], series: Sequence[Series], shown: Callable[[int], str]) -> Markup:
+    head = Markup("").join(Markup('<th scope="col" class="number">{}</th>').format(sery.name) for sery in series)
+    rows = Markup("").join(
+        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
+            label,
+            Markup("").join(Markup('<td class="number">{}</td>').format(shown(sery.values[place])) for sery in series),
+        )
+        for place, label in enumerate(labels)
+    )
+    return Markup(
+        '<details class="figures"><summary>As a table</summary>'
+        '<table class="plain sums"><caption class="hide">{}</caption>'
+        '<thead><tr><th scope="col">When</th>{}</tr></thead><tbody>{}</tbody></table></details>'
+    ).format(title, head, rows)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-
-from markupsafe import Markup, escape
 
 from kulanz.formats.money import plain as money
 from kulanz.policy.effects import (
@@ -71,6 +69,17 @@ STATE_TONES = {
     "lost": "bad",
 }
 
+STEP_WORDS = {
+    "retry": "provider's retry, before a notice",
+    "first_notice": "first notice",
+    "warning": "final warning",
+    "hold": "after the hold",
+    "given_up": "after it was given up",
+    "limit": "mass-action limit",
+    "look": "re-check at the provider",
+}
+"""The steps of dunning on reports, and what spares a case; reminders have their numbers."""
+
 
 def span(of: timedelta) -> str:
     """Return a length of time in its two largest units: `6 d 3 h`."""
@@ -81,22 +90,6 @@ def span(of: timedelta) -> str:
         if number:
             parts.append(f"{number} {unit}")
     return " ".join(parts[:2]) or "0 s"
-
-
-def instant(at: datetime | str | None) -> Markup:
-    """Return an instant to the minute in UTC, with the second for who hovers."""
-    if at is None:
-        return Markup('<span class="none">&ndash;</span>')
-    moment = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
-    exact = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, moment.strftime("%Y-%m-%d %H:%M"))
-
-
-def sentence(sentence: str) -> Markup:
-    """Return a sentence as it is, with its instants marked as such, so that no line breaks within one."""
-    parts = INSTANT.split(sentence)
-    shown = Markup('<time datetime="{0}">{0}</time>')
-    return Markup("").join(shown.format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
 
 
 def ago(at: datetime | str | None, now: datetime) -> str:
@@ -114,6 +107,16 @@ def words(name: Any) -> str:
     return str(name).replace("_", " ")
 
 
+def percent(share: float | None) -> str:
+    """Return a share in whole percent."""
+    return "-" if share is None else f"{share:.0%}"
+
+
+def figure_name(key: str) -> str:
+    """Return what figures are alike in as people write it: a step of dunning by its words, else the key."""
+    return STEP_WORDS.get(key, key.replace("_", " ", 1) if key.startswith("reminder_") else key)
+
+
 def kind(effect_kind: str) -> str:
     """Return by which way an effect goes out."""
     return ACTION_KINDS.get(effect_kind, effect_kind)
@@ -128,7 +131,7 @@ def effect(wanted: Effect) -> str:
     """Return what will be done in words."""
     match wanted:
         case SendMail():
-            return f"A mail “{words(wanted.notice)}” is sent to the customer."
+            return f"A mail “{words(wanted.notice)}” is sent to {wanted.to}."
         case Notify():
             return f"Your product is told {wanted.type}."
         case AlertOperators():

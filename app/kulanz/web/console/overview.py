@@ -1,34 +1,25 @@
-"""The first page: does everything flow, who is affected, what is at risk."""
+"""The first page: what waits for a person, the money, the next seven days, and the health in one line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
+from typing import Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, render_template
 
-from kulanz.formats.wording import how_many
+from kulanz.formats.money import plain
 from kulanz.policy.state import Standing
-from kulanz.queries.overview import Figures, FlowFigures
-from kulanz.queries.worker_status import WorkerStatus
-from kulanz.runtime.clock import real_now
+from kulanz.queries.money import FAILED, MOST_LISTED, PERIODS, Course, Outlook
+from kulanz.queries.overview import Figures
 from kulanz.services import Services
+from kulanz.store.case_index import RECOVERED
+from kulanz.store.recovery import LOST
+from kulanz.web.console import health, questions
 from kulanz.web.console.charts import Series, bars
-from kulanz.web.console.formatting import span
 
-SLOW, SILENT = timedelta(minutes=1), timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Light:
-    """One thing that is well or not; `tone` is good, warn or bad, and `word` says it."""
-
-    name: str
-    value: str
-    tone: str
-    word: str
-    link: str | None = None
+LISTED = 8
+"""Rows of a list here; the page of its own has more."""
+TONES = {FAILED: "warn", RECOVERED: "good", LOST: "bad"}
 
 
 class OverviewPage:
@@ -39,145 +30,52 @@ class OverviewPage:
         self._figures = Figures(services)
 
     def register(self, blueprint: Blueprint) -> None:
-        """Add the view."""
+        """Add the views."""
         blueprint.add_url_rule("/", "overview", self.show, methods=["GET"])
+        blueprint.add_url_rule("/ahead", "ahead", self.ahead, methods=["GET"])
 
     def show(self) -> str:
         """Show the overview."""
-        flow, money, attendance = self._figures.flow(), self._figures.money(), self._figures.workers()
-        hours = self._figures.events_by_hour()
-        days = [str(day) for day, _ in money.opened_by_day]
-        opened = Series(name="opened", tone="bad", values=[number for _, number in money.opened_by_day])
-        recovered = Series(name="recovered", tone="good", values=[number for _, number in money.recovered_by_day])
+        by = questions.word("by", PERIODS) or "day"
+        flow, money = self._figures.flow(), self._figures.money(by)
+        lights = health.lights(self._services, flow, self._figures.workers())
+        hours, standings = self._figures.events_by_hour(), self._figures.standings()
         received = Series(name="events", tone="plain", values=[number for _, number in hours])
-        lights = [
-            *_of_events(flow),
-            *_of_effects(flow),
-            *_of_refunds(flow),
-            *_of_warnings(flow),
-            *_of_clock(flow),
-            *_of_parts(self._services, attendance),
-        ]
         return render_template(
             "ops/overview.html",
             lights=lights,
-            waiting=self._figures.todo(),
             troubles=[light for light in lights if light.tone != "good"],
+            waiting=self._figures.todo(),
             money=money,
-            standings=[(str(standing), money.standings.get(standing, 0)) for standing in Standing],
-            accounts=sum(money.standings.values()),
+            charts=[(course.currency, _chart(course, money.labels, by)) for course in money.courses[:3]],
+            periods=PERIODS,
+            standings=[(str(standing), standings.get(standing, 0)) for standing in Standing],
+            accounts=sum(standings.values()),
             flow=flow,
             hours=bars("Events received in the last 24 hours", [f"{at:%H}:00" for at, _ in hours], [received]),
             events=sum(received.values),
-            days=bars("Dunning cases in the last 30 days", days, [opened, recovered]),
-            opened=sum(opened.values),
-            recovered=sum(recovered.values),
+            **_ahead(money.outlook, LISTED),
         )
 
-
-def _of_events(flow: FlowFigures) -> Iterator[Light]:
-    slow = flow.lag > SLOW
-    yield Light(
-        name="Inbox lag",
-        value=span(flow.lag),
-        tone="bad" if slow else "good",
-        word="behind" if slow else "up to date",
-        link=url_for("ops.events", state="received"),
-    )
-    yield Light(name="Rate", value=f"{flow.per_minute:.1f} / min", tone="good", word="events, last 5 minutes")
-    for state in ("parked", "quarantined"):
-        number = flow.events[state]
-        yield Light(
-            name=f"{state.capitalize()} events",
-            value=f"{number:,}",
-            tone="bad" if number else "good",
-            word="need a person" if number else "none",
-            link=url_for("ops.events", state=state),
-        )
-    waiting = flow.events["waiting"]
-    yield Light(
-        name="Waiting payments",
-        value=f"{waiting:,}",
-        tone="good",
-        word="for their subscription" if waiting else "none",
-        link=url_for("ops.events", state="waiting"),
-    )
+    def ahead(self) -> str:
+        """Show who is warned and who loses access within the next seven days."""
+        money = self._figures.money("day")
+        return render_template("ops/ahead.html", now=money.at, **_ahead(money.outlook, MOST_LISTED))
 
 
-def _of_effects(flow: FlowFigures) -> Iterator[Light]:
-    late = flow.owed_for > SLOW
-    yield Light(
-        name="Effects owed",
-        value=f"{flow.effects['pending']:,}",
-        tone="warn" if late else "good",
-        word=f"oldest due for {span(flow.owed_for)}" if late else "on time",
-        link=url_for("ops.effects", state="pending"),
-    )
-    stuck = {state: flow.effects[state] for state in ("parked", "todo", "unknown")}
-    number = sum(stuck.values())
-    yield Light(
-        name="Effects stuck",
-        value=f"{number:,}",
-        tone="bad" if number else "good",
-        word=", ".join(f"{many} {state}" for state, many in stuck.items() if many) or "none",
-        link=url_for("ops.effects", state=next((state for state, many in stuck.items() if many), "parked")),
-    )
+def _chart(course: Course, labels: Any, by: str) -> Any:
+    series = [Series(name=name, tone=TONES[name], values=course.values[name]) for name in TONES]
+    title = f"Failed, recovered and lost by {by}, {course.currency}"
+    return bars(title, labels, series, partial(_amount, course.currency))
 
 
-def _of_refunds(flow: FlowFigures) -> Iterator[Light]:
-    number = flow.refunds_open
-    yield Light(
-        name="Refund requests",
-        value=f"{number:,}",
-        tone="good",
-        word="not yet denied or paid; see what is late" if number else "none",
-        link=url_for("ops.refunds", late="yes") if number else url_for("ops.refunds"),
-    )
+def _amount(currency: str, amount: int) -> str:
+    return plain(amount, currency)
 
 
-def _of_warnings(flow: FlowFigures) -> Iterator[Light]:
-    number = flow.warnings_open
-    yield Light(
-        name="Chargeback warnings",
-        value=f"{number:,}",
-        tone="warn" if number else "good",
-        word="a refund in time prevents them" if number else "none",
-        link=url_for("ops.disputes", show="warnings"),
-    )
-
-
-def _of_clock(flow: FlowFigures) -> Iterator[Light]:
-    silent = flow.clock_seen is None or real_now() - flow.clock_seen > SILENT
-    stands = flow.test_clock is not None
-    word = "test clock stands still" if stands else "clock is not running" if silent else "clock runs"
-    word = "host clock jumped: nothing fires" if flow.jump else word
-    bad = flow.jump or (silent and not stands)
-    yield Light(name="Timers due", value=f"{flow.timers_due:,}", tone="bad" if bad else "good", word=word)
-    tripped = flow.breaker_tripped_at is not None
-    wait = how_many(flow.waiting_for_breaker, "account waits", "accounts wait")
-    yield Light(
-        name="Circuit breaker",
-        value="on" if tripped else "off",
-        tone="bad" if tripped else "good",
-        word=f"{wait}: kulanz breaker release" if tripped else "no mass downgrade",
-    )
-
-
-def _of_parts(services: Services, attendance: WorkerStatus) -> Iterator[Light]:
-    yield Light(name="Database", value=services.database.dialect, tone="good", word="answers")
-    away = attendance.problem is not None
-    yield Light(
-        name="Redis",
-        value="away" if away else "answers",
-        tone="warn" if away else "good",
-        word=attendance.problem or f"{attendance.queued_jobs} queued, {attendance.failed_jobs} failed jobs",
-        link=url_for("ops.queues", rest=""),
-    )
-    idle = attendance.unserved
-    yield Light(
-        name="Workers",
-        value="unknown" if away else str(len(attendance.workers)),
-        tone="warn" if away else "bad" if idle else "good",
-        word="Redis is away" if away else f"nobody attends {', '.join(idle)}" if idle else "alive",
-        link=url_for("ops.queues", rest="0/view/workers"),
-    )
+def _ahead(outlook: Outlook, most: int) -> dict[str, Any]:
+    return {
+        "outlook": outlook,
+        "lists": [("losing", "Lose access", outlook.losing), ("warned", "Get the final warning", outlook.warned)],
+        "most": most,
+    }

@@ -16,6 +16,7 @@ BY_TAG: Mapping[str, tuple[Operation, ...]] = {
     "debts": (*questions.ABOUT_DEBTS, *ABOUT_DEBTS),
     "purchases": (*questions.ABOUT_PURCHASES, *ABOUT_PURCHASES),
     "todo": questions.ABOUT_TODO,
+    "reports": questions.ABOUT_REPORTS,
     "description": questions.ABOUT_THE_API,
 }
 """The tags of the description: code generators make one class of each. An operation has exactly one."""

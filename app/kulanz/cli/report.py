@@ -1,0 +1,86 @@
+"""`kulanz report`: what became of failed payments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kulanz.cli.options import emit, json_option, services, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kulanz.queries.recovery import Figures, Report
+
+_COLUMNS = ("failed", "recovered", "lost", "open", "rate")
+
+
+@click.group()
+def report() -> None:
+    """Show figures of the whole store."""
+
+
+@report.command()
+@click.option("--from", "first", metavar="MONTH", help="The first month of failure, as 2026-03 [default: a year].")
+@click.option("--to", "last", metavar="MONTH", help="The last one [default: the present one].")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a line for all cases that are alike.")
+@json_option
+def recovery(*, first: str | None, last: str | None, as_csv: bool, as_json: bool) -> None:
+    """Show what became of payments that failed, by month, step, plan and version of the policy."""
+    from kulanz.queries import recovery as query
+
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
+    with services() as opened:
+        result = query.report(opened, first, last)
+    if as_csv:
+        click.echo(query.as_csv(result), nl=False)
+        return
+    emit(query.document(result), as_json, lambda: _show(result))
+
+
+def _show(result: Report) -> None:
+    click.echo(f"Payments that failed from {result.first} to {result.last} (UTC), and what became of them")
+    tables: Sequence[tuple[str, list[Figures]]] = (
+        ("month", result.months),
+        ("plan", result.plans),
+        ("policy", result.versions),
+    )
+    for name, rows in tables:
+        if rows:
+            click.echo()
+            table((name, *_COLUMNS), [(row.key, *_cells(row)) for row in rows])()
+    for name, rows in (("recovered after", result.steps), ("spared by", result.spared)):
+        brought = [row for row in rows if row.recovered]
+        if brought:
+            click.echo()
+            cells = [
+                (row.key, _cell(row, row.recovered, row.recovered_amount), _share(result.share(row))) for row in brought
+            ]
+            table((name, "recovered", "share"), cells)()
+    if result.paid:
+        shares = ", ".join(f"{result.paid_within(days)} within {days} d" for days in (1, 7, 30))
+        click.echo(f"\nOf {result.paid} that were paid: {shares}.\nHalf of them came within {result.median_days} d.")
+    elif not result.months:
+        click.echo("No payment failed.")
+
+
+def _cells(row: Figures) -> tuple[str, ...]:
+    pairs = (
+        (row.cases, row.amount),
+        (row.recovered, row.recovered_amount),
+        (row.lost, row.lost_amount),
+        (row.open, row.open_amount),
+    )
+    return (*(_cell(row, *pair) for pair in pairs), _share(row.rate))
+
+
+def _cell(row: Figures, number: int, amount: int) -> str:
+    from kulanz.formats.money import plain
+
+    return f"{number}: {plain(amount, row.currency)}" if number else "-"
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"

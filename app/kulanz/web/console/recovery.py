@@ -1,0 +1,74 @@
+"""Recovery: what became of failed payments, as a page and as CSV."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, Response, render_template
+
+from kulanz.errors import InvalidInputError
+from kulanz.formats.money import plain
+from kulanz.queries import recovery
+from kulanz.queries.recovery import WITHIN, Figures, Report
+from kulanz.services import Services
+from kulanz.web.console import questions
+from kulanz.web.console.charts import Series, bars
+from kulanz.web.problems import BadRequestError
+
+_CHARTS = 3
+_SERIES = (("recovered", "good"), ("lost", "bad"), ("open", "warn"))
+
+
+class RecoveryPages:
+    """The report and its download."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, blueprint: Blueprint) -> None:
+        """Add the views."""
+        blueprint.add_url_rule("/recovery", "recovery", self.show, methods=["GET"])
+        blueprint.add_url_rule("/recovery.csv", "recovery_csv", self.download, methods=["GET"])
+
+    def show(self) -> str:
+        """Show the report of some months."""
+        report = self._report()
+        within = [(days, report.paid_within(days)) for days in WITHIN]
+        return render_template("ops/recovery.html", report=report, charts=list(_charts(report)), within=within)
+
+    def download(self) -> Response:
+        """Answer the report as a file."""
+        report = self._report()
+        response = Response(recovery.as_csv(report), content_type="text/csv; charset=utf-8")
+        name = f"recovery-{report.first}-{report.last}.csv"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
+    def _report(self) -> Report:
+        try:
+            return recovery.report(self._services, questions.text("from"), questions.text("to"))
+        except InvalidInputError as error:
+            raise BadRequestError(f"{error.detail}.") from error
+
+
+def _charts(report: Report) -> Any:
+    rows: dict[str, dict[str, Figures]] = {}
+    for row in report.months:
+        rows.setdefault(row.currency, {})[row.key] = row
+    months = sorted({row.key for row in report.months})
+    largest = sorted(report.totals, key=lambda total: -total.amount)[:_CHARTS]
+    for currency in (total.currency for total in largest):
+        series = [
+            Series(name=name, tone=tone, values=[_amount(rows[currency].get(month), name) for month in months])
+            for name, tone in _SERIES
+        ]
+        yield currency, bars(f"What became of failed {currency}", months, series, partial(_shown, currency))
+
+
+def _amount(row: Figures | None, name: str) -> int:
+    return 0 if row is None else int(getattr(row, f"{name}_amount"))
+
+
+def _shown(currency: str, amount: int) -> str:
+    return plain(amount, currency)
