@@ -134,3 +134,23 @@ def test_follow_is_refused_where_the_test_clock_is_not_allowed(tmp_path: Path) -
 
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert "KULANZ_TEST_CLOCK=1" in result.stderr
+
+
+@pytest.mark.parametrize(("mode", "warnings"), [("live", 1), ("test", 0)])
+def test_an_instance_that_would_ignore_the_simulators_events_is_named(tmp_path: Path, mode: str, warnings: int) -> None:
+    environ = {
+        "KULANZ_DATA_DIR": str(tmp_path),
+        "LEMONSQUEEZY_MODE": mode,
+        "LEMONSQUEEZY_WEBHOOK_SECRETS": "a-secret",
+        "ENCRYPTION_KEYS": "0f" * 32,
+    }
+    command = [sys.executable, "-m", "kulanz", "provider-sim", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, complaint = process.communicate(timeout=30)
+
+    assert (process.returncode, complaint.count("LEMONSQUEEZY_MODE=test")) == (0, warnings), complaint

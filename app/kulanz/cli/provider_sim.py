@@ -55,6 +55,8 @@ def provider_sim(
     if port:
         listening_address("127.0.0.1", port)
     url, signed_with = target(webhook_url, secret, provider)
+    if webhook_url is None:
+        _warn_of_mode(provider, live=live)
     with _follower(at, follow=follow) as (follower, now):
         simulator = _simulator(provider, api_version, now, seed=seed, test_mode=not live)
         simulator.speed, simulator.follower = speed, follower
@@ -64,6 +66,16 @@ def provider_sim(
             for _ in range(customers):
                 simulator.sell()
             simulator.run(stopping)
+
+
+def _warn_of_mode(provider: str, *, live: bool) -> None:
+    """Warn where this instance's settings make it ignore every event of the simulator."""
+    from kulanz.config import environment, load
+
+    mode = "live" if live else "test"
+    if load(environment()).lemonsqueezy_mode not in {mode, "any"}:
+        cure = f"start it with LEMONSQUEEZY_MODE={mode}, or with LEMONSQUEEZY_MODE=any KULANZ_TEST_CLOCK=1"
+        click.echo(f"kulanz: the instance ignores {provider} events of {mode} mode: {cure}", err=True)
 
 
 @contextmanager
