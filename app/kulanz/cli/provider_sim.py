@@ -33,7 +33,7 @@ PROVIDERS = ("lemonsqueezy", STRIPE)
 @click.option("--customers", type=click.IntRange(0, 10_000), default=0, show_default=True, help="Sold to at the start.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of everything that chance decides.")
 @click.option("--live", is_flag=True, help="Call its events and its key live.")
-@click.option("--follow", is_flag=True, help="Move the test clock of this data directory's instance together with it.")
+@click.option("--follow", is_flag=True, help="Move the instance's test clock together with the simulator's.")
 def provider_sim(
     *,
     provider: str,

@@ -20,7 +20,11 @@ WAYS = ("terminal", "compose", "systemd")
 @click.option("--smtp-url", help="The mail server: smtp://user:pass@host:587; none: mails are written to files.")
 @click.option("--run", type=click.Choice(WAYS), help="How it will run [default: terminal].")
 @click.option(
-    "--mode", type=click.Choice(("live", "test")), default="live", show_default=True, help="Whose events count."
+    "--mode",
+    type=click.Choice(("live", "test")),
+    default="live",
+    show_default=True,
+    help="The provider's mode; events of the other are ignored.",
 )
 @click.option("--webhook-secret", help="The secret of the provider's webhook, where it has one already.")
 @click.option("--mail-from", help="The sender of mails.")
