@@ -1,4 +1,4 @@
-"""What can be done at every simulated provider: its time, its deliveries and the state of its network."""
+"""Acts at every simulated provider: its time, its deliveries and the state of its network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kulanz_simulator.sender import spoiled
 from kulanz_simulator.simulator import ShopAct, Simulator
 
 CLOCK = "clock"
-"""The one act during which time goes on: receivers ask the API meanwhile."""
+"""The one act during which time advances: receivers ask the API meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
