@@ -63,8 +63,8 @@ class WebServer:
 
     def __init__(self, services: Services, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._receiver = Receiver(services)
-        self._app = assemble(self._receiver, services, services.settings)
+        self.receiver = Receiver(services)
+        self._app = assemble(self.receiver, services, services.settings)
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
@@ -90,7 +90,7 @@ class WebServer:
     def end(self) -> None:
         """Close for good, with the threads that took deliveries in."""
         self.close()
-        self._receiver.close()
+        self.receiver.close()
 
 
 @dataclass(slots=True)
@@ -124,8 +124,15 @@ class Shop:
     def settle(self) -> None:
         """Do everything that is due now."""
         self.services.clock.set(self.now)
-        while pipeline.process(self.services).moved | pipeline.deliver(self.services).moved:
+        while self._moves():
             self._note_mails()
+
+    def _moves(self) -> bool:
+        """Let workers do what is due, and the receiver answer the question for which timers wait."""
+        moved = pipeline.process(self.services).moved | pipeline.deliver(self.services).moved
+        answered = self.web.receiver.reports.report()
+        # The receiver's own thread may have answered just before.
+        return bool(moved) or answered or bool(pipeline.process(self.services).moved)
 
     def sleep_through(self, until: datetime) -> None:
         """Be away: deliveries are refused, and nothing is done until then."""

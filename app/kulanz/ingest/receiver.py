@@ -86,7 +86,7 @@ class Receiver:
         self._commits = GroupCommit[UnstampedEvent | None, RecordedEvent](self._write, name="intake")
         self._fallback = _spool_fallback(services, self._write_events)
         self._debouncer = Debouncer(services.notifier.notify)
-        self._reports = SpoolReports(
+        self.reports = SpoolReports(
             services.database,
             self._fallback,
             interval=TEST_INTERVAL if services.settings.test_clock else REPORT_INTERVAL,
@@ -97,7 +97,7 @@ class Receiver:
         """Write deliveries of an earlier process's spool to the database; else the first failed write does this."""
         if self._fallback is not None:
             self._fallback.wake()
-            self._reports.start()
+            self.reports.start()
 
     def knows(self, endpoint: str) -> bool:
         """Whether anything may be delivered there."""
@@ -146,7 +146,7 @@ class Receiver:
     def close(self) -> None:
         """End the threads, after the submitted rows are written."""
         self._commits.close()
-        self._reports.close()
+        self.reports.close()
         if self._fallback is not None:
             self._fallback.close()
         self._debouncer.close()
@@ -158,7 +158,7 @@ class Receiver:
         if secret is None:
             return WebhookResponse(status=401, document={"error": "invalid_signature"})
         self._secret_usage.note(endpoint, secret)
-        self._reports.start()
+        self.reports.start()
         digest, vault = sha256(body).digest(), self._services.vault
         try:
             header = provider_endpoint.provider.peek(body)

@@ -49,15 +49,26 @@ class SpoolReports:
         if self._thread is not None:
             self._thread.join()
 
+    def report(self) -> bool:
+        """Report the spool now; return whether that answers a worker's question for the first time."""
+        if self._fallback is None:
+            return False
+        name = _name_of(self._fallback)
+        return name is not None and self._report(name, self._fallback)
+
+    def _report(self, name: str, fallback: SpoolFallback) -> bool:
+        answers = False
+        # A report that fails is missed, and that is what its absence says.
+        with suppress(StorageUnavailableError), self._database.relaxed() as tx:
+            answers = receivers.report(tx, name, real_now(), lambda: fallback.empty)
+        if answers:
+            self._answered()
+        return answers
+
     def _run(self, fallback: SpoolFallback) -> None:
         name = _name_of(fallback)
         while name is not None and not self._closing.is_set():
-            answers = False
-            # A report that fails is missed, and that is what its absence says.
-            with suppress(StorageUnavailableError), self._database.relaxed() as tx:
-                answers = receivers.report(tx, name, real_now(), lambda: fallback.empty)
-            if answers:
-                self._answered()
+            self._report(name, fallback)
             self._closing.wait(self._interval)
         if name is not None and fallback.empty:
             with suppress(StorageUnavailableError), self._database.relaxed() as tx:
