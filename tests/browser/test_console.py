@@ -16,6 +16,20 @@ from tests.browser.conftest import Shop
 
 WIDTHS = (360, 768, 1440)
 GRAVE = {"serious", "critical"}
+TOO_WIDE = """() => {
+  const visible = (element) => element.checkVisibility() && !element.closest('.hide, .skip, .cards thead');
+  const scrolled = (element) => {
+    for (let box = element.parentElement; box; box = box.parentElement)
+      if (box !== document.body && ['auto', 'scroll'].includes(getComputedStyle(box).overflowX)) return true;
+    return false;
+  };
+  const outside = (element) => element.getBoundingClientRect().right > window.innerWidth + 1 && !scrolled(element);
+  const cut = (element) => getComputedStyle(element).overflowX === 'hidden' && element.scrollWidth > element.clientWidth + 1;
+  return [...document.querySelectorAll('body *')]
+    .filter((element) => visible(element) && (outside(element) || cut(element)))
+    .map((element) => element.outerHTML.slice(0, 120));
+}"""
+"""The elements that reach beyond the window or are cut, but for what lies in a box that scrolls."""
 
 
 def log_in(shop: Shop, page: Any | None = None) -> None:
@@ -33,6 +47,8 @@ def paths(shop: Shop) -> list[str]:
         "/ops/",
         "/ops/?by=month",
         "/ops/ahead",
+        "/ops/todo",
+        "/ops/mails",
         "/ops/recovery",
         "/ops/accounts",
         "/ops/accounts?q=nobody",
@@ -156,8 +172,7 @@ def test_every_page_fits_its_window(shop: Shop, chromium: Any, width: int, schem
     for path in paths(shop):
         page.goto(shop.url + path)
         page.wait_for_timeout(300 if "queues" in path else 0)
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            wide.append(path)
+        wide += [f"{path}: {element}" for element in page.evaluate(TOO_WIDE)]
         if kept:
             name = path.strip("/").replace("/", "-").replace("?", "-")
             page.screenshot(path=Path(kept) / f"{name}-{width}-{scheme}.png", full_page=True)
