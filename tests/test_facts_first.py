@@ -166,7 +166,7 @@ def test_an_event_that_may_be_the_payment_holds_back_warning_and_hold_until_it_i
         settle(services)
     held = standing(services)
     before = rules(services)
-    outlook = " ".join(explanation(services, "org_10", steps=False)["outlook"])
+    outlook = " ".join(explanation(services, "org_10", steps=0)["outlook"])
     with services.database.write() as tx:
         (event,) = [*inbox.listing(tx, "waiting", None, 9), *inbox.listing(tx, "parked", None, 9)]
         inbox.skip(tx, event.id, "not the renewal")

@@ -136,6 +136,21 @@ def test_an_account_is_shown_listed_and_explained(kulanz, services):
     assert kulanz("account", "show", "nobody").code == 1
 
 
+def test_an_account_is_explained_in_german_and_french_but_in_no_language_without_words(kulanz, services):
+    german = kulanz("account", "explain", "org_1", "--locale", "de-AT").out
+    french = kulanz("account", "explain", "org_1", "--locale", "fr", "--json").document
+
+    assert "\nWarum\n" in german
+    assert "\nWas das ändern würde\n" in german
+    assert "ist unbezahlt; der Zugang bleibt bis" in german
+    assert "\N{NO-BREAK SPACE}Uhr (UTC)" in german
+    assert "Ziffer 6.1" in german
+    assert all(line.startswith(("L\N{RIGHT SINGLE QUOTATION MARK}abonnement", "Un paiement")) for line in french["why"])
+    for unknown in ("it", "xx", "../de", "d" * 300):
+        refused = kulanz("account", "explain", "org_1", "--locale", unknown)
+        assert (refused.code, "is not a language that has words, such as de, en, fr" in refused.err) == (2, True)
+
+
 def test_what_could_not_be_done_is_explained_however_much_was_done_since(kulanz, services):
     with services.database.write() as tx:
         outbox.add(tx, [an_effect("ef_old", type="cancel", state="parked", error="404 Not Found")])

@@ -137,6 +137,24 @@ def test_an_account_shows_what_it_has_beside_its_plan(operator: Operator, servic
 
 
 @pytest.mark.usefixtures("in_grace")
+def test_an_account_tells_its_story_and_what_would_follow_in_the_readers_language(
+    operator: Operator, services: Services
+) -> None:
+    german = accounts.explanation(services, "org_42", languages=("de-AT",))
+    preferring = {"Accept-Language": "it, de-AT;q=0.9, en;q=0.5"}
+
+    page = operator.client.get("/ops/accounts/org_42", headers=preferring).text
+    fields = {"token": operator.token, "order": "extend_grace", "until": in_a_month, "reason": "asked for it"}
+    preview = operator.client.post("/ops/accounts/org_42/preview", data=fields, headers=preferring).text
+
+    assert german["why"][0].startswith("Das Abonnement ")
+    for line in [*german["why"], *german["outlook"], *(said for step in german["steps"] for said in step["sentences"])]:
+        assert line.replace("'", "&#39;") in page
+    assert "ops hat die Nachfrist verlängert bis " in preview
+    assert "Grund: asked for it" in preview
+
+
+@pytest.mark.usefixtures("in_grace")
 def test_an_account_tells_its_story_in_the_words_of_explain(operator: Operator, services: Services) -> None:
     given_document = accounts.explanation(services, "org_42")
 

@@ -82,7 +82,7 @@ def test_every_change_of_a_preset_that_the_reader_takes_fits(preset: str) -> Non
         f'{GRACE}[add_ons]\nkinds = ["Users"]\n',
         f"{GRACE}[add_ons]\nsteps = {{ storage = 0 }}\n",
         f'{GRACE}[add_ons]\nunits = {{ storage = "" }}\n',
-        f'names = {{ users = {{ fr = "x" }} }}\n{GRACE}',
+        f'names = {{ users = {{ French = "x" }} }}\n{GRACE}',
         f"names = {{ users = {{}} }}\n{GRACE}",
         f'url = "http://shop.example"\n{GRACE}',
         f'effective_from = "tomorrow"\n{GRACE}',

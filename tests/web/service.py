@@ -141,6 +141,11 @@ class ServiceInMemory:
             "notice": None,
         }
 
+    def explanation(self, account: str, _: Sequence[str]) -> JsonDocument:
+        document = self.account(account)
+        stated = {name: document[name] for name in ("account_id", "standing", "plan", "access")}
+        return {**stated, "why": [], "steps": [], "outlook": []}
+
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         self.account(account)
         numbers = range(int(after or 0) + 1, 8)[:limit]

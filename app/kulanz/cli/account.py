@@ -20,6 +20,7 @@ from kulanz.cli.options import (
     host_instant,
     instant,
     json_option,
+    locale_name,
     services,
     table,
     words,
@@ -29,6 +30,7 @@ from kulanz.formats.wording import file_name
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
+    from kulanz.formats.messages import Reader
 
 CHANNELS = ("mail", "phone", "chat", "letter", "in_person", "other")
 EXCEPTIONS = {
@@ -63,14 +65,16 @@ def show(*, ident: str, as_json: bool) -> None:
 
 @account.command()
 @click.argument("ident", metavar="ID")
+@click.option("--locale", type=locale_name, help="The language, such as de-AT [default: plain English, times in UTC].")
 @json_option
-def explain(*, ident: str, as_json: bool) -> None:
+def explain(*, ident: str, locale: str | None, as_json: bool) -> None:
     """Say why an account stands as it does, step by step, and what would change it, and when."""
     from kulanz.queries import accounts
 
+    languages = (locale,) if locale else ()
     with services() as opened, near_misses(opened, ident):
-        document = accounts.explanation(opened, ident)
-    emit(document, as_json, lambda: _print_story(document))
+        document = accounts.explanation(opened, ident, languages=languages)
+    emit(document, as_json, lambda: _print_story(document, languages))
 
 
 @account.command()
@@ -309,24 +313,32 @@ def _print_account(document: dict[str, Any]) -> None:
             table(tuple(entries[0]), [tuple(entry.values()) for entry in entries])()
 
 
-def _print_story(document: dict[str, Any]) -> None:
-    click.echo(
-        f"{document['account_id']}: {document['standing']}, plan {document['plan']}, access {document['access']}"
-    )
-    for title, lines in (("Why", document["why"]), ("What would change it", document["outlook"])):
-        click.echo(f"\n{title}")
-        for line in lines or ["Nothing."]:
+def _print_story(document: dict[str, Any], languages: tuple[str, ...]) -> None:
+    from kulanz.formats.localised import reader_of, zone_of
+    from kulanz.formats.messages import message
+
+    reader = reader_of(languages, zone_of("UTC"))
+    standing = message("{account_id}: {standing}, plan {plan}, access {access}")
+    click.echo(reader.read(standing.given(**document)))
+    titles = message("Why"), message("What would change it")
+    for title, lines in zip(titles, (document["why"], document["outlook"]), strict=True):
+        click.echo(f"\n{reader.read(title)}")
+        for line in lines or [reader.read(message("Nothing."))]:
             click.echo(f"  {line}")
-    click.echo("\nHow it came to this")
+    click.echo(f"\n{reader.read(message('How it came to this'))}")
     for step in document["steps"]:
-        _print_step(step)
+        _print_step(step, reader)
 
 
-def _print_step(step: dict[str, Any]) -> None:
+def _print_step(step: dict[str, Any], reader: Reader) -> None:
+    from kulanz.formats.messages import message
+
     cause, policy = step["cause"], step["policy"]
     reference = f" {cause['ref']}" if cause["ref"] else ""
-    clause = f", clause {step['clause']}" if step["clause"] else ""
+    by_clause = message("by {rule}, clause {clause} ({policy}, version {version})")
+    by = by_clause if step["clause"] else message("by {rule} ({policy}, version {version})")
     click.echo(f"  {step['at']}  {cause['kind']} {cause['name']}{reference}")
-    click.echo(f"    by {step['rule']}{clause} ({policy['name']}, version {policy['version']})")
+    stated = by.given(rule=step["rule"], clause=step["clause"], policy=policy["name"], version=policy["version"])
+    click.echo(f"    {reader.read(stated)}")
     for line in step["sentences"]:
         click.echo(f"    {line}")

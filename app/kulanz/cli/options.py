@@ -86,6 +86,17 @@ def currency_of(text: str) -> str:
     return text.upper()
 
 
+def locale_name(text: str) -> str:
+    """Read the locale of sentences: a language that has words, perhaps with a country."""
+    from kulanz.formats.languages import LANGUAGES
+    from kulanz.formats.localised import parsed
+
+    locale = parsed(text)
+    if locale is None or locale.language not in LANGUAGES:
+        raise click.BadParameter(f"{text!r} is not a language that has words, such as {', '.join(LANGUAGES)}")
+    return text
+
+
 def mail_address(text: str) -> str:
     """Read a mail address, which stays as it is written."""
     from kulanz.formats.mail_addresses import is_address

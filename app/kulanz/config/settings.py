@@ -317,7 +317,7 @@ class Settings:
     mail_locale: str = _telling(
         "MAIL_LOCALE",
         kinds.matching("[a-z]{2,3}([-_][A-Z]{2})?", "a language, such as de or de-AT"),
-        "`de`, `en`, or a language that `KULANZ_TEMPLATES` has; an account's own language is in custom data `locale`",
+        "`de`, `en`, `fr`, or a language that `KULANZ_TEMPLATES` has; an account's own is in custom data `locale`",
         default="en",
     )
     mail_reply_to: str | None = _telling(

@@ -14,12 +14,10 @@ from html import unescape
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date
 from jinja2 import Template, TemplateError
 
 from kulanz.delivery.filters import instant_of
-from kulanz.delivery.languages import LANGUAGES
-from kulanz.delivery.recipient import Recipient, locale_of, zone_of
+from kulanz.delivery.recipient import Recipient, locale_of
 from kulanz.delivery.wording import (
     TemplateFault,
     UnfitWordsError,
@@ -30,6 +28,8 @@ from kulanz.delivery.wording import (
     text_template,
 )
 from kulanz.errors import UntranslatableError
+from kulanz.formats.languages import LANGUAGES
+from kulanz.formats.localised import zone_of
 from kulanz.policy.effects import OPERATORS_NOTICE
 
 __all__ = [
@@ -233,7 +233,7 @@ def _promised(notice: str, data: Mapping[str, Any], reader: Recipient) -> Iterat
     for name in PROMISES:
         if name in REQUIRED[notice]:
             local = instant_of(data[name]).astimezone(reader.zone)
-            yield name, _spaced(format_date(local, "long", reader.locale))
+            yield name, _spaced(reader.words.day(local.date()))
 
 
 def _refuse_without(promise: tuple[str, str], words: str, template: Template) -> None:
@@ -305,7 +305,7 @@ def _spaced(text: str) -> str:
 
 
 def _as_html(subject: str, paragraphs: list[str], footer: list[str], reader: Recipient) -> str:
-    day = format_date(reader.on.astimezone(reader.zone), "long", reader.locale) if reader.on else None
+    day = reader.words.day(reader.on.astimezone(reader.zone).date()) if reader.on else None
     return (
         environment(reader.templates)
         .get_template("letter.html")

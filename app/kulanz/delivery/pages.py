@@ -9,10 +9,10 @@ from typing import Any
 
 from babel import Locale
 
-from kulanz.delivery.languages import LANGUAGES
 from kulanz.delivery.notices import FAULTS, footer_of, paragraphs_of, values_of
 from kulanz.delivery.recipient import Recipient
 from kulanz.delivery.wording import UnfitWordsError, text_template
+from kulanz.formats.languages import LANGUAGES
 from kulanz.telemetry.logs import log
 
 FOLDER = "pages"

@@ -10,7 +10,8 @@ from typing import Any
 
 from kulanz.delivery.channels import Attempt, Channels
 from kulanz.delivery.notices import RenderedNotice, one_line
-from kulanz.delivery.recipient import Recipient, locale_of, zone_of
+from kulanz.delivery.recipient import Recipient, locale_of
+from kulanz.formats.localised import zone_of
 from kulanz.policy.effects import Words
 
 

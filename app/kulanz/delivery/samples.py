@@ -55,7 +55,7 @@ EVERYTHING: Mapping[str, Any] = {
     "tax": "included",
     "fee_currency": "EUR",
     "fee_possible": True,
-    "names": {"users": {"de": "Zusätzliche Benutzer", "en": "Additional users"}},
+    "names": {"users": {"de": "Zusätzliche Benutzer", "en": "Additional users", "fr": "Utilisateurs supplémentaires"}},
     "policy_url": "https://shop.example/terms",
 }
 

@@ -17,8 +17,9 @@ from kulanz.delivery.brand import Brand, logo_problem
 from kulanz.delivery.languages import languages
 from kulanz.delivery.notices import FAULTS, OPTIONAL, OWN, REQUIRED, render_own
 from kulanz.delivery.pages import FOLDER, PAGES, STAGES, has_page, render_own_page
-from kulanz.delivery.recipient import Recipient, parsed
+from kulanz.delivery.recipient import Recipient
 from kulanz.delivery.wording import TemplateFault, environment, fault_of, has_notice, steps
+from kulanz.formats.localised import parsed
 
 _LAYOUT = "letter.html"
 _PAGES = f"{FOLDER}/"

@@ -68,7 +68,7 @@ def _says(story: Story, language: str, notice: str, words: str) -> bool:
         else {}
     )
     reader = Recipient(
-        locale=Locale(language or "de"),
+        locale=Locale(language),
         zone=ZoneInfo("UTC"),
         account="org_42",
         sender="Shop",
@@ -80,12 +80,11 @@ def _says(story: Story, language: str, notice: str, words: str) -> bool:
     return words in " ".join(re.sub(r"<[^>]+>", " ", written.html).split())
 
 
+_CODES = {None: "de", "English": "en", "French": "fr"}
 OUTCOMES: Sentences = {
-    r"(?:mail|letter)( in English)? (\w+) says (.+)": lambda s, english, *words: _says(
-        s, "en" if english else "", *words
-    ),
-    r"(?:mail|letter)( in English)? (\w+) does not say (.+)": lambda s, english, *words: (
-        not _says(s, "en" if english else "", *words)
+    r"(?:mail|letter)(?: in (\w+))? (\w+) says (.+)": lambda s, language, *words: _says(s, _CODES[language], *words),
+    r"(?:mail|letter)(?: in (\w+))? (\w+) does not say (.+)": lambda s, language, *words: (
+        not _says(s, _CODES[language], *words)
     ),
     r"told by mail (\w+)": lambda story, notice: notice in story.stage.mails,
     r"not told by mail (\w+)": lambda story, notice: notice not in story.stage.mails,

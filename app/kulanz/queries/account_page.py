@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kulanz.errors import NotFoundError
@@ -10,7 +10,7 @@ from kulanz.policy.areas.addresses import Contact, contact
 from kulanz.policy.book import Book
 from kulanz.providers.dashboards import customer_page
 from kulanz.queries import account_list, accounts
-from kulanz.queries.views import JsonDocument
+from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store import ledger, pages
@@ -51,9 +51,16 @@ class AccountPage:
     customers: tuple[ProviderCustomer, ...]
 
 
-def account_page(services: Services, name: str, *, before: int | None = None, masked: bool = True) -> AccountPage:
+def account_page(
+    services: Services,
+    name: str,
+    *,
+    before: int | None = None,
+    masked: bool = True,
+    languages: Sequence[str] = (),
+) -> AccountPage:
     """Return an account's dossier, with the steps before a decision; NotFoundError if there is no such account."""
-    document = accounts.explanation(services, name, steps=False)
+    document = accounts.explanation(services, name, steps=0, languages=languages)
     with services.database.read() as conn:
         row = stored.answering(conn, name)
         if row is None:
@@ -61,12 +68,13 @@ def account_page(services: Services, name: str, *, before: int | None = None, ma
         last = row.seq if before is None else min(before - 1, row.seq)
         first = max(0, last - STEPS)
         steps = ledger.of_account(conn, row.id, first, last - first)
+        reader = accounts.reader_for(view(services, conn, row.id), languages)
         book = account_list.book(services, row)
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),
             why=document["why"],
             outlook=document["outlook"],
-            steps=[accounts.step(step) for step in reversed(steps)],
+            steps=[accounts.step(step, reader) for step in reversed(steps)],
             earlier=first + 1 if first else None,
             sequence=row.seq,
             events=pages.events(conn, account=row.id, limit=RECENT),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kulanz.errors import NotFoundError
+from kulanz.formats.messages import PLAIN, Message, Reader, message
 from kulanz.policy.areas.dunning import enforcement
 from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import FREE, Account, Moment, Situation
 from kulanz.processing import circuit_breaker, facts_first
-from kulanz.queries import account_documents, account_list, closed, sentences, story
+from kulanz.queries import account_documents, account_list, closed, outlook, sentences, story
 from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
 from kulanz.services import Services
@@ -20,6 +21,8 @@ from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
 from kulanz.store.outbox import EffectRow
 
+MOST_STEPS, LAST_STEPS = 10_000, 50
+"""Decisions that are explained at once: to a person at a terminal, and through the API."""
 UNDONE_STATES = ("parked", "todo", "unknown")
 """Effects that wait for a person."""
 
@@ -90,50 +93,73 @@ def bound(services: Services, key: str, otherwise: str) -> str:
     return matches[key]
 
 
-def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDocument:
-    """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook."""
+def explanation(
+    services: Services, name: str, *, steps: int = MOST_STEPS, languages: Sequence[str] = ()
+) -> JsonDocument:
+    """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook.
+
+    It is in the first language that has words; without any, in plain English. Of the steps, the last are returned.
+    """
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
-        rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
         events, waits = _held_back(conn, seen)
         obstacles = _obstacles(services, conn, seen, parked=bool(events))
         undone = [_undone(row) for state in UNDONE_STATES for row in outbox.listing(conn, state, seen.account.id)]
         row = stored.answering(conn, name)
+        rows = ledger.of_account(conn, row.id, max(0, row.seq - steps), steps) if row is not None and steps else []
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
+    reader = reader_for(seen, languages)
     return {
         "account_id": seen.account.id,
         "standing": str(seen.account.standing),
         "plan": seen.account.plan,
         "access": str(seen.account.access),
-        "why": gone or [sentences.read_out(line) for line in _why(services, seen)],
-        "steps": [step(row) for row in rows],
+        "why": [reader.read(each) for each in gone or _why(services, seen)],
+        "steps": [step(row, reader) for row in rows],
         "outlook": [
-            *([] if gone else story.held_back(events, waits)),
-            *([] if gone else map(sentences.read_out, _outlook(seen, obstacles))),
-            *undone,
+            reader.read(each)
+            for each in (
+                *([] if gone else outlook.held_back(events, waits)),
+                *([] if gone else _outlook(seen, obstacles)),
+                *undone,
+            )
         ],
     }
 
 
-def _why(services: Services, seen: AccountView) -> Iterator[str]:
+def reader_for(seen: AccountView, languages: Sequence[str]) -> Reader:
+    """Return the reader of sentences about an account, in its zone."""
+    return read_by(languages, seen.account.zone(seen.terms))
+
+
+def read_by(languages: Sequence[str], zone: str) -> Reader:
+    """Return the reader of the first language that has words; without any, plain English."""
+    if not languages:
+        return PLAIN
+    from kulanz.formats.localised import reader_of, zone_of  # noqa: PLC0415 - dates of all languages are slow to load
+
+    return reader_of(languages, zone_of(zone))
+
+
+def _why(services: Services, seen: AccountView) -> Iterator[Message]:
     yield from story.reasons(seen.state)
     yield from story.linked(seen.links)
     yield from story.unnamed(seen.account.id, seen.account.book, services.account_naming.places)
     yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
 
 
-def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[str]:
-    yield from story.outlook(seen.state, obstacles)
+def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[Message]:
+    yield from outlook.outlook(seen.state, obstacles)
     book = seen.account.book
     yield from story.could_be(seen.account.id, seen.linkable_to)
     yield from story.paid_twice(seen.state, seen.now)
-    yield from story.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
+    yield from outlook.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
 
 
-def step(row: DecisionRow) -> JsonDocument:
+def step(row: DecisionRow, reader: Reader = PLAIN) -> JsonDocument:
     """Return a recorded decision with its changes in sentences."""
     changes = row.detail.get("changes", [])
-    return account_documents.decision(row) | {"sentences": [sentences.sentence(change) for change in changes]}
+    return account_documents.decision(row) | {"sentences": [sentences.sentence(change, reader) for change in changes]}
 
 
 def _held_back(conn: Connection, seen: AccountView) -> tuple[list[int], list[str]]:
@@ -154,5 +180,10 @@ def _obstacles(services: Services, conn: Connection, seen: AccountView, *, parke
     return {key: topic for key, topic in matches.items() if topic is not None}
 
 
-def _undone(row: EffectRow) -> str:
-    return f"Not done: {row.type.replace('_', ' ')} ({row.state}: {row.error or 'no answer'}); `kulanz effects list`."
+def _undone(row: EffectRow) -> Message:
+    return message(
+        "Not done: {effect} ({state}: {error}); `kulanz effects list`.",
+        effect=row.type.replace("_", " "),
+        state=row.state,
+        error=row.error or message("no answer"),
+    )

@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import Any
 
 from kulanz.delivery import Attempt, pay_links
-from kulanz.delivery.languages import LANGUAGES
 from kulanz.delivery.pages import PageWords, render_page
 from kulanz.delivery.reading import reader
-from kulanz.delivery.recipient import parsed
+from kulanz.formats.languages import LANGUAGES
+from kulanz.formats.localised import parsed
 from kulanz.policy.consequences import letters
 from kulanz.policy.state import Case, CaseState, Decision
 from kulanz.queries.views import AccountView, of_row

@@ -15,8 +15,8 @@ Reader = Callable[[Any], Any]
 """Turns a TOML value into the policy's own, or raises ValueError with what was expected."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-LANGUAGES = frozenset({"de", "en"})
-"""Languages in which mails and letters are written."""
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+"""The code of a language: ours, or one that a merchant has templates in."""
 
 
 def text(value: Any) -> str:
@@ -87,7 +87,7 @@ def texts(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def texts_by_language(value: Any) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """Read a table that gives names a text in each of the languages of the mails."""
+    """Read a table that gives names a text by language."""
     wanted = 'a table of names, each with a text by language, such as { users = { de = "Benutzer", en = "Users" } }'
     if not isinstance(value, dict) or not all(map(_NAME.fullmatch, value)):
         raise ValueError(wanted)
@@ -95,7 +95,7 @@ def texts_by_language(value: Any) -> tuple[tuple[str, tuple[tuple[str, str], ...
         if (
             not isinstance(words, dict)
             or not words
-            or not {*words} <= LANGUAGES
+            or not all(map(_LANGUAGE.fullmatch, words))
             or not all(map(_is_text, words.values()))
         ):
             raise ValueError(wanted)

@@ -27,12 +27,7 @@ def _list(items: JsonSchema) -> JsonSchema:
     return {"type": "array", "items": items}
 
 
-_BY_LANGUAGE: JsonSchema = {
-    "type": "object",
-    "properties": dict.fromkeys(sorted(read.LANGUAGES), _LINE),
-    "additionalProperties": False,
-    "minProperties": 1,
-}
+_BY_LANGUAGE: JsonSchema = {**_named(_LINE, r"^[a-z]{2,3}$"), "minProperties": 1}
 _ON_OR_OFF: JsonSchema = {"enum": ["on", "off"]}
 _OF_READERS: Mapping[Any, JsonSchema] = {
     read.text: _TEXT,

@@ -165,7 +165,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={
             "type": "string",
             "pattern": f"^{LOCALE.pattern}$",
-            "description": "Language of the notice, before `Accept-Language`.",
+            "description": "Language of notice and sentences, before `Accept-Language`.",
         },
         read=_locale,
     ),

@@ -73,6 +73,9 @@ class Service(Protocol):
     def entitlement(self, account: str, languages: Sequence[str]) -> JsonDocument:
         """Return what the account may use now, and what to show its users in the first language that has words."""
 
+    def explanation(self, account: str, languages: Sequence[str]) -> JsonDocument:
+        """Return why the account stands as it does, in the first language that has words."""
+
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return the account's decisions, oldest first."""
 
@@ -193,6 +196,10 @@ class AccountService:
     def entitlement(self, account: str, languages: Sequence[str]) -> JsonDocument:
         """Return what an account may use now, and what to show its users."""
         return accounts.entitlement(self._services, account, languages)
+
+    def explanation(self, account: str, languages: Sequence[str]) -> JsonDocument:
+        """Return why an account stands as it does."""
+        return accounts.explanation(self._services, account, steps=accounts.LAST_STEPS, languages=languages)
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return an account's decisions."""

@@ -11,13 +11,17 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.commands import execute
 from kulanz.commands.commands import Command
 from kulanz.errors import KulanzError, RefusedError
+from kulanz.formats.messages import Reader
 from kulanz.policy.facts import Channel, Fact
+from kulanz.policy.state import Decision
 from kulanz.queries import account_page, exceptions
+from kulanz.queries.accounts import read_by
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import account_list, idempotency
 from kulanz.store.database import Connection
 from kulanz.web.console import closing, orders, previews, questions
+from kulanz.web.languages import accepted
 from kulanz.web.problems import BadRequestError
 
 PROPOSED = timedelta(days=7)
@@ -79,7 +83,11 @@ class AccountPages:
 
     def _page(self, name: str, **more: object) -> str:
         stored_account_page = account_page.account_page(
-            self._services, name, before=questions.number("before"), masked=g.user.read_only
+            self._services,
+            name,
+            before=questions.number("before"),
+            masked=g.user.read_only,
+            languages=accepted(),
         )
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn)
@@ -122,12 +130,17 @@ class AccountPages:
             name=decision.account.id,
             title=_title(fields["order"]),
             fields=fields,
-            preview=previews.preview(decision, deadline),
+            preview=previews.preview(decision, deadline, self._reader(decision)),
             seen=sequence,
             nonce=secrets.token_urlsafe(16),
             note=note,
             dangerous=fields["order"] in orders.DANGEROUS,
         )
+
+    def _reader(self, decision: Decision) -> Reader:
+        """Return the reader of sentences about a decision, in the account's zone."""
+        zone = decision.account.book.word("timezone") or self._services.settings.timezone
+        return read_by(accepted(), zone)
 
 
 def _title(order: str) -> str:

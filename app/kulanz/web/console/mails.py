@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.delivery import trial
 from kulanz.delivery.languages import languages
 from kulanz.delivery.notices import REQUIRED
-from kulanz.delivery.recipient import parsed
+from kulanz.formats.localised import parsed
 from kulanz.formats.mail_addresses import ascii_address
 from kulanz.policy.effects import SendMail
 from kulanz.runtime.clock import real_now

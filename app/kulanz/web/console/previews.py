@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kulanz.commands import silence
+from kulanz.formats.messages import Reader
 from kulanz.formats.money import plain as money
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.effects import AlertOperators, DropFile, Effect, Notify, SendLetter, SendMail
@@ -53,7 +54,7 @@ class Preview:
     """How many of the mails to the customer a person may withhold."""
 
 
-def preview(decision: Decision, deadline: Deadline | None) -> Preview:
+def preview(decision: Decision, deadline: Deadline | None, reader: Reader) -> Preview:
     """Return what a decision that was not carried out would do; `deadline` is the account's next one before it."""
     told: dict[str, list[str]] = {CUSTOMER: []}
     for effect in decision.effects:
@@ -61,7 +62,7 @@ def preview(decision: Decision, deadline: Deadline | None) -> Preview:
     before = dict(_shown(decision.before, deadline)) if decision.before else {}
     after = _shown(decision.state, _next(decision.state))
     return Preview(
-        changes=[sentences.sentence(codec.change_document(change)) for change in decision.changes],
+        changes=[sentences.sentence(codec.change_document(change), reader) for change in decision.changes],
         told=told,
         differences=[Difference(name, before.get(name, NOTHING), value) for name, value in after],
         optional=len(silence.optional(decision)),

@@ -23,6 +23,14 @@ entitlement = Operation(
     answer=documents.Entitlement,
     query=("locale",),
 )
+explanation = Operation(
+    name="explanation",
+    method="GET",
+    path="/accounts/{account_id}/explanation",
+    summary="Why the account stands as it does, and what would change it, in sentences of the reader's language.",
+    answer=documents.Explanation,
+    query=("locale",),
+)
 evidence = Operation(
     name="evidence",
     method="GET",
@@ -147,6 +155,6 @@ def recovery(service: Service, _: str, params: Parameters) -> JsonDocument:
 ABOUT_TODO = (todo, acknowledge_todo, assign_todo)
 ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
-ABOUT_ACCOUNTS = (accounts, account, entitlement, timeline, evidence, certificates)
+ABOUT_ACCOUNTS = (accounts, account, entitlement, explanation, timeline, evidence, certificates)
 ABOUT_DEBTS = (debtor, collections, collection)
 ABOUT_PURCHASES = (charges, plan_change, refund_requests, refund_request)
