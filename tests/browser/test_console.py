@@ -24,7 +24,8 @@ TOO_WIDE = """() => {
     return false;
   };
   const outside = (element) => element.getBoundingClientRect().right > window.innerWidth + 1 && !scrolled(element);
-  const cut = (element) => getComputedStyle(element).overflowX === 'hidden' && element.scrollWidth > element.clientWidth + 1;
+  const hides = (element) => getComputedStyle(element).overflowX === 'hidden';
+  const cut = (element) => hides(element) && element.scrollWidth > element.clientWidth + 1;
   return [...document.querySelectorAll('body *')]
     .filter((element) => visible(element) && (outside(element) || cut(element)))
     .map((element) => element.outerHTML.slice(0, 120));
