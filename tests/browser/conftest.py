@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import inbox
 from kulanz.web.application import create_app
+from tests.browser import showcase
 from tests.days import settings_of, tell
 from tests.lemonsqueezy import (
     Purchase,
@@ -60,14 +62,44 @@ def shop(tmp_path: Path, sqlite_url: str, redis_url: str) -> Iterator[Shop]:
     services = build(settings_of(tmp_path, sqlite_url, redis_url=redis_url, ops_users=ops_users))
     parked = _story(services, real_now().replace(microsecond=0))
     request = _extras(services, real_now().replace(microsecond=0))
+    with _served(services) as url:
+        yield Shop(url, services, parked, request)
+
+
+@pytest.fixture
+def store(tmp_path: Path, sqlite_url: str, redis_url: str, chromium: Any) -> Iterator[Shop]:
+    """Give a store with four months behind it, and a page that is logged in."""
+    told = {"redis_url": redis_url, "ops_users": (OpsUser(name="ops", password="correct horse"),)}
+    services = build(settings_of(tmp_path, sqlite_url, test_clock=True, plans=showcase.PLANS, **told))
+    showcase.fill(services)
+    with _served(services) as url:
+        shop = Shop(url, services, "", "")
+        shop.page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        log_in(shop)
+        yield shop
+        shop.page.close()
+
+
+@contextmanager
+def _served(services: Services) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
-    yield Shop(f"http://127.0.0.1:{server.server_port}", services, parked, request)
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
     services.close()
+
+
+def log_in(shop: Shop, page: Any | None = None) -> None:
+    """Log in as the operator who may do everything."""
+    page = page or shop.page
+    page.goto(f"{shop.url}/ops/accounts?standing=grace")
+    page.get_by_label("Name").fill("ops")
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log out").wait_for()
 
 
 @pytest.fixture(scope="session")

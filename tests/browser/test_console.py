@@ -12,7 +12,7 @@ import pytest
 from kulanz.queries import accounts
 from kulanz.runtime.clock import real_now
 from kulanz.store import inbox
-from tests.browser.conftest import Shop
+from tests.browser.conftest import Shop, log_in
 
 WIDTHS = (360, 768, 1440)
 GRAVE = {"serious", "critical"}
@@ -31,15 +31,6 @@ TOO_WIDE = """() => {
     .map((element) => element.outerHTML.slice(0, 120));
 }"""
 """The elements that reach beyond the window or are cut, but for what lies in a box that scrolls."""
-
-
-def log_in(shop: Shop, page: Any | None = None) -> None:
-    page = page or shop.page
-    page.goto(f"{shop.url}/ops/accounts?standing=grace")
-    page.get_by_label("Name").fill("ops")
-    page.get_by_label("Password").fill("correct horse")
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_role("button", name="Log out").wait_for()
 
 
 def paths(shop: Shop) -> list[str]:
