@@ -41,6 +41,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+LONG_NAME = "9f1c1f0e-5f5a-4c52-8d0e-2b4b7c3b9a51_international_holding_and_logistics"
+LONG_BUYER = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft mbH"
+LONG_MAIL = "accounts-payable.central-purchasing.department@donaudampfschifffahrtsgesellschaft.example"
 
 
 @dataclass(slots=True)
@@ -144,6 +147,15 @@ def _story(services: Services, now: datetime) -> str:
             tell(services, subscription_payment_recovered(at=now - timedelta(hours=2), purchase=bought))
         if number == 4:
             tell(services, dispute_created(at=now - timedelta(hours=5), purchase=bought))
+    ids = {"customer": 90_000_901, "subscription": 90_000_902, "order": 90_000_903, "invoice": 90_000_904}
+    long = Purchase(account=LONG_NAME, email=LONG_MAIL, buyer=LONG_BUYER, price=123_456_789_00, **ids)
+    tell(
+        services,
+        subscription_created(at=now - timedelta(days=40), purchase=long),
+        subscription_updated(at=now - timedelta(days=3), status="past_due", purchase=long),
+        subscription_payment_failed(at=now - timedelta(days=3), purchase=long),
+        dispute_created(at=now - timedelta(hours=4), purchase=long),
+    )
     with services.database.write() as tx:
         newest = inbox.listing(tx, None, None, 1)[0].id
         inbox.failed(tx, newest, "UntranslatableError in reading.py:12", permanent=True, now_real=now)

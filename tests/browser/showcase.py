@@ -24,10 +24,11 @@ from tests.lemonsqueezy import (
 TODAY = datetime(2026, 6, 18, 9, 0, tzinfo=UTC)
 DAYS = 110
 NAMES = (
-    "amber agate basalt beryl calcite cobalt coral dolomite emerald feldspar flint galena garnet granite gypsum hematite "
-    "jade jasper kaolin lapis malachite marble mica nickel obsidian onyx opal pyrite quartz ruby sapphire slate spinel "
-    "sulphur talc tin topaz tungsten turquoise zircon"
-).split()
+    "amber", "agate", "basalt", "beryl", "calcite", "cobalt", "coral", "dolomite", "emerald", "feldspar", "flint",
+    "galena", "garnet", "granite", "gypsum", "hematite", "jade", "jasper", "kaolin", "lapis", "malachite", "marble",
+    "mica", "nickel", "obsidian", "onyx", "opal", "pyrite", "quartz", "ruby", "sapphire", "slate", "spinel",
+    "sulphur", "talc", "tin", "topaz", "tungsten", "turquoise", "zircon",
+)  # fmt: skip
 KINDS = ("Works", "Industries", "Studio", "Logistics")
 PRICES = ((47001, 4900), (47001, 4900), (47002, 19900))
 FAILURES = {
@@ -55,12 +56,12 @@ def fill(services: Services) -> None:
         services.adopt_policy(tx)
     for day, payloads in sorted(_days(began).items()):
         services.clock.set(began + day * DAY)
-        if day == 60:  # noqa: PLR2004
+        if day == 60:
             longer = document.preset("plexo").replace('grace = "7d"', 'grace = "9d"')
             versions.activate(services, longer, actor="finance")
         deliver(services, *payloads)
         settle(services)
-        if day == 92:  # noqa: PLR2004
+        if day == 92:
             _refunds(services)
     services.clock.set(TODAY)
     settle(services)

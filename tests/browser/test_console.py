@@ -12,25 +12,21 @@ import pytest
 from kulanz.queries import accounts
 from kulanz.runtime.clock import real_now
 from kulanz.store import inbox
-from tests.browser.conftest import Shop, log_in
+from tests.browser.conftest import LONG_NAME, Shop, log_in
 
 WIDTHS = (360, 768, 1440)
 GRAVE = {"serious", "critical"}
 TOO_WIDE = """() => {
-  const visible = (element) => element.checkVisibility() && !element.closest('.hide, .skip, .cards thead');
-  const scrolled = (element) => {
-    for (let box = element.parentElement; box; box = box.parentElement)
-      if (box !== document.body && ['auto', 'scroll'].includes(getComputedStyle(box).overflowX)) return true;
-    return false;
-  };
-  const outside = (element) => element.getBoundingClientRect().right > window.innerWidth + 1 && !scrolled(element);
-  const hides = (element) => getComputedStyle(element).overflowX === 'hidden';
-  const cut = (element) => hides(element) && element.scrollWidth > element.clientWidth + 1;
+  const scrolls = (box) => box !== document.body && ['auto', 'scroll'].includes(getComputedStyle(box).overflowX);
+  const scrolled = (element) => element && (scrolls(element) || scrolled(element.parentElement));
+  const outside = (element) => element.getBoundingClientRect().right > window.innerWidth + 1;
+  const bursts = (element) => element.clientWidth && element.scrollWidth > element.clientWidth + 1;
   return [...document.querySelectorAll('body *')]
-    .filter((element) => visible(element) && (outside(element) || cut(element)))
+    .filter((element) => element.checkVisibility() && !element.closest('.hide, .skip, .cards thead'))
+    .filter((element) => (outside(element) || bursts(element)) && !scrolled(element))
     .map((element) => element.outerHTML.slice(0, 120));
 }"""
-"""The elements that reach beyond the window or are cut, but for what lies in a box that scrolls."""
+"""The elements that reach beyond the window, or whose content is wider than they are; boxes that scroll may."""
 
 
 def paths(shop: Shop) -> list[str]:
@@ -49,6 +45,9 @@ def paths(shop: Shop) -> list[str]:
         "/ops/zone",
         "/ops/accounts/org_100",
         "/ops/accounts/org_400",
+        f"/ops/accounts/{LONG_NAME}",
+        f"/ops/effects?account={LONG_NAME}",
+        f"/ops/events?account={LONG_NAME}",
         "/ops/events",
         f"/ops/events/{shop.parked}",
         "/ops/events/retry?state=parked",

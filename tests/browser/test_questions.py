@@ -59,10 +59,14 @@ def test_the_owners_ten_questions_take_three_clicks_at_most(store: Shop) -> None
     Owner(store).click("suspended").click(account_of("ruby")).reads("Why it stands so", "chargeback")
 
     # What waits for me?
-    Owner(store).click("To do").reads("a dispute is to be answered at the provider", "the answer to a refund request is late")
+    Owner(store).click("To do").reads(
+        "a dispute is to be answered at the provider", "the answer to a refund request is late"
+    )
 
     # What did policy version 2 change, and what in money?
-    Owner(store).click("Policies").click("from version 1").click("recovery by policy version").reads("By policy version")
+    Owner(store).click("Policies").click("from version 1").click("recovery by policy version").reads(
+        "By policy version"
+    )
     assert "EUR" in row(page, "2 ")
 
     # Which mails did this account get?
