@@ -56,7 +56,7 @@ def preview(*, notice: str, locale: str | None, step: int, account: str | None, 
     from kulanz.delivery.trial import ACCOUNT, sample, written
     from kulanz.runtime.clock import real_now
 
-    with services() as opened:
+    with services(needs_database=account is not None) as opened:
         effect = _last(opened, account, notice) if account else sample(notice, step)
         effect = effect if locale is None else evolve(effect, locale=locale, words=None)
         words, fault = written(effect, opened.channels(), real_now(), account or ACCOUNT)
@@ -87,7 +87,7 @@ def test(*, notice: str, to: str, locale: str | None, step: int, as_json: bool) 
     from kulanz.delivery.trial import sample, send
     from kulanz.runtime.clock import real_now
 
-    with services() as opened:
+    with services(needs_database=False) as opened:
         written, fault = send(sample(notice, step, locale), to, opened.channels(), real_now())
         filed = opened.settings.data_dir / "mail" if opened.settings.smtp_url is None else None
     document = {"notice": notice, "to": to, "subject": written.subject, "file": str(filed) if filed else None}

@@ -116,13 +116,14 @@ def an_event(text: str) -> str:
 
 
 @contextmanager
-def services() -> Iterator[Services]:
-    """Open what the settings describe, for one command."""
+def services(*, needs_database: bool = True) -> Iterator[Services]:
+    """Open the services that the settings describe, for one command; some work before there is a database."""
     from kulanz.config import environment, load
     from kulanz.services import build
 
     settings = load(environment())
-    refuse_a_missing_file(settings.database_url)
+    if needs_database:
+        refuse_a_missing_file(settings.database_url)
     opened = build(settings)
     try:
         yield opened
