@@ -1,4 +1,4 @@
-"""`retry`: of some by their ids, or of all with a bar for who looks on, going on where an earlier run was stopped."""
+"""`retry`: some objects by their ids, or all with a progress bar, resuming an earlier run that was stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryKind:
-    """What can be tried again: how one is named and found, and what makes it due."""
+    """A kind of object that can be retried: its name, its look-up, and the function that makes it due."""
 
     one: str
     """Its name in the singular."""
@@ -37,7 +37,7 @@ class RetryKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOrder:
-    """What is to be tried again, by whom, and whether it is meant."""
+    """Arguments of a bulk retry: what, by which operator, and whether it is confirmed."""
 
     what: str
     state: str
@@ -52,11 +52,9 @@ def retry_command(kind: RetryKind, help_text: str) -> click.Command:
 
     @click.command(name="retry", help=help_text)
     @click.argument("ids", metavar="ID...", nargs=-1, type=kind.named)
-    @click.option(
-        "--all", "every", is_flag=True, help=f"Every {kind.one} of a state; a run that was stopped is taken up again."
-    )
+    @click.option("--all", "every", is_flag=True, help=f"Every {kind.one} of a state; a stopped run is resumed.")
     @click.option("--state", type=click.Choice(kind.states), default="parked", show_default=True, help="With --all.")
-    @click.option("--restart", is_flag=True, help="With --all: begin anew where an earlier run was stopped.")
+    @click.option("--restart", is_flag=True, help="With --all: start again instead of resuming a stopped run.")
     @dry_run_option
     @yes_option
     @actor_option
@@ -112,5 +110,5 @@ def _begun(opened: Services, order: BulkOrder) -> BulkRetry:
     if stopped is None:
         return begun
     since = f"the run of {shown(stopped.began_at)}, which was stopped after {stopped.done}"
-    click.echo(f"going on with {since}; --restart begins anew", err=True)
+    click.echo(f"resuming {since}; --restart starts again", err=True)
     return stopped

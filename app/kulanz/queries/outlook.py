@@ -1,4 +1,4 @@
-"""What would change how an account stands, and when, in sentences that a support person can read out."""
+"""Possible changes of an account's state, and their times, in sentences that a support person can read out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[Messa
     """Yield which events, and which receivers, keep dunning from taking anything and from sending notices."""
     for number in events:
         yield message(
-            "Dunning is held back: {event} is not applied and may tell of a payment. "
+            "Dunning is held back: {event} is not applied and may report a payment. "
             "`kulanz events retry {event}` or `kulanz events skip {event}` settles it.",
             event=f"evt_{number}",
         )
@@ -28,7 +28,7 @@ def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[Messa
 
 
 def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[Message]:
-    """Yield what would change it, and when; `obstacles` are the topics that keep a case from going on."""
+    """Yield the possible changes with their times; `obstacles` are the topics that hold a case back."""
     for case in state.cases:
         yield from _case(case, obstacles.get(case.key))
     for chargeback in state.chargebacks:
@@ -60,7 +60,7 @@ _LATE = message("It is late.")
 
 
 def scheduled(state: State, book: Book, terms: Terms) -> Iterator[Message]:
-    """Yield what the provider has announced: a pause that begins or ends, a change of what is subscribed to."""
+    """Yield the provider's announced changes: begin or end of a pause, another plan."""
     for key, sub in sorted(book.subscriptions.items()):
         yield from _announced(key, sub.seen, state.as_of, terms)
     for grant in state.grants:
@@ -100,19 +100,19 @@ _TIMERS = {
     "dunning_level": message("The next dunning letter goes out"),
     "review_due": message("The debt may be handed over to a collection agency"),
     "period_end": message("What was paid for ends"),
-    "trial_end": message("The trial ends and bills by itself"),
+    "trial_end": message("The trial ends and is billed automatically"),
     "override_end": message("The operator's exception ends and the policy applies again"),
     "pause_end": message("The pause of a subscription in dunning ends or is looked into"),
-    "renewal_overdue": message("The renewal is overdue unless something is heard of it"),
+    "renewal_overdue": message("The renewal is overdue unless news of it arrives"),
     "shared_end": message("Another account has this purchase, too, and from then on only its owner has it"),
     "kept_end": message("Today's rules give less than an earlier version gave, and are applied"),
-    "dispute_silent": message("The dispute stops dunning no longer unless something is heard of it"),
+    "dispute_silent": message("The dispute stops dunning no longer unless news of it arrives"),
     "hold_end": message("The hold ends and the subscription is given up"),
 }
 
 
 _OBSTACLES = {
-    "hold_waits_for_parked_event": message("an event that is not applied may tell of a payment"),
+    "hold_waits_for_parked_event": message("an event that is not applied may report a payment"),
     "mass_action_brake": message("the circuit breaker for mass downgrades is tripped (`kulanz breaker show`)"),
     "warning_cannot_be_delivered": message("no final warning could be delivered, so an operator decides"),
     "provider_gives_no_answer": message("the provider has not yet answered whether it is paid"),

@@ -1,4 +1,4 @@
-"""The inbox: what came, what became of it, and trying again, one by one or all of a state."""
+"""The inbox: received events, their outcomes, and retry, one by one or in bulk."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class EventPages:
         return self._page(stored_event.id if stored_event is not None else number_of(event), plainly=False)
 
     def reveal(self, event: str) -> str:
-        """Show one event as it came; who looked is noted first."""
+        """Show one event as received; the access is recorded first."""
         number = number_of(event)
         self._note("looked at personal data", number)
         return self._page(number, plainly=True)
@@ -110,10 +110,10 @@ class EventPages:
         return render_template("ops/retry_events.html", state=state, number=number, through=through, progress=None)
 
     def retry_all(self) -> str:
-        """Make all events of a state due again that were there when they were counted, for as long as patience lasts.
+        """Retry all events of a state that existed when they were counted, within the time limit of one request.
 
-        Whoever stops in between, each has its turn once: what is due again is no longer of that state, and what fails
-        again has a number that is behind.
+        If the page is left in between, each event is still retried once: a retried event has left that state, and one
+        that fails again has a number before the cursor.
         """
         progress = self._run(_asked())
         self._services.notifier.notify()
