@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import inbox
 from kulanz.web.application import create_app
+from tests.browser import showcase
 from tests.days import settings_of, tell
 from tests.lemonsqueezy import (
     Purchase,
@@ -39,6 +41,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+LONG_NAME = "9f1c1f0e-5f5a-4c52-8d0e-2b4b7c3b9a51_international_holding_and_logistics"
+LONG_BUYER = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft mbH"
+LONG_MAIL = "accounts-payable.central-purchasing.department@donaudampfschifffahrtsgesellschaft.example"
 
 
 @dataclass(slots=True)
@@ -60,14 +65,44 @@ def shop(tmp_path: Path, sqlite_url: str, redis_url: str) -> Iterator[Shop]:
     services = build(settings_of(tmp_path, sqlite_url, redis_url=redis_url, ops_users=ops_users))
     parked = _story(services, real_now().replace(microsecond=0))
     request = _extras(services, real_now().replace(microsecond=0))
+    with _served(services) as url:
+        yield Shop(url, services, parked, request)
+
+
+@pytest.fixture
+def store(tmp_path: Path, sqlite_url: str, redis_url: str, chromium: Any) -> Iterator[Shop]:
+    """Give a store with four months behind it, and a page that is logged in."""
+    told = {"redis_url": redis_url, "ops_users": (OpsUser(name="ops", password="correct horse"),)}
+    services = build(settings_of(tmp_path, sqlite_url, test_clock=True, plans=showcase.PLANS, **told))
+    showcase.fill(services)
+    with _served(services) as url:
+        shop = Shop(url, services, "", "")
+        shop.page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        log_in(shop)
+        yield shop
+        shop.page.close()
+
+
+@contextmanager
+def _served(services: Services) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
-    yield Shop(f"http://127.0.0.1:{server.server_port}", services, parked, request)
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
     services.close()
+
+
+def log_in(shop: Shop, page: Any | None = None) -> None:
+    """Log in as the operator who may do everything."""
+    page = page or shop.page
+    page.goto(f"{shop.url}/ops/accounts?standing=grace")
+    page.get_by_label("Name").fill("ops")
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log out").wait_for()
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +147,15 @@ def _story(services: Services, now: datetime) -> str:
             tell(services, subscription_payment_recovered(at=now - timedelta(hours=2), purchase=bought))
         if number == 4:
             tell(services, dispute_created(at=now - timedelta(hours=5), purchase=bought))
+    ids = {"customer": 90_000_901, "subscription": 90_000_902, "order": 90_000_903, "invoice": 90_000_904}
+    long = Purchase(account=LONG_NAME, email=LONG_MAIL, buyer=LONG_BUYER, price=123_456_789_00, **ids)
+    tell(
+        services,
+        subscription_created(at=now - timedelta(days=40), purchase=long),
+        subscription_updated(at=now - timedelta(days=3), status="past_due", purchase=long),
+        subscription_payment_failed(at=now - timedelta(days=3), purchase=long),
+        dispute_created(at=now - timedelta(hours=4), purchase=long),
+    )
     with services.database.write() as tx:
         newest = inbox.listing(tx, None, None, 1)[0].id
         inbox.failed(tx, newest, "UntranslatableError in reading.py:12", permanent=True, now_real=now)

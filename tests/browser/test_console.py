@@ -12,19 +12,21 @@ import pytest
 from kulanz.queries import accounts
 from kulanz.runtime.clock import real_now
 from kulanz.store import inbox
-from tests.browser.conftest import Shop
+from tests.browser.conftest import LONG_NAME, Shop, log_in
 
 WIDTHS = (360, 768, 1440)
 GRAVE = {"serious", "critical"}
-
-
-def log_in(shop: Shop, page: Any | None = None) -> None:
-    page = page or shop.page
-    page.goto(f"{shop.url}/ops/accounts?standing=grace")
-    page.get_by_label("Name").fill("ops")
-    page.get_by_label("Password").fill("correct horse")
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_role("button", name="Log out").wait_for()
+TOO_WIDE = """() => {
+  const scrolls = (box) => box !== document.body && ['auto', 'scroll'].includes(getComputedStyle(box).overflowX);
+  const scrolled = (element) => element && (scrolls(element) || scrolled(element.parentElement));
+  const outside = (element) => element.getBoundingClientRect().right > window.innerWidth + 1;
+  const bursts = (element) => element.clientWidth && element.scrollWidth > element.clientWidth + 1;
+  return [...document.querySelectorAll('body *')]
+    .filter((element) => element.checkVisibility() && !element.closest('.hide, .skip, .cards thead'))
+    .filter((element) => (outside(element) || bursts(element)) && !scrolled(element))
+    .map((element) => element.outerHTML.slice(0, 120));
+}"""
+"""The elements that reach beyond the window, or whose content is wider than they are; boxes that scroll may."""
 
 
 def paths(shop: Shop) -> list[str]:
@@ -33,6 +35,8 @@ def paths(shop: Shop) -> list[str]:
         "/ops/",
         "/ops/?by=month",
         "/ops/ahead",
+        "/ops/todo",
+        "/ops/mails",
         "/ops/recovery",
         "/ops/accounts",
         "/ops/accounts?q=nobody",
@@ -41,6 +45,9 @@ def paths(shop: Shop) -> list[str]:
         "/ops/zone",
         "/ops/accounts/org_100",
         "/ops/accounts/org_400",
+        f"/ops/accounts/{LONG_NAME}",
+        f"/ops/effects?account={LONG_NAME}",
+        f"/ops/events?account={LONG_NAME}",
         "/ops/events",
         f"/ops/events/{shop.parked}",
         "/ops/events/retry?state=parked",
@@ -156,8 +163,7 @@ def test_every_page_fits_its_window(shop: Shop, chromium: Any, width: int, schem
     for path in paths(shop):
         page.goto(shop.url + path)
         page.wait_for_timeout(300 if "queues" in path else 0)
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            wide.append(path)
+        wide += [f"{path}: {element}" for element in page.evaluate(TOO_WIDE)]
         if kept:
             name = path.strip("/").replace("/", "-").replace("?", "-")
             page.screenshot(path=Path(kept) / f"{name}-{width}-{scheme}.png", full_page=True)

@@ -152,6 +152,8 @@ def test_an_account_tells_its_story_and_what_would_follow_in_the_readers_languag
         assert line.replace("'", "&#39;") in page
     assert "ops hat die Nachfrist verlängert bis " in preview
     assert "Grund: asked for it" in preview
+    assert '<ul class="lines" lang="de">' in page
+    assert '<ul class="lines" lang="de">' in preview
 
 
 @pytest.mark.usefixtures("in_grace")

@@ -31,7 +31,7 @@ from kulanz.web.console.records import RecordPages
 from kulanz.web.console.recovery import RecoveryPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
-from kulanz.web.console.times import Times, ZonePage
+from kulanz.web.console.times import Times, ZonePage, language
 from kulanz.web.console.todo import TodoPages
 
 HERE = Path(__file__).parent
@@ -113,6 +113,7 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "style": url_for("ops_assets.static", filename="ops.css", v=_version()),
         "icon": url_for("ops_assets.static", filename="icon.svg", v=_version()),
         "test_clock": services.settings.test_clock,
+        "language": language(),
         "instant": times.instant,
         "zone": times.zone,
         "ago": formatting.ago,

@@ -13,7 +13,10 @@ from babel.dates import format_skeleton, format_time
 from flask import Blueprint, Request, Response, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup, escape
 
+from kulanz.formats.languages import LANGUAGES
+from kulanz.formats.localised import parsed
 from kulanz.web.console.formatting import INSTANT
+from kulanz.web.languages import accepted
 from kulanz.web.problems import BadRequestError
 
 COOKIE = "kulanz_zone"
@@ -94,6 +97,12 @@ def zones() -> tuple[str, ...]:
     """Return the names of all time zones, UTC first."""
     names = available_timezones() - {"UTC", "localtime"}
     return ("UTC", *sorted(name for name in names if "/" in name and not name.startswith("Etc/")))
+
+
+def language() -> str:
+    """Return the language of sentences: the first accepted one that has words of ours, else English."""
+    locales = (parsed(name) for name in accepted())
+    return next((each.language for each in locales if each is not None and each.language in LANGUAGES), "en")
 
 
 def _locale(languages: Iterable[str]) -> Locale | None:
