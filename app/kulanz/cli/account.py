@@ -342,7 +342,11 @@ def _print_story(document: dict[str, Any]) -> None:
     click.echo(
         f"{document['account_id']}: {document['standing']}, plan {document['plan']}, access {document['access']}"
     )
-    for title, lines in (("Why", document["why"]), ("What would change it", document["outlook"])):
+    from kulanz.queries import accounts
+
+    waits = [f"{wait['evidence']} {wait['ends']}" for wait in document["waits"]]
+    ahead = accounts.changes_ahead(document)
+    for title, lines in (("Why", document["why"]), ("Why it waits", waits), ("What would change it", ahead)):
         click.echo(f"\n{title}")
         for line in lines or ["Nothing."]:
             click.echo(f"  {line}")

@@ -61,17 +61,24 @@ def list_(*, state: str | None, since: datetime | None, limit: int, as_json: boo
 @click.argument("event", metavar="ID")
 @json_option
 def show(*, event: str, as_json: bool) -> None:
-    """Show what is known of one event; its content stays sealed."""
+    """Show what is known of one event, and why it waits; its content stays encrypted."""
+    from kulanz.queries import waits
+
     with services() as opened:
         stored_event = _found(opened, an_event(event))
+        with opened.database.read() as conn:
+            conditions = waits.of_event(conn, stored_event)
     document = _document(stored_event) | {
         "provider": stored_event.provider,
         "mode": stored_event.mode,
         "waits_for": stored_event.waits_for,
+        "waits": [waits.document(wait) for wait in conditions],
     }
 
     def tell() -> None:
-        table(PAIR, list(document.items()))()
+        table(PAIR, [pair for pair in document.items() if pair[0] != "waits"])()
+        for wait in conditions:
+            click.echo(f"\n{wait.sentence}")
         if stored_event.state in RETRYABLE_STATES:
             click.echo(
                 f"\ntry it again: kulanz events retry {event}\nlet it go:    kulanz events skip {event} --reason …"

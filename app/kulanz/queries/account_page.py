@@ -33,6 +33,8 @@ class AccountPage:
     account: JsonDocument
     """As `GET /v1/accounts/<id>` answers it."""
     why: list[str]
+    waits: list[JsonDocument]
+    """The conditions that hold something of it."""
     outlook: list[str]
     steps: list[JsonDocument]
     """The newest decisions first."""
@@ -57,7 +59,8 @@ def account_page(services: Services, name: str, *, before: int | None = None) ->
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),
             why=document["why"],
-            outlook=document["outlook"],
+            waits=document["waits"],
+            outlook=accounts.changes_ahead(document),
             steps=[accounts.step(step) for step in reversed(steps)],
             earlier=first + 1 if first else None,
             sequence=row.seq,

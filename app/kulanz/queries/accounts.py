@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from kulanz.errors import NotFoundError
-from kulanz.policy.areas.dunning import holds
 from kulanz.policy.consequences.effects import entitlement as rights
-from kulanz.policy.state import FREE, Account, Moment, Situation
-from kulanz.processing import circuit_breaker, facts_first
-from kulanz.queries import account_documents, closed, sentences, story
+from kulanz.policy.state import FREE, Account
+from kulanz.queries import account_documents, closed, sentences, story, waits
 from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
 from kulanz.services import Services
 from kulanz.store import accounts as stored
-from kulanz.store import bindings, ledger, outbox
+from kulanz.store import bindings, ledger
 from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
-from kulanz.store.outbox import EffectRow
-
-UNDONE_STATES = ("parked", "todo", "unknown")
-"""Effects that wait for a person."""
 
 
 def account_document(services: Services, name: str) -> JsonDocument:
@@ -94,11 +88,9 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
         rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
-        events, waits = _held_back(conn, seen)
-        obstacles = _obstacles(services, conn, seen, parked=bool(events))
-        undone = [_undone(row) for state in UNDONE_STATES for row in outbox.listing(conn, state, seen.account.id)]
         row = stored.answering(conn, name)
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
+        conditions = waits.of_account(services, conn, seen)
     return {
         "account_id": seen.account.id,
         "standing": str(seen.account.standing),
@@ -106,12 +98,18 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
         "access": str(seen.account.access),
         "why": gone or [sentences.read_out(line) for line in _why(services, seen)],
         "steps": [step(row) for row in rows],
+        "waits": [waits.document(wait) for wait in conditions],
         "outlook": [
-            *([] if gone else story.held_back(events, waits)),
-            *([] if gone else map(sentences.read_out, _outlook(seen, obstacles))),
-            *undone,
+            *(wait.sentence for wait in conditions),
+            *([] if gone else map(sentences.read_out, _outlook(seen, {wait.held for wait in conditions}))),
         ],
     }
+
+
+def changes_ahead(explained: JsonDocument) -> list[str]:
+    """Return the lines of the outlook without the conditions that come first in it, which are shown apart."""
+    lines: list[str] = explained["outlook"]
+    return lines[len(explained["waits"]) :]
 
 
 def _why(services: Services, seen: AccountView) -> Iterator[str]:
@@ -121,8 +119,8 @@ def _why(services: Services, seen: AccountView) -> Iterator[str]:
     yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
 
 
-def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[str]:
-    yield from story.outlook(seen.state, obstacles)
+def _outlook(seen: AccountView, waiting: Collection[str]) -> Iterator[str]:
+    yield from story.outlook(seen.state, waiting)
     book = seen.account.book
     yield from story.could_be(seen.account.id, seen.linkable_to)
     yield from story.paid_twice(seen.state, book, seen.now)
@@ -133,25 +131,3 @@ def step(row: DecisionRow) -> JsonDocument:
     """Return a recorded decision with its changes in sentences."""
     changes = row.detail.get("changes", [])
     return account_documents.decision(row) | {"sentences": [sentences.sentence(change) for change in changes]}
-
-
-def _held_back(conn: Connection, seen: AccountView) -> tuple[list[int], list[str]]:
-    """Return the events and the receivers that keep the dunning of an account back, where it has a case."""
-    if not any(case.open for case in seen.state.cases):
-        return [], []
-    events = facts_first.holding_back(conn, seen.account.id, seen.account.book)
-    return events, [row.id for row in facts_first.waited_for(conn)]
-
-
-def _obstacles(services: Services, conn: Connection, seen: AccountView, *, parked: bool) -> dict[str, str]:
-    """Return why a hold that is due is not placed, by its case."""
-    now = services.clock.now(conn)
-    braked = circuit_breaker.status(conn, now).on_since is not None
-    situation = Situation(parked=parked, braked=braked)
-    moment = Moment(seen.terms, seen.account.zone(seen.terms), now, situation)
-    matches = {case.key: holds.blocked(case, seen.account.book, moment) for case in seen.state.cases}
-    return {key: topic for key, topic in matches.items() if topic is not None}
-
-
-def _undone(row: EffectRow) -> str:
-    return f"Not done: {row.type.replace('_', ' ')} ({row.state}: {row.error or 'no answer'}); `kulanz effects list`."

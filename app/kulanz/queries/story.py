@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -110,21 +110,11 @@ def _given(grant: Grant) -> str:
     return what if grant.quantity == 1 else f"{what}, {grant.quantity} times"
 
 
-def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[str]:
-    """Yield which events, and which receivers, keep dunning from taking anything and from sending notices."""
-    for number in events:
-        yield (
-            f"Dunning is held back: evt_{number} is not applied and may tell of a payment. "
-            f"`kulanz events retry evt_{number}` or `kulanz events skip evt_{number}` settles it."
-        )
-    for receiver in receivers:
-        yield f"Dunning is held back: the receiver {receiver} has not reported that its spool is empty."
-
-
-def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
-    """Yield what would change it, and when; `obstacles` are the topics that keep a case from going on."""
+def outlook(state: State, waiting: Collection[str]) -> Iterator[str]:
+    """Yield what would change it, and when; of the cases that are `waiting` the conditions tell it."""
     for case in state.cases:
-        yield from _case(case, obstacles.get(case.key))
+        if case.key not in waiting:
+            yield from _case(case)
     for chargeback in state.chargebacks:
         yield from _chargeback(chargeback)
     for warning in state.warnings:
@@ -205,27 +195,9 @@ def _hold(hold: Hold) -> str:
     return f"Hold on {reach} since {rfc3339(hold.since)}: {why} ({hold.source}).{claim}"
 
 
-_OBSTACLES = {
-    "hold_waits_for_parked_event": "an event that is not applied may tell of a payment",
-    "mass_action_brake": "the circuit breaker for mass downgrades is tripped (`kulanz breaker show`)",
-    "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
-    "provider_gives_no_answer": "the provider has not yet answered whether it is paid",
-}
-
-
-def _case(case: Case, obstacle: str | None) -> Iterator[str]:
+def _case(case: Case) -> Iterator[str]:
     policy = f"{case.policy.name} {case.policy.dunning.hold_clause}, version {case.policy.version}"
-    if case.paused and case.open:
-        yield f"The case {case.key} rests while its subscription is paused; a payment closes it at once."
-    elif case.frozen_since is not None and case.open:
-        yield f"The case {case.key} waits for the dispute; a payment closes it at once."
-    elif case.state is CaseState.GRACE and obstacle is not None:
-        why = _OBSTACLES.get(obstacle, obstacle.replace("_", " "))
-        yield (
-            f"The grace of subscription {case.subscription} is over, but nothing is taken yet: {why}. "
-            f"A payment closes the case {case.key} at once."
-        )
-    elif case.state is CaseState.GRACE:
+    if case.state is CaseState.GRACE:
         cancels = "is cancelled and " if case.policy.dunning.on_grace_end == "cancel" else ""
         yield (
             f"A payment closes the case {case.key} at once. Without one, subscription {case.subscription} {cancels}"

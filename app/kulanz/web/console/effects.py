@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from kulanz.errors import NotFoundError, RefusedError
-from kulanz.queries import sent_notices
+from kulanz.queries import sent_notices, waits
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import EFFECTS_QUEUE
 from kulanz.services import Services
@@ -51,6 +51,7 @@ class EffectPages:
             states=EFFECT_STATES,
             account=account,
             stuck=STUCK_STATES,
+            waits=waits.of_effect,
             now=now,
             done=questions.word("done", ("retried",)),
         )

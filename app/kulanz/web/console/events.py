@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.processing import bulk_retry, circuit_breaker, unknown_words
 from kulanz.processing.bulk_retry import BulkRetry
+from kulanz.queries import waits
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, pages
@@ -129,12 +130,14 @@ class EventPages:
         with self._services.database.read() as conn:
             event = _found(inbox.get(conn, number), number)
             payload = payloads.shown(self._services, conn, event, plainly=plainly)
+            conditions = waits.of_event(conn, event)
             noted, now = audit_log.about(conn, event_id(number)), self._services.clock.now(conn)
         return render_template(
             "ops/event.html",
             event=event,
             payload=payload,
             plainly=plainly,
+            waits=conditions,
             acts=noted,
             now=now,
             retryable=event.state in RETRYABLE_STATES,
