@@ -9,7 +9,7 @@ import click
 
 from kulanz.cli.listing import limit_option
 from kulanz.cli.options import PAIR, emit, json_option, services, table
-from kulanz.cli.retrying import RetryKind, retry_command
+from kulanz.cli.retrying import RetryKind, groups_command, retry_command
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.runtime.notifier import EFFECTS_QUEUE
 
@@ -117,5 +117,11 @@ effects.add_command(
             notify=lambda opened: opened.notifier.notify(EFFECTS_QUEUE),
         ),
         "Make effects due at once. What was done is never done again.",
+    )
+)
+effects.add_command(
+    groups_command(
+        "effects",
+        "Group the outgoing actions that failed by state, type and reason, with the time of the first and the last.",
     )
 )

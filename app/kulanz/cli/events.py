@@ -23,7 +23,7 @@ from kulanz.cli.options import (
     table,
     words,
 )
-from kulanz.cli.retrying import RetryKind, retry_command
+from kulanz.cli.retrying import RetryKind, groups_command, retry_command
 from kulanz.errors import NotFoundError, RefusedError
 
 if TYPE_CHECKING:
@@ -194,5 +194,10 @@ events.add_command(
             notify=lambda opened: opened.notifier.notify(),
         ),
         "Retry events now and reset their attempt count.",
+    )
+)
+events.add_command(
+    groups_command(
+        "events", "Group the events that are not applied by state and reason, with the time of the first and the last."
     )
 )

@@ -18,6 +18,7 @@ from kulanz.store.inbox.events import event_id
 from kulanz.web.console import formatting
 from kulanz.web.console.access import AccessControl
 from kulanz.web.console.accounts import AccountPages
+from kulanz.web.console.bulk_retries import BulkRetryPages
 from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
 from kulanz.web.console.links import LinkPages
@@ -80,6 +81,7 @@ def _pages(services: Services) -> Blueprint:
         RecoveryPages(services),
         AccountPages(services),
         LinkPages(services),
+        BulkRetryPages(services),
         EventPages(services),
         EffectPages(services),
         RefundPages(services),
