@@ -269,6 +269,19 @@ def test_a_chargeback_is_opened_and_closed_by_hand(kulanz, services):
     assert kulanz("dispute", "open", "org_1", "--amount", "-1", "--currency", "EUR", "--reason", "x").code == 2
 
 
+def test_disputes_are_listed_by_when_they_are_answered(kulanz, services):
+    told = ("dispute", "open", "org_1", "--amount", "4900", "--currency", "EUR", "--reason", "unknown")
+    kulanz(*told)
+    due = kulanz(*told, "--answer-by", "2026-03-20T12:00:00Z", "--json").document["account"]["disputes"]
+
+    listed = kulanz("dispute", "list", "--json").document["disputes"]
+
+    assert {row["answer_by"] for row in due} == {None, "2026-03-20T12:00:00Z"}
+    assert [row["answer_by"] for row in listed] == ["2026-03-20T12:00:00Z", None]
+    assert "the disputed payment is not known here" in listed[0]["lacks"]
+    assert "answer by 2026-03-20T12:00:00Z" in kulanz("todo").out.replace("\n", " ")
+
+
 def test_a_transfer_is_recorded_by_hand_and_replayed(kulanz, services):
     due = kulanz("account", "show", "org_1", "--json").document["dunning_cases"][0]["amount_due"]
     record = ("account", "record-payment", "org_1", "--currency", "eur", "--json", "--amount")

@@ -221,6 +221,32 @@ def test_a_dispute_is_opened_listed_and_closed(operator: Operator, services: Ser
 
 
 @pytest.mark.usefixtures("in_grace")
+def test_disputes_are_listed_by_when_they_are_answered_with_their_evidence_file_and_what_it_lacks(
+    operator: Operator, reader: Operator, services: Services, now: datetime
+) -> None:
+    tell(services, subscription_created(account="org_43", subscription=43, customer=44))
+    due = now + timedelta(days=3)
+    form = {"order": "open_dispute", "amount": "49.00", "currency": "EUR", "reason": "told by the bank"}
+    operator.order("org_42", **form, answer_by=due.strftime("%Y-%m-%dT%H:%M"))
+    operator.order("org_43", **form)
+
+    page = operator.see("/ops/disputes")
+    taken = operator.post("/ops/disputes/evidence", account="org_42")
+    story = accounts.explanation(services, "org_42")["outlook"]
+
+    assert page.index("/ops/accounts/org_42") < page.index("/ops/accounts/org_43")
+    assert f"{due:%Y-%m-%d %H:%M}" in page
+    assert "Lacks: the disputed payment is not known here; no notice to the customer was sent; no contact" in page
+    assert taken.headers["Content-Disposition"] == 'attachment; filename="org_42.evidence.html"'
+    assert "kulanz evidence" in taken.text
+    assert "took the evidence file" in operator.see("/ops/log")
+    assert [line for line in story if f"has to be answered at the provider by {due:%Y-%m-%d}" in line]
+    assert "Evidence file</button>" not in reader.see("/ops/disputes")
+    assert reader.post("/ops/disputes/evidence", account="org_42").status_code == 403
+    assert operator.post("/ops/disputes/evidence", account="nobody").status_code == 404
+
+
+@pytest.mark.usefixtures("in_grace")
 def test_a_warning_is_listed_with_the_refund_that_prevents_the_chargeback_until_it_is_asked_for(
     operator: Operator, services: Services
 ) -> None:

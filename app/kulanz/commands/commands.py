@@ -58,6 +58,8 @@ class OpenDispute:
     payment: str | None = None
     """The provider's invoice or order id."""
     reference: str | None = None
+    answer_by: datetime | None = None
+    """Until when it has to be answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,12 @@ TOPICS: Mapping[str, Topic] = {
         "a payment went back in full, and nobody here asked for it", _EXPLAIN, _URGENT, ends_when_seen=True
     ),
     "chargeback_warned": Topic("a chargeback is announced: a refund prevents it", _EXPLAIN, _URGENT),
+    "dispute_answer_due": Topic(
+        "a dispute has to be answered at the provider within two days",
+        "kulanz account evidence {account}",
+        _URGENT,
+        ends_when_seen=True,
+    ),
     "dispute_silent": Topic(
         "nothing is heard of a dispute, and dunning goes on: has the bank decided?", _EXPLAIN, _URGENT
     ),

@@ -137,6 +137,7 @@ def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
         "reference": dispute.seen.reference if dispute else None,
         "reason": chargeback.reason,
         "claim": chargeback.claim,
+        "answer_by": _at(chargeback.answer_by),
     }
 
 

@@ -164,6 +164,7 @@ _TIMERS = {
     "renewal_overdue": "The renewal is overdue unless something is heard of it",
     "shared_end": "Another account has this purchase, too, and from then on only its owner has it",
     "kept_end": "Today's rules give less than an earlier version gave, and are applied",
+    "dispute_answer_by": "The provider takes no answer to the dispute any more",
     "dispute_silent": "The dispute stops dunning no longer unless something is heard of it",
     "hold_end": "The hold ends and the subscription is given up",
 }
@@ -234,6 +235,11 @@ def _deletion(closure_case: ClosureCase) -> Iterator[str]:
 
 
 def _chargeback(chargeback: Chargeback) -> Iterator[str]:
+    if chargeback.answer_by is not None:
+        yield (
+            f"The dispute {chargeback.key} has to be answered at the provider by {rfc3339(chargeback.answer_by)}; "
+            "`kulanz account evidence` writes the file for it."
+        )
     if not chargeback.holds:
         return
     yield f"The chargeback {chargeback.key} being won or withdrawn releases its hold, and only that."

@@ -45,7 +45,7 @@ class CaseRow(msgspec.Struct, frozen=True):
     spared: str | None = None
     """Of a recovered case: what kept access from being taken, `limit` or `look`."""
     deadline: datetime | None = None
-    """Of a case in grace that does not rest: when access is lost."""
+    """Of a case in grace that does not rest: when access is lost. Of a dispute: until when it has to be answered."""
     lost_at: datetime | None = None
     """Of a case: since when no money is expected any more."""
 
@@ -200,6 +200,12 @@ def page(
         place = tuple_(matters.c.opened_at, matters.c.account, matters.c.key)
         query = query.where(place < after)
     return [CaseRow(*row) for row in conn.execute(query)]
+
+
+def soonest_due(conn: Connection, kind: str, limit: int) -> list[CaseRow]:
+    """Return open matters that have a deadline, the soonest first."""
+    query = _ROW.where(matters.c.kind == kind, matters.c.closed_at.is_(None), matters.c.deadline.is_not(None))
+    return [CaseRow(*row) for row in conn.execute(query.order_by(matters.c.deadline).limit(limit))]
 
 
 def accounts_with_open(conn: Connection, *, but: int, after: str, limit: int) -> list[str]:

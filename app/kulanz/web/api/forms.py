@@ -41,6 +41,7 @@ class DisputeForm(Form, frozen=True, kw_only=True):
     fee_currency: Currency | None = None
     payment: Reference | None = None
     reference: Reference | None = None
+    answer_by: Instant | None = None
 
     def check(self) -> None:
         """Refuse a fee's currency without a fee."""

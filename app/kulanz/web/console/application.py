@@ -19,6 +19,7 @@ from kulanz.web.console import formatting
 from kulanz.web.console.access import AccessControl
 from kulanz.web.console.accounts import AccountPages
 from kulanz.web.console.bulk_retries import BulkRetryPages
+from kulanz.web.console.disputes import DisputePages
 from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
 from kulanz.web.console.links import LinkPages
@@ -85,6 +86,7 @@ def _pages(services: Services) -> Blueprint:
         EventPages(services),
         EffectPages(services),
         RefundPages(services),
+        DisputePages(services),
         RecordPages(services),
         PolicyTrialPages(services),
         QueuePages(services, sessions),
