@@ -225,6 +225,7 @@ class ServiceInMemory:
             "reference": command.reference,
             "reason": command.reason,
             "claim": False,
+            "answer_by": command.answer_by,
         }
 
 
