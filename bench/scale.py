@@ -22,8 +22,11 @@ from sqlalchemy import text
 from bench import machine
 from bench.instances import KULANZ, ROOT
 from kulanz.config import OpsUser, Settings
+from kulanz.processing import search_words
+from kulanz.queries import account_list
 from kulanz.services import Services, build
-from kulanz.store import migrate
+from kulanz.store import migrate, search_index
+from kulanz.store.account_list import AccountQuery, Sort
 from kulanz.store.database import Connection, Database
 from kulanz.web.application import create_app
 from tests.servers import a_postgresql
@@ -34,6 +37,7 @@ TRIVIAL = "/livez"
 PASSWORD = "of the bench"
 KEY = "5c" * 32
 RETRIED = 100_000
+COMMON_WORD, RARE_WORD = "mailhouse", "cobalt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ def _filled(dialect: str, rows: int, parked: int) -> Iterator[tuple[Services, Pa
         with services.database.write() as tx:
             services.adopt_policy(tx)
         began = time.monotonic()
-        _fill(services.database, rows, parked)
+        _fill(services, rows, parked)
         if dialect == "postgresql":
             _settle(url)
         sys.stderr.write(f"{dialect}: {rows} events filled in {time.monotonic() - began:.0f} s\n")
@@ -94,12 +98,22 @@ def _a_database(dialect: str, folder: Path) -> Iterator[str]:
         yield url
 
 
-def _fill(database: Database, rows: int, parked: int) -> None:
-    """Write rows by the database's own hand: a tenth as many accounts and effects, and a twentieth as many cases."""
+def _fill(services: Services, rows: int, parked: int) -> None:
+    """Write rows by the database's own hand: a tenth as many accounts and effects, and a twentieth as many cases.
+
+    A third of the accounts has a word in common with each other, and a word that few others have.
+    """
+    database, vault = services.database, services.vault
     sqlite = database.dialect == "sqlite"
+    vault.prepare()
+    common, rare = (search_words.word_digests(vault, word).pop() for word in (COMMON_WORD, RARE_WORD))
     with database.write() as tx:
+        if not sqlite:
+            tx.exec_driver_sql("SET LOCAL statement_timeout = 0")
         for statement in _statements(tx, rows, parked, sqlite=sqlite):
             tx.execute(text(statement))
+        search_index.add(tx, ((common, f"org_{number}") for number in range(0, rows // 10, 3)))
+        search_index.add(tx, ((rare, f"org_{number}") for number in range(0, rows // 10, 3_000)))
     with database.write() as tx:
         tx.exec_driver_sql("ANALYZE")
 
@@ -128,6 +142,12 @@ def _statements(_: Connection, rows: int, parked: int, *, sqlite: bool) -> Itera
         f" SELECT 'org_' || i, {standing}, 'professional', 'full', 1, 0, {empty}, {at}, {at}"
         f" FROM ({_numbers(rows // 10, sqlite)}) n"
     )
+    for kind, share in (("grace_end", 50), ("period_end", 2), ("renewal_overdue", 1)):
+        yield (
+            "INSERT INTO timers (account, kind, subject, due_at)"
+            f" SELECT 'org_' || i, '{kind}', 'lemonsqueezy:' || i, {at} FROM ({_numbers(rows // 10, sqlite)}) n"
+            f" WHERE i % {share} = 0"
+        )
     yield (
         "INSERT INTO effects (id, account, kind, type, subject, step, payload, state, attempts, created_at,"
         f" next_attempt_at) SELECT 'ef_' || i, 'org_' || i, 'Notify', 'account.grace_started', 'x', 0, {number},"
@@ -180,12 +200,25 @@ def _pages(services: Services) -> dict[str, list[str]]:
     pages["events of an account"] = ["/ops/events?account=org_77", "/ops/events?account=org_9999"]
     pages["count for a bulk retry"] = ["/ops/events/retry?state=parked"]
     pages["accounts"] = ["/ops/accounts", "/ops/accounts?after=org_5", "/ops/accounts?standing=grace&after=org_5"]
+    for sort in Sort:
+        pages[f"accounts by {sort}"] = _three_pages(services, sort)
+    pages["accounts due within a week"] = ["/ops/accounts?due=7", "/ops/accounts?due=7&sort=amount&standing=grace"]
+    pages["search for words"] = [f"/ops/accounts?q={query}" for query in (COMMON_WORD, f"{COMMON_WORD}+{RARE_WORD}")]
+    pages["search for a part of an id"] = ["/ops/accounts?q=rg_77", "/ops/accounts?q=g_9999"]
     pages["effects"] = ["/ops/effects", "/ops/effects?state=parked", "/ops/effects?state=parked&before=ef_500"]
     pages["disputes"] = ["/ops/disputes", "/ops/disputes?show=all"]
     pages["log"] = ["/ops/log"]
     pages["recovery"] = ["/ops/recovery", "/ops/recovery.csv"]
     pages["the next days"] = ["/ops/ahead"]
     return pages
+
+
+def _three_pages(services: Services, sort: Sort) -> list[str]:
+    """Return a list at its beginning, a thousand accounts later, and in grace only."""
+    query = f"/ops/accounts?sort={sort}"
+    with services.database.read() as conn:
+        _, after = account_list.places_after(conn, AccountQuery(sort=sort), None, 1_000)
+    return [query, f"{query}&after={after}", f"{query}&standing=grace"]
 
 
 def _figure(

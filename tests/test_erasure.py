@@ -22,7 +22,7 @@ from kulanz.queries import closed, evidence
 from kulanz.queries.evidence.check import check
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services
-from kulanz.store import accounts, archive, certificates, email_index, erasing, inbox, outbox, tables
+from kulanz.store import accounts, archive, certificates, erasing, inbox, outbox, search_index, tables
 from kulanz.store.database import Database
 from tests.days import DAY, days_go_by, settings_of, settle
 from tests.fake_servers import CallbackReceiver, a_callback_receiver
@@ -72,7 +72,7 @@ def test_nothing_that_is_personal_can_be_read_any_more(services: Services) -> No
         events = list(conn.execute(select(tables.inbox.c.body).where(tables.inbox.c.account == ORG)).scalars())
         assert set(events) == {b""}
         assert not list(conn.execute(select(tables.journal).where(tables.journal.c.account == ORG)))
-        assert email_index.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == ["org_5"]
+        assert search_index.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == ["org_5"]
         assert not list(conn.execute(select(tables.matters).where(tables.matters.c.account == ORG)))
         payloads = {effect.payload for effect in outbox.of_account(conn, ORG) if effect.kind == "SendMail"}
         assert payloads == {b""}
@@ -228,7 +228,7 @@ def test_what_was_known_under_an_earlier_name_goes_too(services: Services) -> No
         mine = tables.inbox.c.account.in_(["org_9", "lemonsqueezy-91"])
         assert set(conn.execute(select(tables.inbox.c.body).where(mine)).scalars()) == {b""}
         assert inbox.listing(conn, None, None, 1)[0].state == "ignored"
-        assert email_index.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == [ORG, "org_5"]
+        assert search_index.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == [ORG, "org_5"]
     assert [audit_result.flaw for audit_result in audit.verify(services) if audit_result.flaw] == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,13 +16,24 @@ from kulanz.queries.replay.replay import recorded
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, inbox, pages
+from tests import stripe
 from tests.days import product, settings_of
-from tests.lemonsqueezy import Payload, Purchase, delivery, subscription_created, subscription_payment_success
+from tests.lemonsqueezy import (
+    Payload,
+    Purchase,
+    delivery,
+    dispute_created,
+    license_key_created,
+    order_created,
+    subscription_created,
+    subscription_payment_success,
+)
 
 
 @pytest.fixture
 def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
-    with product(settings_of(tmp_path, database_url, ops_alert_to="ops@shop.example")) as services:
+    told = {"ops_alert_to": "ops@shop.example", "stripe_webhook_secrets": (stripe.SECRET,)}
+    with product(settings_of(tmp_path, database_url, **told)) as services:
         with services.database.write() as tx:
             services.adopt_policy(tx)
         yield services
@@ -110,6 +121,38 @@ def test_a_payment_never_waits_for_what_another_worker_is_making_known(services:
         assert {inbox.get(conn, number).state for number in (payment, subscription)} == {"handled"}
 
 
+FIRST_WORDS = {
+    "a checkout": ("stripe", stripe.delivery, lambda: stripe.checkout(metadata={"account_id": "org_1"})),
+    "an order": ("lemonsqueezy", delivery, order_created),
+    "a licence": ("lemonsqueezy", delivery, license_key_created),
+    "a dispute": ("lemonsqueezy", delivery, dispute_created),
+}
+INVOICES = {"stripe": lambda: stripe.invoice("paid"), "lemonsqueezy": subscription_payment_success}
+SUBSCRIPTIONS = {"stripe": lambda: stripe.subscription("created"), "lemonsqueezy": subscription_created}
+
+
+@pytest.mark.parametrize("first", FIRST_WORDS)
+def test_a_payment_waits_for_its_subscription_of_which_something_else_has_told(services: Services, first: str) -> None:
+    endpoint, sent, mention = FIRST_WORDS[first]
+    _received(services, mention(), endpoint, sent)
+    payment = _received(services, INVOICES[endpoint](), endpoint, sent)
+
+    rounds = [pipeline.process(services).moved for _ in range(4)]
+    waiting = _state(services, payment)
+    _received(services, SUBSCRIPTIONS[endpoint](), endpoint, sent)
+    rounds += [pipeline.process(services).moved for _ in range(4)]
+
+    assert (rounds[3], waiting) == (False, "waiting")
+    assert (rounds[7], _state(services, payment)) == (False, "handled")
+
+
+def _state(services: Services, number: int) -> str:
+    with services.database.read() as conn:
+        event = inbox.get(conn, number)
+    assert event is not None
+    return event.state
+
+
 def _alerts(services: Services) -> list[str]:
     with services.database.read() as conn:
         return [row.type for row in pages.effects_page(conn, limit=50) if not row.account]
@@ -120,10 +163,15 @@ def _applied(services: Services, number: int) -> None:
         events.Batch(services, tx, inbox.lock(tx, [number])).apply()
 
 
-def _received(services: Services, payload: Payload) -> int:
-    body, headers = delivery(payload)
+def _received(
+    services: Services,
+    payload: Payload,
+    endpoint: str = "lemonsqueezy",
+    sent: Callable[[Payload], tuple[bytes, dict[str, str]]] = delivery,
+) -> int:
+    body, headers = sent(payload)
     receiver = Receiver(services)
-    answer = receiver.accept("lemonsqueezy", headers, body)
+    answer = receiver.accept(endpoint, headers, body)
     receiver.close()
     assert answer.status == 200, answer
     return inbox.number_of(answer.document["event"])

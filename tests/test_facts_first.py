@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from kulanz import pipeline
 from kulanz.policy import document
@@ -15,7 +17,7 @@ from kulanz.processing import circuit_breaker, facts_first
 from kulanz.queries.accounts import account_document, explanation
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
-from kulanz.store import accounts, inbox, ledger, outbox, receivers, timers
+from kulanz.store import accounts, inbox, ledger, outbox, receivers, tables, timers
 from tests.days import DAY, deliver, product, settings_of, settle
 from tests.lemonsqueezy import (
     MONDAY,
@@ -164,7 +166,7 @@ def test_an_event_that_may_be_the_payment_holds_back_warning_and_hold_until_it_i
         settle(services)
     held = standing(services)
     before = rules(services)
-    outlook = " ".join(explanation(services, "org_10", steps=False)["outlook"])
+    outlook = " ".join(explanation(services, "org_10", steps=0)["outlook"])
     with services.database.write() as tx:
         (event,) = [*inbox.listing(tx, "waiting", None, 9), *inbox.listing(tx, "parked", None, 9)]
         inbox.skip(tx, event.id, "not the renewal")
@@ -231,14 +233,14 @@ def test_five_workers_together_take_no_more_accounts_than_one_limit(postgresql_u
 def test_after_an_outage_nothing_is_taken_before_each_receiver_reports_an_empty_spool(services: Services) -> None:
     an_account_in_grace(services)
     with services.database.write() as tx:
-        receivers.report(tx, "host-a", real_now() - HOUR, empty=True)
+        receivers.report(tx, "host-a", real_now() - HOUR, lambda: True)
     services.clock.set(MONDAY + 8 * DAY)
     settle(services)
     silent = standing(services)
 
     for empty in (False, True):
         with services.database.write() as tx:
-            receivers.report(tx, "host-a", real_now(), empty=empty)
+            receivers.report(tx, "host-a", real_now(), partial(bool, empty))
         settle(services)
         if not empty:
             still = standing(services)
@@ -246,10 +248,73 @@ def test_after_an_outage_nothing_is_taken_before_each_receiver_reports_an_empty_
     assert (silent, still, standing(services)) == ("grace", "grace", "on_hold")
 
 
+def reports(services: Services, *, empty: bool = True) -> bool:
+    """Let a receiver report; return whether a worker had asked."""
+    with services.database.write() as tx:
+        return receivers.report(tx, "host-a", real_now(), partial(bool, empty))
+
+
+def test_a_report_from_before_an_outage_of_a_moment_does_not_count(services: Services) -> None:
+    an_account_in_grace(services)
+    reports(services)
+    services.clock.set(MONDAY + 8 * DAY)
+    settle(services)
+    asked = standing(services)
+
+    # What lay in the spool during the outage is in the inbox when the next report says that the spool is empty.
+    deliver(services, subscription_payment_success(**ids(10)))
+    answered = [reports(services), reports(services)]
+    settle(services)
+
+    assert (asked, answered, standing(services)) == ("grace", [True, False], "good")
+    assert "dunning.hold_placed" not in rules(services)
+
+
+def test_what_an_answer_brings_along_is_read_before_the_timer_that_asked(services: Services) -> None:
+    an_account_in_grace(services)
+    reports(services)
+    services.clock.set(MONDAY + 8 * DAY)
+    pipeline.process(services, 1)
+    deliver(services, *map(a_purchase, range(100, 130, 10)), subscription_payment_success(**ids(10)))
+    reports(services)
+
+    drain(services, limit=1)
+
+    assert standing(services) == "good"
+    assert "dunning.hold_placed" not in rules(services)
+
+
+def test_a_grace_of_zero_days_waits_for_the_spool_too(database_url: str, tmp_path: Path) -> None:
+    services = with_policy(tmp_path, database_url, grace='grace = "0d"', reminders="reminders = []")
+    services.clock.set(MONDAY)
+    reports(services)
+    deliver(services, a_purchase(10), subscription_payment_failed(**ids(10)))
+    settle(services)
+    asked = standing(services)
+    reports(services)
+
+    settle(services)
+
+    assert (asked, standing(services)) == ("grace", "on_hold")
+    services.close()
+
+
+def test_a_receiver_of_an_earlier_version_that_reports_is_not_waited_for(services: Services) -> None:
+    an_account_in_grace(services)
+    reports(services)
+    with services.database.write() as tx:
+        tx.execute(update(tables.receivers).values(answered=None))
+    services.clock.set(MONDAY + 8 * DAY)
+
+    settle(services)
+
+    assert standing(services) == "on_hold"
+
+
 def test_a_receiver_that_never_comes_back_is_waited_for_a_quarter_of_an_hour_and_told_of(services: Services) -> None:
     an_account_in_grace(services)
     with services.database.write() as tx:
-        receivers.report(tx, "host-a", real_now() - HOUR, empty=True)
+        receivers.report(tx, "host-a", real_now() - HOUR, lambda: True)
         receivers.miss(tx, ["host-a"], real_now() - facts_first.RECEIVERS_WAITED_FOR)
     services.clock.set(MONDAY + 8 * DAY)
 

@@ -204,6 +204,6 @@ from kulanz.store.database import Database
 database = Database(sys.argv[1])
 while True:
     with database.relaxed() as tx:
-        receivers.report(tx, "test", real_now(), empty=True)
+        receivers.report(tx, "test", real_now(), lambda: True)
     time.sleep(0.2)
 """

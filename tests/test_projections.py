@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kulanz.processing.projections import fingerprint
+from kulanz.processing.search_words import address_digest
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import case_index, email_index, recovery
+from kulanz.store import case_index, recovery, search_index
 from kulanz.store.case_index import CaseRow
 from tests import days
 from tests.days import product, settings_of
@@ -94,10 +94,10 @@ def test_an_account_is_found_by_mail_however_it_is_typed_and_the_mail_is_nowhere
 ) -> None:
     tell(services, subscription_created(at=now, email="Ada.Lovelace@Example.com"))
 
-    digest = fingerprint(services.vault, " ada.lovelace@example.COM ")
+    digest = address_digest(services.vault, " ada.lovelace@example.COM ")
     with services.database.read() as conn:
-        assert email_index.find(conn, digest) == ["org_42"]
-        assert email_index.find(conn, fingerprint(services.vault, "else@example.com")) == []
+        assert search_index.find(conn, digest) == ["org_42"]
+        assert search_index.find(conn, address_digest(services.vault, "else@example.com")) == []
     assert not any(b"lovelace" in path.read_bytes().lower() for path in tmp_path.glob("kulanz.db*"))
 
 

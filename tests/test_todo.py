@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -297,3 +299,63 @@ def test_the_api_answers_the_same_list(services: Services) -> None:
     assert [(each.id, each.severity, each.act) for each in listed] == [
         (each.id, "urgent", each.proposed) for each in waiting(services)
     ]
+
+
+def test_by_the_api_somebody_has_seen_it_and_somebody_takes_care(services: Services) -> None:
+    a_refund_in_full(services)
+    (listed,) = waiting(services)
+    settings = replace(
+        services.settings, api_tokens=(*services.settings.api_tokens, ApiToken(name="ann", token="w-secret"))
+    )
+    receiver = Receiver(services)
+    client = assemble(receiver, AccountService(services), settings).test_client()
+    reader, writer = {"Authorization": "Bearer r-secret"}, {"Authorization": "Bearer w-secret"}
+
+    def said(act: str, body: Any = None, ident: str = listed.id, **headers: str) -> Any:
+        return client.post(f"/v1/todo/{ident}/{act}", json=body, headers=writer | headers)
+
+    assigned = said("assign", {"to": "bob"})
+    assert (assigned.status_code, assigned.json["assigned_to"]) == (200, "bob")
+    assert waiting(services)[0].assigned_to == "bob"
+    assert said("assign").json["assigned_to"] is None
+    assert said("assign", {"to": "eve"}, **{"Idempotency-Key": "1"}).json["assigned_to"] == "eve"
+    assert said("assign", {"to": "eve"}, **{"Idempotency-Key": "1"}).json["assigned_to"] == "eve"
+    assert said("assign", {"to": "dan"}, **{"Idempotency-Key": "1"}).status_code == 422
+
+    for ident, act, body, status in (
+        ("td_0000000000000000", "acknowledge", None, 404),
+        ("..", "acknowledge", None, 404),
+        (listed.id, "assign", {"to": ""}, 422),
+        (listed.id, "assign", {"to": "a\nb"}, 422),
+        (listed.id, "assign", {"name": "bob"}, 422),
+        (listed.id, "acknowledge", {"to": "bob"}, 422),
+    ):
+        assert said(act, body, ident).status_code == status, (ident, act, body)
+    assert client.post(f"/v1/todo/{listed.id}/acknowledge", headers=reader).status_code == 403
+    assert waiting(services)[0].assigned_to == "eve"
+    seen = said("acknowledge")
+    assert (seen.status_code, seen.json["acknowledged_by"]) == (200, "ann")
+    receiver.close()
+    with services.database.read() as conn:
+        noted = [act.act for act in audit_log.about(conn, listed.account or "")]
+    assert noted.count("acknowledged") == 1
+    assert (noted.count("assigned"), noted.count("unassigned")) == (2, 1)
+
+
+def test_what_is_done_once_it_was_seen_is_answered_again_under_its_key(services: Services) -> None:
+    a_refund_in_full(services)
+    settings = replace(services.settings, api_tokens=(ApiToken(name="ann", token="w-secret"),))
+    (ending,) = waiting(services)
+    assert ending.ends_when_seen
+    receiver = Receiver(services)
+    client = assemble(receiver, AccountService(services), settings).test_client()
+    headers = {"Authorization": "Bearer w-secret", "Idempotency-Key": "7"}
+
+    first = client.post(f"/v1/todo/{ending.id}/acknowledge", headers=headers)
+    again = client.post(f"/v1/todo/{ending.id}/acknowledge", headers=headers)
+    other = client.post(f"/v1/todo/{ending.id}/acknowledge", headers={"Authorization": "Bearer w-secret"})
+    receiver.close()
+
+    assert (first.status_code, again.status_code, other.status_code) == (200, 200, 404)
+    assert again.json == first.json
+    assert waiting(services) == []

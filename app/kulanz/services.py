@@ -243,6 +243,7 @@ def _channels(settings: Settings, clients: Clients) -> Channels:
         brand=brand_of(settings),
         timezone=settings.timezone,
         billing_url=settings.billing_url,
+        public_url=settings.public_url,
         bank=settings.bank_account,
         sender_lines=settings.sender_address,
         ops_alert_to=settings.ops_alert_to,

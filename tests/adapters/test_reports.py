@@ -16,7 +16,7 @@ from kulanz.policy.consequences.letters import jsonable
 from kulanz.policy.facts import PaymentFailed, Status, SubscriptionSeen
 from kulanz.policy.state import Catalogue, Standing
 from kulanz.providers import PROVIDERS, Naming
-from kulanz.queries import sentences, story
+from kulanz.queries import outlook, sentences
 from tests import lemonsqueezy as ls
 from tests import paddle, standard, stripe
 from tests.adapters.payload_source import BOUGHT_AT, DAY, MONDAY, Payload, PayloadSource, StoryEvent
@@ -249,8 +249,8 @@ def test_a_pause_is_told_as_a_pause_and_its_end_is_announced() -> None:
     assert stage.state.plan == "free"
     assert not [line for line in told(stage) if "paid for is over" in line]
     assert [line for line in told(stage) if "no longer gives the plan professional: it is paused" in line]
-    outlook = list(story.scheduled(stage.state, stage.account.book, stage.terms))
-    assert outlook == [f"Subscription {LEMONSQUEEZY.subscription} is to resume at {rfc3339(back)}."]
+    ahead = [str(each) for each in outlook.scheduled(stage.state, stage.account.book, stage.terms)]
+    assert ahead == [f"Subscription {LEMONSQUEEZY.subscription} is to resume at {rfc3339(back)}."]
 
 
 def test_a_lower_plan_of_a_trial_is_not_told_as_paid_for_and_is_announced() -> None:
@@ -264,8 +264,8 @@ def test_a_lower_plan_of_a_trial_is_not_told_as_paid_for_and_is_announced() -> N
     hear(stage, LEMONSQUEEZY, later, ls.subscription_updated(at=later, variant_id=47001, **trial))
 
     assert not [line for line in told(stage) if "is paid for" in line]
-    outlook = list(story.scheduled(stage.state, stage.account.book, stage.terms))
-    assert outlook == [f"Subscription {LEMONSQUEEZY.subscription} gives the plan professional from {rfc3339(end)} on."]
+    ahead = [str(each) for each in outlook.scheduled(stage.state, stage.account.book, stage.terms)]
+    assert ahead == [f"Subscription {LEMONSQUEEZY.subscription} gives the plan professional from {rfc3339(end)} on."]
 
 
 def test_a_failure_that_comes_with_a_later_deadline_is_not_told_as_one_that_moves_nothing() -> None:

@@ -94,6 +94,17 @@ def test_a_mail_server_that_lets_us_in_is_well_and_one_that_takes_no_password_is
     assert mailbox.accepted == []
 
 
+def test_mails_that_are_left_to_a_product_that_is_told_nothing_are_not_well(examine, tmp_path):
+    policy = tmp_path / "policy.toml"
+    policy.write_text('mails = "off"\nname = "mine"\n[dunning]\ngrace = "7d"\nwarn_by = "callback"\n')
+
+    assert examine()["callbacks"]["ok"] is None
+    finding = examine(KULANZ_POLICY=str(policy))["callbacks"]
+
+    assert finding["ok"] is False
+    assert "customers hear nothing" in finding["detail"]
+
+
 def test_the_products_address_is_tried_without_sending_anything(examine):
     with a_callback_receiver() as product:
         well = examine(CALLBACK_URL=product.url, CALLBACK_SECRET="whsec_" + "YWJj" * 8)["callbacks"]

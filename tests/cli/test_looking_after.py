@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -159,6 +160,21 @@ def test_an_account_is_shown_listed_and_explained(kulanz, services):
     assert kulanz("account", "show", "nobody").code == 1
 
 
+def test_an_account_is_explained_in_german_and_french_but_in_no_language_without_words(kulanz, services):
+    german = kulanz("account", "explain", "org_1", "--locale", "de-AT").out
+    french = kulanz("account", "explain", "org_1", "--locale", "fr", "--json").document
+
+    assert "\nWarum\n" in german
+    assert "\nWas das ändern würde\n" in german
+    assert "ist unbezahlt; der Zugang bleibt bis" in german
+    assert "\N{NO-BREAK SPACE}Uhr (UTC)" in german
+    assert "Ziffer 6.1" in german
+    assert all(line.startswith(("L\N{RIGHT SINGLE QUOTATION MARK}abonnement", "Un paiement")) for line in french["why"])
+    for unknown in ("it", "xx", "../de", "d" * 300):
+        refused = kulanz("account", "explain", "org_1", "--locale", unknown)
+        assert (refused.code, "is not a language that has words, such as de, en, fr" in refused.err) == (2, True)
+
+
 def test_what_could_not_be_done_is_explained_however_much_was_done_since(kulanz, services):
     with services.database.write() as tx:
         outbox.add(tx, [an_effect("ef_old", type="cancel", state="parked", error="404 Not Found")])
@@ -172,8 +188,40 @@ def test_what_could_not_be_done_is_explained_however_much_was_done_since(kulanz,
 def test_an_account_is_found_by_its_beginning_and_by_the_providers_id(kulanz, services):
     matches = {"account_id": "org_1", "plan": "professional", "standing": "grace"}
 
-    assert kulanz("account", "find", "org", "--json").document == {"accounts": [matches]}
-    assert kulanz("account", "find", "org").out.split() == [*matches, *matches.values()]
+    for text in ("org", "RG_1"):
+        (found,) = kulanz("account", "find", text, "--json").document["accounts"]
+        assert matches.items() <= found.items(), text
+    assert {*matches.values()} <= {*kulanz("account", "find", "org").out.split()}
+
+
+def test_accounts_are_listed_by_their_next_deadline_and_printed_for_a_spreadsheet(kulanz, services):
+    receive(services, subscription_created(account="aaa", customer=7, subscription=8, order=9, buyer="=SUM(A1)"))
+    settle(services)
+
+    def listed(*options: str) -> list[str]:
+        return [each["account_id"] for each in kulanz("account", "list", "--json", *options).document["accounts"]]
+
+    assert listed() == ["aaa", "org_1"]
+    assert (
+        listed("--sort", "deadline") == listed("--sort", "amount") == listed("--sort", "standing") == ["org_1", "aaa"]
+    )
+    assert listed("--due-before", "+30d") == ["org_1"]
+    first = kulanz("account", "list", "--sort", "deadline", "--limit", "1")
+    cursor = first.err.split("--after ")[1].strip()
+    assert listed("--sort", "deadline", "--after", cursor) == ["aaa"]
+    rows = list(csv.DictReader(kulanz("account", "list", "--csv", "--sort", "deadline").out.splitlines()))
+    assert [row["account_id"] for row in rows] == ["org_1", "aaa"]
+    assert (rows[0]["owed"], rows[1]["name"]) == ("49.00 EUR", "'=SUM(A1)")
+    assert kulanz("account", "list", "--csv", "--json").code == 2
+    assert kulanz("account", "list", "--sort", "amount", "--after", "aaa").code == 1
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_table_of_accounts_fits_the_screen(kulanz, services, columns):
+    for call in (("list",), ("find", "org")):
+        lines = kulanz("account", *call, COLUMNS=str(columns)).out.splitlines()
+        assert max(map(len, lines)) <= columns
+        assert len(lines) == 2
 
 
 @pytest.mark.parametrize("ident", ["auth0|5f7c+1", "--help", "..", "-"])

@@ -148,3 +148,11 @@ def test_a_try_without_a_mail_server_is_a_file_and_one_that_is_refused_says_so(
     (file,) = (kulanz.data_dir / "mail").glob("*-test-*.eml")
     assert message_from_bytes(file.read_bytes(), policy=email.policy.default)["To"] == "me@shop.example"
     assert (refused.code, refused.err) == (1, "kulanz: the mail server refused the recipient (550 5.1.1)\n")
+
+
+def test_a_notice_is_previewed_and_tried_before_there_is_a_database(kulanz: Kulanz) -> None:
+    shown = kulanz("mail", "preview", "grace_reminder")
+    tried = kulanz("mail", "test", "grace_reminder", "--to", "you@shop.example")
+
+    assert "Subject: Reminder" in shown.out
+    assert (shown.code, tried.code) == (0, 0)

@@ -20,13 +20,14 @@ CONTRACT = ROOT / "docs" / "contract.md"
 RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 READING = {
-    "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "export", "find",
-    "generate", "hash", "init", "key", "keys", "list", "plan-change", "preview", "recovery", "reference", "replay",
+    "backup", "certificates", "charges", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "export",
+    "find", "generate", "hash", "init", "key", "keys", "list", "plan-change", "preview", "recovery", "reference",
+    "replay",
     "schema", "send", "show", "sign", "simulate", "status", "test", "verify",
 }  # fmt: skip
 """They change nothing of ours; `send` and `demo` are a provider that delivers, `init` comes before all else,
 `test` sends a sample to oneself."""
-OF_MANY_COMMANDS = {"--json", "--dry-run", "--actor", "--token-file", "--yes"}
+OF_MANY_COMMANDS = {"--json", "--dry-run", "--actor", "--silent", "--token-file", "--yes"}
 """The contract tells of them once, for all commands."""
 
 

@@ -55,6 +55,13 @@ def test_a_request_is_listed_with_what_the_policy_says_and_shown_without_who_ask
     assert asked in operator.see("/ops/accounts/org_42")
 
 
+def test_what_the_policy_says_of_a_request_is_told_in_the_readers_language(asked: str, operator: Operator) -> None:
+    page = operator.client.get(f"/ops/refunds/{asked}", headers={"Accept-Language": "de"}).text
+
+    assert "Der Grund: für diese Zahlung gilt die Garantie, und ihre Frist läuft noch." in page
+    assert "Gesetzliche Rechte bleiben davon unberührt." in page
+
+
 def test_who_asked_is_shown_when_asked_for_and_that_is_noted(operator: Operator, reader: Operator, asked: str) -> None:
     page = operator.post(f"/ops/refunds/{asked}/asked")
 

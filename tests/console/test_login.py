@@ -14,8 +14,9 @@ from werkzeug.security import generate_password_hash
 from kulanz.config import ApiToken, OpsUser, Settings
 from kulanz.services import Services, build
 from kulanz.web.application import WebApp, create_app
+from kulanz.web.attempts import MOST_ADDRESSES, Attempts
 from kulanz.web.console import passwords
-from kulanz.web.console.login import ATTEMPTS_PER_ADDRESS, MOST_ADDRESSES, WINDOW, Attempts
+from kulanz.web.console.login import ATTEMPTS_PER_ADDRESS, WINDOW
 from kulanz.web.console.sessions import COOKIE, ConsoleSession, ConsoleSessions
 from tests.console.operator import Operator
 
@@ -27,6 +28,7 @@ PAGES = (
     "/ops/events/evt_1",
     "/ops/events/retry",
     "/ops/effects",
+    "/ops/mails",
     "/ops/disputes",
     "/ops/policies",
     "/ops/policies/plexo",
@@ -48,6 +50,7 @@ CHANGES = (
     "/ops/events/evt_1/skip",
     "/ops/events/retry",
     "/ops/effects/retry",
+    "/ops/mails/test",
     "/ops/queues/requeue/kulanz-events",
     "/ops/queues/queue/kulanz-events/failed/empty",
     "/ops/queues/job/1/delete",
@@ -229,7 +232,7 @@ def test_wrong_tokens_keep_no_right_one_out(settings: Settings) -> None:
 
 
 def test_counts_end_with_their_window_and_never_take_much_memory() -> None:
-    attempts = Attempts()
+    attempts = Attempts(ATTEMPTS_PER_ADDRESS, WINDOW)
     for number in range(MOST_ADDRESSES + 5):
         attempts.wait(f"source {number}", 0.0)
     for _ in range(ATTEMPTS_PER_ADDRESS):

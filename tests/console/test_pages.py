@@ -83,7 +83,7 @@ def test_a_search_that_finds_several_accounts_tells_how_each_stands(operator: Op
 
     page = operator.see("/ops/accounts?q=org_4")
 
-    assert [each for each in ("org_42", "org_43", "grace</", "good</", "plan professional") if each not in page] == []
+    assert [each for each in ("org_42", "org_43", "grace</", "good</", "professional</td>") if each not in page] == []
 
 
 def test_the_page_of_an_account_is_reached_whatever_signs_its_id_has(operator: Operator, services: Services) -> None:
@@ -135,6 +135,24 @@ def test_an_account_shows_what_it_has_beside_its_plan(operator: Operator, servic
     assert "50.00 EUR bought, 0.00 EUR spent" in page
     assert "recorded by ada" in page
     assert "told a partner" in page
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_account_tells_its_story_and_what_would_follow_in_the_readers_language(
+    operator: Operator, services: Services
+) -> None:
+    german = accounts.explanation(services, "org_42", languages=("de-AT",))
+    preferring = {"Accept-Language": "it, de-AT;q=0.9, en;q=0.5"}
+
+    page = operator.client.get("/ops/accounts/org_42", headers=preferring).text
+    fields = {"token": operator.token, "order": "extend_grace", "until": in_a_month, "reason": "asked for it"}
+    preview = operator.client.post("/ops/accounts/org_42/preview", data=fields, headers=preferring).text
+
+    assert german["why"][0].startswith("Das Abonnement ")
+    for line in [*german["why"], *german["outlook"], *(said for step in german["steps"] for said in step["sentences"])]:
+        assert line.replace("'", "&#39;") in page
+    assert "ops hat die Nachfrist verlängert bis " in preview
+    assert "Grund: asked for it" in preview
 
 
 @pytest.mark.usefixtures("in_grace")

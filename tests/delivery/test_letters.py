@@ -22,7 +22,7 @@ from kulanz.delivery.notices import LANGUAGES, REQUIRED, Recipient, RenderedNoti
 from kulanz.delivery.samples import EVERYTHING, least
 from kulanz.errors import UntranslatableError
 from kulanz.formats.bank_accounts import BankAccount
-from tests.delivery import values
+from tests.delivery import snapshots, values
 
 BILLING = "https://app.plexo.example/billing"
 FULL: dict[str, Any] = {name: value for name, value in EVERYTHING.items() if name != "policy_url"}
@@ -90,6 +90,13 @@ def test_the_only_link_is_the_billing_page(notice: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_every_notice_reads_as_it_was_read_over_last(language: str) -> None:
+    assert snapshots.path_of(language).read_text() == snapshots.written(language), (
+        "python -m tests.delivery.snapshots, then read the difference as a customer would"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_there_is_a_template_for_every_notice_and_none_besides(language: str) -> None:
     folder = Path(__file__).parents[2] / "app/kulanz/delivery/templates" / language
 
@@ -106,9 +113,11 @@ def test_the_html_names_its_language_and_has_a_title() -> None:
 def test_a_deadline_is_told_to_the_minute_in_the_readers_zone() -> None:
     german = letter("grace_warning", deadline="2026-03-08T14:08:20Z")
     english = render("grace_warning", FULL, reader("en_GB", zone=ZoneInfo("UTC")))
+    french = render("grace_warning", FULL, reader("fr", zone=ZoneInfo("UTC")))
 
     assert "Die Frist dafür endet am 8. März 2026, 15:08 Uhr (MEZ)." in german.text.replace("\n", " ")
     assert "The deadline for it is 8 March 2026, 14:08 (UTC)." in english.text.replace("\n", " ")
+    assert "Le délai prend fin le 8 mars 2026 à 14:08 (TU)." in french.text.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +128,8 @@ def test_a_deadline_is_told_to_the_minute_in_the_readers_zone() -> None:
         ("en", 1999, "EUR", "€19.99"),
         ("en", 500, "JPY", "¥500"),
         ("de", 1999, "XYZ", "19,99 XYZ"),
+        ("fr", 123456, "EUR", "1 234,56 €"),
+        ("fr_CA", 1999, "CAD", "19,99 $"),
     ],
 )
 def test_money_is_written_as_the_reader_writes_it(locale: str, amount: int, currency: str, written: str) -> None:
@@ -134,6 +145,7 @@ def test_a_refusal_says_that_statutory_rights_are_not_affected_and_until_when_on
     sentence, day = {
         "de": ("Ihre gesetzlichen Rechte bleiben davon unberührt.", "20. März 2026"),
         "en": ("Your statutory rights are not affected.", "March 20, 2026"),
+        "fr": ("Vos droits légaux ne sont pas affectés.", "20 mars 2026"),
     }[language]
     assert sentence in text
     assert day in text
@@ -154,7 +166,7 @@ def test_a_suspension_without_a_dispute_speaks_of_none() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "default", "found"),
-    [("de-AT", "en", "de_AT"), ("de", "en", "de"), ("fr-FR", "de", "de"), (None, "de", "de"), ("../x", "zz", "en")],
+    [("de-AT", "en", "de_AT"), ("de", "en", "de"), ("it-IT", "de", "de"), (None, "de", "de"), ("../x", "zz", "en")],
 )
 def test_an_unknown_language_falls_back_to_the_installations_and_then_to_english(
     wanted: str | None, default: str, found: str
@@ -238,24 +250,32 @@ def test_the_dunning_letters_differ_and_only_the_last_speaks_of_a_hand_over() ->
 
 
 @pytest.mark.parametrize(
-    ("clause", "german", "english"),
+    ("clause", "german", "english", "french"),
     [
-        ("6.2", "(Ziffer 6.2 unserer Richtlinie)", "(section 6.2 of our policy)"),
-        ("§Non-Payment", "(Abschnitt „Non-Payment“ unserer Richtlinie)", "(section “Non-Payment” of our policy)"),
+        ("6.2", "(Ziffer 6.2 unserer Richtlinie)", "(section 6.2 of our policy)", "(point 6.2 de notre politique)"),
+        (
+            "§Non-Payment",
+            "(Abschnitt „Non-Payment“ unserer Richtlinie)",
+            "(section “Non-Payment” of our policy)",
+            "(section « Non-Payment » de notre politique)",
+        ),
         (
             "4-Mahnung",
             "(Ziffer 4, Abschnitt „Mahnung“ unserer Richtlinie)",
             "(section 4, section “Mahnung” of our policy)",
+            "(point 4, section « Mahnung » de notre politique)",
         ),
     ],
 )
 def test_a_clause_is_named_as_the_policy_names_it_and_only_where_mails_may(
-    clause: str, german: str, english: str
+    clause: str, german: str, english: str, french: str
 ) -> None:
     texts = [letter("downgraded", language, clause=clause, cites=True).text for language in LANGUAGES]
     silent = letter("downgraded", clause=clause).text
 
-    assert [said in " ".join(text.split()) for said, text in zip((german, english), texts, strict=True)] == [True, True]
+    assert [said in " ".join(text.split()) for said, text in zip((german, english, french), texts, strict=True)] == [
+        True
+    ] * 3
     assert "Richtlinie" not in silent
 
 

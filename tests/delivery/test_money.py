@@ -55,6 +55,9 @@ class Till:
         if error is not None:
             raise error
 
+    def payment_page(self, subscription: str, invoice: str | None, /) -> str | None:
+        raise AssertionError(subscription, invoice)
+
     def disable_licence(self, licence: str, /) -> tuple[ProviderFact, ...] | None:
         return () if self.known else None
 

@@ -11,7 +11,7 @@ from babel import Locale
 
 from kulanz.delivery import AttemptState, deliver
 from kulanz.delivery.brand import Brand
-from kulanz.delivery.notices import REQUIRED, Recipient, render
+from kulanz.delivery.notices import LANGUAGES, REQUIRED, Recipient, render
 from kulanz.delivery.recipient import locale_of
 from kulanz.delivery.samples import EVERYTHING
 from kulanz.delivery.template_check import check
@@ -77,11 +77,11 @@ def test_each_reminder_may_have_words_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_language_may_have_words_for_one_reminder_alone(tmp_path: Path) -> None:
-    put(tmp_path, **{"fr/grace_reminder.1.txt": OWN_TEXT})
+    put(tmp_path, **{"it/grace_reminder.1.txt": OWN_TEXT})
 
-    languages = [render("grace_reminder", EVERYTHING, reader(tmp_path, "fr", step=step)).language for step in (1, 2)]
+    languages = [render("grace_reminder", EVERYTHING, reader(tmp_path, "it", step=step)).language for step in (1, 2)]
 
-    assert languages == ["fr", "en"]
+    assert languages == ["it", "en"]
     assert check(tmp_path) == []
 
 
@@ -107,13 +107,13 @@ def test_html_of_all_reminders_does_not_stand_beside_the_text_of_one(tmp_path: P
 
 
 def test_another_language_is_a_folder_and_what_it_lacks_comes_in_the_usual_one(tmp_path: Path) -> None:
-    put(tmp_path, **{"fr/recovered.txt": "Merci\n\nNous avons {{ billing_url }}."})
-    french = reader(tmp_path, "fr_FR", fallback=Locale("de"))
+    put(tmp_path, **{"it/recovered.txt": "Grazie\n\nAbbiamo {{ billing_url }}."})
+    italian = reader(tmp_path, "it_IT", fallback=Locale("de"))
 
-    assert str(locale_of("fr-FR", "de", tmp_path)) == "fr_FR"
-    assert render("recovered", EVERYTHING, french).language == "fr"
-    assert render("downgraded", EVERYTHING, french).language == "de"
-    assert render("downgraded", EVERYTHING, french).fault is None
+    assert str(locale_of("it-IT", "de", tmp_path)) == "it_IT"
+    assert render("recovered", EVERYTHING, italian).language == "it"
+    assert render("downgraded", EVERYTHING, italian).language == "de"
+    assert render("downgraded", EVERYTHING, italian).fault is None
     assert check(tmp_path, "de") == []
 
 
@@ -165,7 +165,7 @@ FAULTS = {
         "de/recovered.txt:3: access to attribute '__class__'",
     ),
     "a part that is not there": ({"de/recovered.txt": "A\n\n{% include 'de/_x.txt' %}"}, "de/recovered.txt:3: "),
-    "a page without a text": ({"fr/recovered.html": "<p>Merci</p>"}, "fr/recovered.html:1: it needs a text beside it"),
+    "a page without a text": ({"it/recovered.html": "<p>Grazie</p>"}, "it/recovered.html:1: it needs a text beside it"),
     "a layout with an unknown variable": (
         {"letter.html": "{{ foo }}"},
         "letter.html:1: there is no variable foo",
@@ -212,12 +212,12 @@ def test_a_template_that_fails_at_run_time_falls_back_to_ours_and_says_where(tmp
 
 
 def test_a_language_of_the_merchants_that_fails_falls_back_to_the_usual_one(tmp_path: Path) -> None:
-    put(tmp_path, **{"fr/recovered.txt": "{{ x }}\n\ny"})
+    put(tmp_path, **{"it/recovered.txt": "{{ x }}\n\ny"})
 
-    written = render("recovered", EVERYTHING, reader(tmp_path, "fr", fallback=Locale("de")))
+    written = render("recovered", EVERYTHING, reader(tmp_path, "it", fallback=Locale("de")))
 
     assert written.language == "de"
-    assert "fr/recovered.txt:1: 'x' is undefined" in str(written.fault)
+    assert "it/recovered.txt:1: 'x' is undefined" in str(written.fault)
 
 
 def test_a_template_in_the_middle_of_being_written_sends_ours(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ OWN_PAGE = "<p>{{ plan }} {{ reason }} {{ account }}" + "".join(
     f"{{% if {name} %}} {{{{ {name} | day }}}}{{% endif %}}"
     for name in ("deadline", "data_deletion_eligible_at", "billed_until", "ends_at")
 )
-EVERY = [(notice, language, own) for notice in REQUIRED for language in ("de", "en") for own in (False, True)]
+EVERY = [(notice, language, own) for notice in REQUIRED for language in LANGUAGES for own in (False, True)]
 
 
 @pytest.mark.parametrize(("notice", "language", "own"), EVERY)
@@ -245,7 +245,8 @@ def test_a_hostile_name_plan_or_reason_breaks_out_of_no_notice(
     pages = {f"{language}/{notice}.html": f"{OWN_PAGE}</p>"}
     put(tmp_path, **(texts | pages if own else {}))
     brand = Brand(name=HOSTILE, address="Shop|<i>1010</i>", support="a@shop.example")
-    calm = {**EVERYTHING, "plan": "x", "kind": "x", "reason": "x", "topic": "x", "invoice": "1"}
+    names = ("plan", "kind", "reason", "topic", "decision_reason", "developer", "developer_contact", "piece", "measure")
+    calm = {**EVERYTHING, **dict.fromkeys(names, "x"), "invoice": "1", "names": {}}
     hostile = {name: HOSTILE if value in ("x", "1") else value for name, value in calm.items()}
     at = reader(tmp_path, language, brand=replace(brand, name="x"), account="x", sender="x")
 

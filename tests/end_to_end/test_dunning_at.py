@@ -19,6 +19,7 @@ from tests.lemonsqueezy import (
     Purchase,
     dispute_created,
     dispute_resolved,
+    subscription_cancelled,
     subscription_payment_failed,
     subscription_updated,
 )
@@ -129,6 +130,37 @@ def test_a_transfer_that_names_another_accounts_invoice_pays_nothing_before_a_pe
     timeline = str(instance.get(f"/v1/accounts/{payer.account}/timeline?limit=500"))
     assert "alert.transfer_names_another_account" in timeline
     assert "overpaid" not in timeline
+
+
+def test_a_customer_who_cancels_still_gets_the_letters_for_what_fell_due_before(
+    instance: Instance, start: datetime
+) -> None:
+    purchase = overdue(instance, start)
+    left = start + days(1)
+
+    instance.advance_to(left)
+    instance.provider.change(purchase.subscription, status="cancelled", ends_at=start)
+    instance.deliver_event(subscription_cancelled(at=left, purchase=purchase, ends_at=start))
+    instance.advance_to(start + days(36))
+
+    (case,) = instance.account(purchase)["dunning_cases"]
+    assert (case["state"], case["level"]) == ("grace", 3)
+    assert len(letters(instance, purchase)) == 3
+
+
+def test_what_was_charged_is_listed_for_the_customers_own_pages(instance: Instance, start: datetime) -> None:
+    purchase = overdue(instance, start)
+
+    listed = instance.get(f"/v1/accounts/{purchase.account}/charges")
+    again = instance.cli("account", "charges", str(purchase.account), "--json")
+    table = instance.cli("account", "charges", str(purchase.account))
+
+    (charge,) = [each for each in listed["charges"] if not each["paid"]]
+    assert (charge["invoice_id"], charge["subscription_id"]) == (str(purchase.invoice), str(purchase.subscription))
+    assert (charge["total"], charge["currency"], charge["refunded"]) == (purchase.price, "EUR", 0)
+    assert (charge["reason"], charge["decimals"]) == ("renewal", 2)
+    assert again == listed
+    assert "49.00 EUR" in table["text"]
 
 
 def test_a_dispute_stops_the_letters_and_nothing_else_is_taken(instance: Instance, start: datetime) -> None:

@@ -23,6 +23,9 @@ from tests.servers import PostgreSQL
 from tests.source_roots import python_path
 
 ROOT = Path(__file__).resolve().parents[2]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+RUNNING = {"python chat.py": 9000, "kulanz up": 8000, "flask --app product run --port 5000": 5000}
+"""Blocks of the tutorial that get a terminal of their own, and the port on which each listens."""
 HOW_TO = sorted((ROOT / "docs" / "howto").glob("*.md"))
 PLANS = "394420=professional,394421=enterprise"
 STORE = "58231"
@@ -49,13 +52,16 @@ def environ(folder: Path, **settings: str) -> dict[str, str]:
     command = bin_dir / "kulanz"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m kulanz "$@"\n')
     command.chmod(0o755)
+    for name, module in {"python": "", "flask": "-m flask"}.items():
+        (bin_dir / name).write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n')
+        (bin_dir / name).chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if name in {"HOME", "TMPDIR", "LANG"}}
     return {**kept, "PATH": f"{bin_dir}:{os.environ['PATH']}", "PYTHONPATH": python_path(ROOT), **settings}
 
 
-def run(page: Path, folder: Path, **settings: str) -> str:
-    """Run the blocks of a page in one shell in a folder, and return what they printed."""
-    script = BEGIN + "\n".join(blocks(page))
+def run(blocks: list[str], folder: Path, **settings: str) -> str:
+    """Run blocks in one shell in a folder, and return what they printed."""
+    script = BEGIN + "\n".join(blocks)
     result = subprocess.run(
         ["bash", "-x", "-c", script],
         cwd=folder,
@@ -122,10 +128,41 @@ def test_every_command_of_a_how_to_page_works_as_it_is_copied(
     shutil.copytree(used_shop, folder)
 
     with _surroundings(page, postgresql) as settings:
-        printed = run(page, folder, **settings)
+        printed = run(blocks(page), folder, **settings)
 
     for said in EXPECTED.get(page.stem, ()):
-        assert said in printed
+        assert said in printed, printed
+
+
+def in_the_background(block: str) -> str:
+    """A block with a terminal of its own, as one shell runs it: beside the others, once its port answers."""
+    port = RUNNING.get(block.strip())
+    if port is None:
+        return block
+    return f"env {block.strip()} &\nuntil (: < /dev/tcp/127.0.0.1/{port}) 2> /dev/null; do sleep 0.2; done\n"
+
+
+def test_the_tutorial_works_as_it_is_copied(tmp_path: Path) -> None:
+    installing, *others = blocks(TUTORIAL)
+    assert "pip install" in installing
+    clients = f"{python_path(ROOT)}:{ROOT / 'clients' / 'python'}"
+
+    script = ["trap 'kill $(jobs -p) || true; wait' EXIT", *map(in_the_background, others)]
+    printed = run(script, tmp_path, CLONE=str(ROOT), PYTHONPATH=clients)
+
+    assert {block.strip() for block in others} >= RUNNING.keys()
+    for said in (
+        "Subject: Your payment did not go through",
+        "Subject: Dernier",
+        "Plan: professional.\n",
+        "Reports for payers.",
+        "Notice: ",
+        "org_42: on_hold, plan free",
+        "Forbidden",
+        "a dispute is to be answered",
+    ):
+        assert said in printed, printed
+    assert "dispute" in (tmp_path / "shop" / "chat.log").read_text()
 
 
 EXPECTED = {

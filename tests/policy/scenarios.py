@@ -20,8 +20,10 @@ from kulanz.policy import facts as f
 from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
+from kulanz.policy.calendar.hours import Window
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document.collections import LevelRules
+from kulanz.policy.document.rules import NoticeRules
 from kulanz.policy.effects import AlertOperators, Effect, SendMail
 from kulanz.policy.facts import (
     BillingReason,
@@ -77,9 +79,17 @@ TERMS = tuple(
         terms(plexo_but(grace="0d", reminders=(), hold_access="none")),
         terms(plexo_but(warn_by="callback", dispute={"unrequested_full_refund": "suspend"}), zone="America/New_York"),
         terms(plexo_but(dispute={"scope": "subscription", "partially_lost": "restore"}), api_key=True),
-        terms(plexo_but(levels=_LEVELS, hold_days="9d")),
+        terms(plexo_but(levels=_LEVELS, hold_days="9d", cancelled="goes_on")),
         terms(
             plexo_but(levels=_LEVELS, levels_from="exhausted", hold_days="5d", on_grace_end="hold_only"), api_key=True
+        ),
+        terms(
+            replace(
+                plexo_but(provider_sends_failure_mail=("stripe",)),
+                mails=("grace_reminder", "recovered"),
+                notices=NoticeRules(send_between=Window.parse("09:00-17:00"), weekends=False, one_a_day=True),
+            ),
+            zone="America/New_York",
         ),
     )
 )
@@ -248,6 +258,8 @@ def _released(facts: Sequence[Fact], before: State | None, state: State) -> Iter
 
 
 def _may_release(fact: Fact, hold: Hold, before: State) -> bool:
+    if isinstance(fact, f.OverrideSet) and fact.kind is OverrideKind.REINSTATE:
+        return True
     if hold.owner is Owner.REFUND:
         # What was paid for again is given again; and a dispute may turn out to be older than the refund.
         return isinstance(fact, f.PaymentSucceeded | f.InvoiceSeen | f.PaymentRefunded | f.DisputeSeen | f.OrderSeen)
@@ -258,18 +270,20 @@ def _may_release_what_was_taken(fact: Fact, hold: Hold, before: State) -> bool:
     dunning = hold.owner is Owner.DUNNING
     inferred = hold.owner is Owner.DISPUTE and "-" in hold.key
     match fact:
-        case f.OverrideSet(kind=kind):
-            return kind is OverrideKind.REINSTATE or dunning
+        case f.OverrideSet():
+            return dunning
         case f.PaymentFailed(invoice=seen) | f.PaymentSucceeded(invoice=seen) | f.PaymentRefunded(invoice=seen):
             return inferred or (dunning and seen.subscription in hold.subscriptions)
         case f.InvoiceSeen(subscription=key) | f.SubscriptionSeen(key=key) | f.SubscriptionLookedUp(subscription=key):
             return inferred or (dunning and key in hold.subscriptions)
         case f.DisputeSeen(key=key) | f.OrderSeen(key=key) | f.VersionApplied(subject=key):
             return inferred or hold.source == key
-        case f.AddOnBooked() | f.AddOnCancelled() | f.CreditBooked() | f.CreditEnded():
-            return False
+        case f.AddOnCancelled(withdrawn=True, at=at):
+            # It asks for money back: where the dispute is dated later, that is a contact before it.
+            return any(chargeback.key == hold.source and at < chargeback.opened_at for chargeback in before.chargebacks)
         case _:
-            return dunning and before.case(hold.source) is not None
+            extra = isinstance(fact, f.AddOnBooked | f.AddOnCancelled | f.CreditBooked | f.CreditEnded)
+            return dunning and not extra and before.case(hold.source) is not None
 
 
 def _wrong_rights(decision: Decision, terms: Terms) -> Iterator[str]:
@@ -468,7 +482,7 @@ def _hear_together(facts: list[Fact]) -> tuple[str, Step]:
     return " and ".join(map(brief, facts)), lambda stage: stage.hear(*facts) and None
 
 
-def _order(kind: OverrideKind, span: timedelta) -> tuple[str, Step]:
+def order(kind: OverrideKind, span: timedelta) -> tuple[str, Step]:
     def step(stage: Witness) -> None:
         ident = f"ov{len(stage.decisions)}"
         until = None if kind is OverrideKind.WAIVE else stage.now + span
@@ -477,7 +491,7 @@ def _order(kind: OverrideKind, span: timedelta) -> tuple[str, Step]:
     return f"order {kind} {span}", step
 
 
-def _order_extra(kind: str) -> tuple[str, Step]:
+def order_extra(kind: str) -> tuple[str, Step]:
     def step(stage: Witness) -> None:
         book, state = stage.account.book, stage.state
         moment = Moment(stage.terms, stage.account.zone(stage.terms), stage.now)
@@ -566,8 +580,8 @@ _STEPS = st.one_of(
     _SPANS.map(wait),
     st.one_of(_SPANS.map(_jump), _SPANS.map(wait), _SPANS.map(wait), st.sampled_from([HOUR, DAY]).map(_set_back)),
     st.lists(_FACTS, min_size=2, max_size=6).map(_hear_together),
-    st.builds(_order, st.sampled_from(list(OverrideKind)), _SPANS),
-    st.builds(_order_extra, st.sampled_from([*EXTRAS, "book", "book"])),
+    st.builds(order, st.sampled_from(list(OverrideKind)), _SPANS),
+    st.builds(order_extra, st.sampled_from([*EXTRAS, "book", "book"])),
     st.builds(order_refund, st.sampled_from([*REFUNDS, "refund", "approval"])),
     st.builds(_transfer, st.sampled_from([1, 500, 1999, 1999, 4000])),
     st.one_of(
@@ -607,8 +621,8 @@ _BEGINNINGS = st.sampled_from(
         ),
         (
             heard(a_subscription(at=MONDAY, renews_at=MONDAY + 30 * DAY)),
-            _order_extra("book"),
-            _order_extra("cancel"),
+            order_extra("book"),
+            order_extra("cancel"),
         ),
         (
             heard(a_subscription(variant=ENTERPRISE, at=MONDAY - DAY, renews_at=MONDAY + 9 * DAY)),

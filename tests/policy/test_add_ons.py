@@ -19,8 +19,8 @@ from kulanz.policy.book import Book
 from kulanz.policy.calendar.pro_rata import months_left, rounded
 from kulanz.policy.facts import DisputeStatus, Fact, Status
 from kulanz.policy.state import Access, Standing
-from kulanz.policy.state.bookings import BookingStatus
-from tests.policy.add_on_stories import book, booking, cancel, moment, renew
+from kulanz.policy.state.bookings import Booking, BookingStatus
+from kulanz.policy_tests.add_ons import book, cancel, renew
 from tests.policy.stories import (
     DAY,
     HOUR,
@@ -44,6 +44,10 @@ from tests.policy.stories import (
 from tests.replacing import replace
 
 IN_A_YEAR = datetime(2027, 2, 2, 9, tzinfo=UTC)
+
+
+def booking(account: Stage, ident: str = "ao_1") -> Booking:
+    return next(each for each in account.state.bookings if each.id == ident)
 
 
 def test_an_add_on_can_be_used_at_once_and_the_product_is_told() -> None:
@@ -582,4 +586,4 @@ def test_the_order_of_an_add_on_belongs_to_the_subscription_of_the_highest_plan(
 
     assert book(account).subscription == "lemonsqueezy:7"
     assert book(account, ident="ao_2", subscription=SUB).subscription == SUB
-    assert add_ons.may_withdraw(booking(account), moment(account))
+    assert add_ons.may_withdraw(booking(account), account.moment)

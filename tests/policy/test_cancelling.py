@@ -14,7 +14,6 @@ from kulanz.policy import facts as f
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Outcome, Stamp, Status
-from tests.policy.add_on_stories import moment
 from tests.policy.stories import (
     DAY,
     HOUR,
@@ -34,7 +33,7 @@ def gives_notice(account: Stage, subscription: str | None = None, ident: str = "
     """Note a cancellation as the API does."""
     order = cancellations.NoteCancellation(reason="by telephone", subscription=subscription)
     book = account.account.book
-    noted = cancellations.note(order, account.state, book, moment(account), ident=ident, actor="ada")
+    noted = cancellations.note(order, account.state, book, account.moment, ident=ident, actor="ada")
     account.hear(noted)
     return noted
 

@@ -8,8 +8,9 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from kulanz.policy import document
-from tests.policy.cases.play import FOLDER, Case, cases, played, unmet
+from kulanz.policy_tests.play import differences, played
+from kulanz.policy_tests.table import Case
+from tests.policy.cases.tables import FOLDER, cases, policy
 from tests.replacing import replace
 
 TABLES = sorted(path.stem for path in FOLDER.glob("*.md") if path.stem != "README")
@@ -46,17 +47,17 @@ NAMED = (
 
 @pytest.mark.parametrize("case", EVERY, ids=str)
 def test_what_the_table_says_follows(case: Case) -> None:
-    story = played(case)
-
-    assert unmet(case, story) == []
+    assert differences(case, played(case, policy(case.source))) == []
 
 
 @pytest.mark.parametrize("case", EVERY, ids=str)
 def test_a_line_that_is_falsified_is_noticed(case: Case) -> None:
-    story = played(case)
+    story = played(case, policy(case.source))
     false = [replace(case, follows=wrong) for said in case.outcomes for wrong in falsified(said)]
 
-    assert [each.follows for each in [replace(case, holds=not case.holds), *false] if not unmet(each, story)] == []
+    assert [
+        each.follows for each in [replace(case, holds=not case.holds), *false] if not differences(each, story)
+    ] == []
 
 
 def test_most_outcomes_are_falsified() -> None:
@@ -68,7 +69,7 @@ def test_most_outcomes_are_falsified() -> None:
 @pytest.mark.parametrize("preset", TABLES)
 def test_every_clause_of_a_preset_has_a_case_for_it_and_one_against_it(preset: str) -> None:
     stated = {(case.clause, case.holds) for case in cases(preset)}
-    clauses = set(_clauses(document.parse(document.preset(preset))))
+    clauses = set(_clauses(policy(preset)))
 
     assert {(clause, holds) for clause in clauses for holds in (True, False)} <= stated
     assert {clause for clause, _ in stated if clause} <= clauses

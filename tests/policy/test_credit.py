@@ -17,7 +17,6 @@ from kulanz.policy import facts as f
 from kulanz.policy.areas.credit.pots import Pot, pots
 from kulanz.policy.book import Book
 from kulanz.policy.facts import CreditEntry, DisputeStatus, OverrideKind
-from tests.policy.add_on_stories import moment
 from tests.policy.stories import DAY, MONDAY, Stage, a_dispute, a_paying_account, an_override, terms
 
 BITRIX24 = terms(document.parse(document.preset("bitrix24"), version=1))
@@ -28,12 +27,12 @@ def moved(account: Stage, entry: CreditEntry, amount: int, **told: Any) -> None:
     """Tell of a movement as the API does."""
     order = credit.MoveCredit(**{"pot": "telephony", "entry": entry, "amount": amount, "currency": "EUR", **told})
     ident = f"cr_{len(account.decisions)}"
-    account.hear(credit.move(order, account.state, account.account.book, moment(account), ident=ident, actor="ada"))
+    account.hear(credit.move(order, account.state, account.account.book, account.moment, ident=ident, actor="ada"))
 
 
 def ended(account: Stage) -> None:
     order = credit.EndCredit(pot="telephony")
-    account.hear(credit.end(order, account.state, account.account.book, moment(account), actor="ada"))
+    account.hear(credit.end(order, account.state, account.account.book, account.moment, actor="ada"))
 
 
 def pot(account: Stage) -> Pot:

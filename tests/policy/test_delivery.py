@@ -108,7 +108,7 @@ def test_a_letter_that_is_no_longer_wanted_is_not_sent() -> None:
     account.hear(a_success(MONDAY + 7 * DAY))
     before = on_paper(account)
 
-    account._carry_out(effects)
+    account.carry_out(effects)
 
     assert any(isinstance(effect, SendLetter) for effect in effects)
     assert on_paper(account) == before

@@ -266,7 +266,7 @@ def test_dunning_mail_that_was_queued_when_a_dispute_opened_is_not_sent() -> Non
     queued = account._decided(()).effects
     account.hear(a_dispute(OPENED, MONDAY + 3 * DAY))
 
-    account._carry_out(queued)
+    account.carry_out(queued)
 
     assert "grace_reminder" not in account.mails
 

@@ -134,7 +134,7 @@ def test_our_cancellation_may_come_back_before_we_know_that_it_succeeded() -> No
         at=MONDAY + 8 * DAY,
     )
     account.cancel = Outcome.DONE
-    account._carry_out([cancel])
+    account.carry_out([cancel])
 
     assert account.case.state is CaseState.ON_HOLD
 
@@ -209,7 +209,7 @@ def test_a_payment_before_our_cancellation_was_carried_out_withdraws_it() -> Non
     effects = account._decided(()).effects
     account.hear(a_success(MONDAY + 7 * DAY))
 
-    account._carry_out(effects)
+    account.carry_out(effects)
 
     assert account.cancelled == []
     assert account.resumed == []
@@ -311,6 +311,19 @@ def test_a_grace_of_zero_days_waits_for_parked_events_and_the_breaker_too(situat
 
     assert account.case.state is CaseState.GRACE
     assert account.alerts != []
+
+
+def test_a_grace_of_zero_days_that_waits_for_the_facts_is_told_of_once_it_is_over() -> None:
+    account = a_paying_account(terms=terms(plexo_but(grace="0d", reminders=())), situation=Situation(behind=True))
+
+    account.hear(a_failure(), at=MONDAY)
+    waiting = account.case.state, list(account.mails)
+    account.situation = Situation()
+    account.hear()
+
+    assert waiting == (CaseState.GRACE, [])
+    assert (account.case.state, account.mails) == (CaseState.ON_HOLD, ["downgraded"])
+    assert "account.grace_started" not in account.callbacks
 
 
 def test_many_accounts_behind_the_breaker_are_one_alert() -> None:

@@ -140,7 +140,7 @@ def test_a_letter_that_waits_to_be_sent_is_not_sent_once_the_debt_is_disputed_or
         effects = account._decided(()).effects
         account.hear(news)
 
-        account._carry_out(effects)
+        account.carry_out(effects)
 
         assert letters(account) == []
 

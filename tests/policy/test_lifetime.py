@@ -104,7 +104,7 @@ def test_why_an_order_gives_nothing_is_said() -> None:
         a_subscription(Status.ACTIVE, MONDAY, order=ORDER),
     )
 
-    assert list(idle(stage.account.book, stage.terms)) == [
+    assert [str(each) for each in idle(stage.account.book, stage.terms)] == [
         "The order lemonsqueezy:2990001 gives no plan: KULANZ_PLANS does not map lemonsqueezy:1 to a lifetime plan.",
         "The order lemonsqueezy:2990002 gives no plan: it was refunded.",
     ]

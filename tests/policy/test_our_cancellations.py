@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kulanz.policy import facts as f
+from kulanz.policy.calendar.time import rfc3339
 from kulanz.policy.facts import DisputeStatus, OverrideKind, Status
 from kulanz.policy.state import Change
 from kulanz.queries import sentences, story
@@ -133,7 +134,7 @@ def test_a_customer_s_own_cancellation_keeps_its_clause_and_tells_to_when_access
 
     change = cancellation(account)
     assert (change.rule, change.clause) == ("subscription.cancelled", "4")
-    assert f"Access stays to {OVER}" in in_words(change)
+    assert f"Access stays to {rfc3339(OVER)}" in in_words(change)
 
 
 def test_a_customer_who_cancels_while_unpaid_is_told_the_deadline_that_was_quoted() -> None:
@@ -143,7 +144,7 @@ def test_a_customer_who_cancels_while_unpaid_is_told_the_deadline_that_was_quote
 
     account.hear(a_subscription(Status.CANCELLED, MONDAY + DAY, ends_at=OVER), at=MONDAY + DAY)
 
-    assert f"Access stays to {MONDAY + 7 * DAY}" in in_words(cancellation(account))
+    assert f"Access stays to {rfc3339(MONDAY + 7 * DAY)}" in in_words(cancellation(account))
 
 
 def test_no_access_is_promised_to_who_cancels_while_a_hold_takes_it() -> None:
@@ -158,7 +159,7 @@ def test_no_access_is_promised_to_who_cancels_while_a_hold_takes_it() -> None:
 def test_what_a_hold_takes_is_not_told_as_given() -> None:
     account = on_hold()
 
-    stated = list(story.reasons(account.state))
+    stated = [str(each) for each in story.reasons(account.state)]
 
     assert f"Subscription {SUB} would give the plan professional; a hold takes it." in stated
     assert not [line for line in stated if "gives the plan" in line]

@@ -18,6 +18,7 @@ from tests.policy.stories import (
     MONDAY,
     PLEXO,
     PRO,
+    SEATS,
     Stage,
     a_failure,
     a_paying_account,
@@ -75,6 +76,67 @@ def test_an_upgrade_that_is_paid_at_last_counts() -> None:
     account.hear(changed_to(ENTERPRISE, CHANGED + 2 * DAY))
 
     assert (account.state.plan, account.state.cases) == ("enterprise", ())
+
+
+def seats(at: datetime, quantity: int, **told: Any) -> f.SubscriptionSeen:
+    return a_subscription(at=at, variant=SEATS, product="seats", quantity=quantity, **{"renews_at": MONDAY, **told})
+
+
+def test_more_pieces_of_an_add_on_count_at_once_where_no_charge_for_them_is_known_5_1() -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(seats(LONG_AGO, 2), seats(CHANGED, 500))
+
+    assert dict(account.state.quantities) == {"seats": 500}
+
+
+def test_more_pieces_whose_charge_failed_count_only_once_it_is_paid_5_1() -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(seats(LONG_AGO, 2))
+    account.hear(seats(CHANGED, 500), at=CHANGED)
+    account.hear(a_failure(CHANGED + HOUR, created_at=CHANGED, **UPGRADE), at=CHANGED + HOUR)
+    account.hear(seats(CHANGED + HOUR, 500, status=Status.PAST_DUE, renews_at=CHANGED + 4 * DAY))
+    unpaid = account.state.quantities, account.state.cases
+
+    account.hear(a_success(CHANGED + 2 * DAY, created_at=CHANGED, **UPGRADE), at=CHANGED + 2 * DAY)
+    account.hear(seats(CHANGED + 2 * DAY, 500))
+
+    assert unpaid == ((("seats", 2),), ())
+    assert ("plan.pieces_unpaid", "5.1") in account.rules
+    assert dict(account.state.quantities) == {"seats": 500}
+
+
+def test_pieces_that_are_never_paid_and_taken_back_do_not_count_month_after_month() -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(seats(LONG_AGO, 2))
+    given = []
+    for month in range(3):
+        at = CHANGED + month * 30 * DAY
+        failed = {**UPGRADE, "key": f"lemonsqueezy:11200{month}"}
+        account.hear(seats(at, 500, renews_at=at + 20 * DAY), at=at)
+        account.hear(a_failure(at + HOUR, created_at=at, **failed), at=at + HOUR)
+        given.append(dict(account.state.quantities))
+        account.hear(seats(at + 2 * DAY, 2, renews_at=at + 20 * DAY), at=at + 2 * DAY)
+
+    assert given == [{"seats": 2}] * 3
+    assert account.state.cases == ()
+
+
+def test_pieces_count_that_a_renewal_paid_for_since() -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(seats(LONG_AGO, 2), seats(CHANGED, 500))
+    account.hear(a_failure(CHANGED + HOUR, created_at=CHANGED, **UPGRADE), a_success(MONDAY), at=MONDAY)
+
+    assert dict(account.state.quantities) == {"seats": 500}
+
+
+def test_an_add_on_that_was_added_to_a_subscription_unpaid_gives_nothing_and_is_shown() -> None:
+    both = (f.SubscribedItem(variant=PRO, product="professional"), f.SubscribedItem(variant=SEATS, product="seats"))
+    account = a_paying_account(now=LONG_AGO)
+    account.hear(changed_to(PRO, items=both), at=CHANGED)
+    account.hear(a_failure(CHANGED + HOUR, created_at=CHANGED, **UPGRADE), at=CHANGED + HOUR)
+
+    assert (account.state.plan, account.state.add_ons, account.state.quantities) == ("professional", (), ())
+    assert ("plan.pieces_unpaid", "5.1") in account.rules
 
 
 def test_an_unpaid_upgrade_that_stands_at_the_end_of_the_paid_period_begins_a_case_with_the_whole_grace() -> None:

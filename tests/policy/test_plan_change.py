@@ -14,7 +14,6 @@ from kulanz.policy.areas import periods
 from kulanz.policy.areas.plan_change import Quote, Wanted, quote
 from kulanz.policy.calendar.time import months_after
 from kulanz.policy.facts import BillingReason, OrderStatus, Stamp, Status
-from tests.policy.add_on_stories import moment
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -31,7 +30,7 @@ from tests.policy.stories import (
 
 
 def quoted(account: Stage, plan: str = "enterprise", **told: Any) -> Quote:
-    return quote(Wanted(**{"plan": plan, **told}), account.state, account.account.book, moment(account))
+    return quote(Wanted(**{"plan": plan, **told}), account.state, account.account.book, account.moment)
 
 
 def test_an_upgrade_charges_the_difference_by_the_days_left() -> None:

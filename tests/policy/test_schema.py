@@ -82,12 +82,16 @@ def test_every_change_of_a_preset_that_the_reader_takes_fits(preset: str) -> Non
         f'{GRACE}[add_ons]\nkinds = ["Users"]\n',
         f"{GRACE}[add_ons]\nsteps = {{ storage = 0 }}\n",
         f'{GRACE}[add_ons]\nunits = {{ storage = "" }}\n',
-        f'names = {{ users = {{ fr = "x" }} }}\n{GRACE}',
+        f'names = {{ users = {{ French = "x" }} }}\n{GRACE}',
         f"names = {{ users = {{}} }}\n{GRACE}",
         f'url = "http://shop.example"\n{GRACE}',
         f'effective_from = "tomorrow"\n{GRACE}',
         f'{GRACE}[refund]\nnever = [""]\n',
         f'{GRACE}[[refund.developers]]\nname = "Acme"\n',
+        f'mails = "of"\n{GRACE}',
+        f'mails = {{ recovery = "off" }}\n{GRACE}',
+        f"mails = {{ recovered = false }}\n{GRACE}",
+        f'{GRACE}provider_sends_failure_mail = ["lemon"]\n',
     ],
 )
 def test_what_the_reader_refuses_the_schema_refuses(text: str) -> None:
@@ -106,6 +110,9 @@ def test_what_the_reader_refuses_the_schema_refuses(text: str) -> None:
         f'{GRACE}[[dunning.levels]]\nafter = "7d"\ntext = "reminder"\nfee = {{ EUR = 5 }}\n',
         f"{GRACE}[dunning.mass_action_limit]\nshare = 1\n",
         f"{GRACE}[dispute]\nreview_above = 0\n",
+        f'mails = "off"\n{GRACE}warn_by = "callback"\n',
+        f'mails = {{ recovered = "off" }}\n{GRACE}',
+        f'{GRACE}provider_sends_failure_mail = ["lemonsqueezy", "standard"]\n',
         f'{GRACE}[[refund.developers]]\nproducts = ["crm"]\nname = "Acme"\ncontact = "x@acme.example"\n',
     ],
 )

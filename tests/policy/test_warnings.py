@@ -134,7 +134,7 @@ def test_a_warning_delivered_too_late_moves_the_deadline() -> None:
     )
 
     account.mail = Outcome.DONE
-    account._carry_out([late])
+    account.carry_out([late])
     account.wait(MONDAY + 7 * DAY)
 
     assert account.case.state is CaseState.GRACE
@@ -180,7 +180,7 @@ def test_a_queued_notice_is_not_sent_when_the_case_is_closed_before_it_goes() ->
     reminder = account._decided(()).effects
     account.hear(a_success(MONDAY + 3 * DAY))
 
-    account._carry_out(reminder)
+    account.carry_out(reminder)
 
     assert "grace_reminder" not in account.mails
     assert "account.grace_reminder" not in account.callbacks
@@ -243,7 +243,7 @@ def test_a_warning_that_always_arrives_a_moment_late_ends_with_operators_and_not
         slow = [effect for _, effect in account.done if isinstance(effect, SendMail)][-1]
         account.mail = Outcome.DONE
         account.now += 25 * HOUR
-        account._carry_out([slow])
+        account.carry_out([slow])
         account.mail = None
 
     steps = {effect.step for _, effect in account.done if isinstance(effect, SendMail) and "warning" in effect.notice}
@@ -259,7 +259,7 @@ def test_where_the_warning_and_its_notice_are_equally_long_a_moment_of_delivery_
             if isinstance(effect, SendMail) and effect.notice == "grace_warning":
                 account.mail = Outcome.DONE
                 account.now += HOUR / 60
-                account._carry_out([effect])
+                account.carry_out([effect])
                 account.mail = None
 
     assert account.case.state is CaseState.ON_HOLD

@@ -33,10 +33,15 @@ from tests.lemonsqueezy import (
     Payload,
     Purchase,
     delivery,
+    dispute_created,
+    dispute_resolved,
     license_key_created,
+    license_key_updated,
     order_created,
+    order_refunded,
     subscription_created,
     subscription_payment_failed,
+    subscription_payment_refunded,
     subscription_payment_success,
     subscription_updated,
 )
@@ -86,6 +91,8 @@ class AtLemonSqueezy(Told):
             subscription=800 + number,
             order=900 + number,
             invoice=1000 + 10 * number + self.other,
+            licence=1100 + number,
+            dispute=1200 + number,
             email=("anne" if self.other else "ben") + "@bakery.example",
             account=self.named,
         )
@@ -100,8 +107,13 @@ LEMONSQUEEZY: dict[str, Callable[..., Payload]] = {
     "subscription_updated": subscription_updated,
     "subscription_payment_failed": subscription_payment_failed,
     "subscription_payment_success": subscription_payment_success,
+    "subscription_payment_refunded": subscription_payment_refunded,
     "order_created": order_created,
+    "order_refunded": order_refunded,
+    "dispute_created": dispute_created,
+    "dispute_resolved": dispute_resolved,
     "license_key_created": license_key_created,
+    "license_key_updated": license_key_updated,
 }
 
 
@@ -130,6 +142,9 @@ STRIPE: dict[str, tuple[Callable[..., Payload], dict[str, Any]]] = {
     "failed": (partial(stripe.invoice, "payment_failed"), {}),
     "linked": (stripe.invoice_payment, {}),
     "charged": (partial(stripe.charge, "succeeded"), {}),
+    "refunded": (partial(stripe.charge, "refunded"), {}),
+    "disputed": (partial(stripe.dispute, "created"), {}),
+    "closed": (partial(stripe.dispute, "closed"), {}),
     "checkout": (stripe.checkout, {}),
     "payment": (stripe.checkout, {"subscription": None, "mode": "payment"}),
     "customer": (partial(stripe.customer, "updated"), {}),
@@ -310,6 +325,21 @@ def test_the_newest_of_two_names_counts_in_either_order(template: Path) -> None:
 
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][1]["stripe:subscription:subscription_0"] == "org_1"
+
+
+def test_a_charge_goes_with_the_invoice_that_turns_out_to_be_paid_with_it_and_takes_its_dispute_along(
+    template: Path,
+) -> None:
+    def at_stripe(kind: str, named: str | None = None) -> AtStripe:
+        return AtStripe(kind=kind, number=0, hour=2, named=named, signed=False, status="active", other=False)
+
+    known = [at_stripe("created"), at_stripe("failed"), at_stripe("linked")]
+    charged = [at_stripe("charged", "org_1"), at_stripe("closed")]
+
+    outcomes = [left_by(template, [[event] for event in order]) for order in ([*known, *charged], [*charged, *known])]
+
+    assert outcomes[0] == outcomes[1]
+    assert set(outcomes[0][1].values()) == {"stripe-cus_0"}
 
 
 def test_a_replay_finds_an_owner_that_is_another(template: Path) -> None:

@@ -5,29 +5,47 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from kulanz.policy import facts as f
+from kulanz.policy.areas.reach.purchases import Purchases
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Subscription
 from kulanz.policy.decide import decide
 from kulanz.policy.effects import LookUpSubscription
-from kulanz.policy.facts import Fact, InvoiceStatus, OrderStatus, Outcome, Status
-from kulanz.policy.state import NO_MEMO, Decision, Memo, Timer
+from kulanz.policy.facts import DisputeStatus, Fact, InvoiceStatus, OrderStatus, Outcome, OverrideKind, Status
+from kulanz.policy.state import NO_MEMO, Decision, Memo, Owner, Timer
 from tests.policy.policy_changes import A_POLICY_CHANGE, VARIANTS, activated, agreed, with_versions
-from tests.policy.scenarios import FACTS, REFORMED_TALES, TALES, TERMS, Scenario, Step, brief, heard, order_refund, wait
+from tests.policy.scenarios import (
+    FACTS,
+    REFORMED_TALES,
+    TALES,
+    TERMS,
+    Scenario,
+    Step,
+    brief,
+    heard,
+    order,
+    order_extra,
+    order_refund,
+    wait,
+)
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
+    HOUR,
     MONDAY,
     OTHER,
     STRANGER,
     Decide,
+    a_dispute,
     a_failure,
+    a_refund,
     a_subscription,
     a_success,
     an_order,
@@ -78,6 +96,23 @@ def test_a_decision_taken_again_decides_nothing_i7(scenario: Scenario) -> None:
 
     assert not again.changed
     assert again.state == witness.last
+
+
+@settings(QUICK, max_examples=25)
+@given(TALES)
+def test_a_case_reaches_as_far_as_the_purchases_say_also_where_one_customer_bought_them_all(scenario: Scenario) -> None:
+    witness = scenario.run()
+
+    for decision in witness.decisions:
+        state = decision.state
+        purchases = Purchases.of(decision.account.book, witness.terms.catalogue, state)
+        disputed = {item.purchase for item in state.chargebacks if item.active and item.purchase}
+        for case in state.cases:
+            bought, takes_all = purchases.of_subscription(case.subscription), case.policy.dunning.hold_access == "none"
+            reach = purchases.reach(
+                bought, case.opened_at, trusted=bought.signed, takes_all=takes_all, disputed=disputed
+            )
+            assert (case.whole, not case.claim) == reach
 
 
 @QUICK
@@ -291,6 +326,34 @@ def test_a_late_snapshot_of_another_subscription_of_an_order_releases_no_refund_
 
     assert witness.broken == set()
     assert [hold.subscriptions for hold in witness.state.holds] == [(OTHER,)]
+
+
+def test_a_reinstatement_lifts_the_hold_of_a_refund_too_i4() -> None:
+    unpaid = told(a_failure(MONDAY - 20 * DAY), a_subscription(Status.ON_TRIAL, MONDAY - 20 * DAY))
+    refunded = told(a_refund(MONDAY - 20 * DAY, 1999))
+
+    held = Scenario(TERMS[0], (*unpaid, order_refund("refund"), *refunded)).run()
+    lifted = Scenario(TERMS[0], (*unpaid, order_refund("refund"), *refunded, order(OverrideKind.REINSTATE, HOUR))).run()
+
+    assert [hold.owner for hold in held.state.holds] == [Owner.REFUND]
+    assert (lifted.broken, lifted.state.holds) == (set(), ())
+
+
+@pytest.mark.parametrize(("opened", "left"), [(2 * DAY, 0), (-DAY, 1)], ids=["ahead of our clock", "before"])
+def test_withdrawing_from_an_add_on_is_a_contact_only_before_a_chargeback_i4(opened: timedelta, left: int) -> None:
+    paid = (
+        *told(a_subscription()),
+        order_extra("book"),
+        *told(a_failure(MONDAY + 45 * DAY, created_at=None), a_refund(MONDAY + 12 * DAY, 500)),
+    )
+    charged_back = told(
+        a_dispute(DisputeStatus.ACCEPTED, MONDAY + opened, opened_at=MONDAY + opened, customer=STRANGER)
+    )
+
+    held = Scenario(TERMS[0], (*paid, *charged_back)).run()
+    withdrawn = Scenario(TERMS[0], (*paid, *charged_back, order_extra("cancel"))).run()
+
+    assert (withdrawn.broken, len(held.state.holds), len(withdrawn.state.holds)) == (set(), 1, left)
 
 
 def test_a_version_agreed_on_at_the_moment_of_a_refund_releases_no_hold_i4() -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from kulanz.commands.versions import activate
 from kulanz.policy import document
+from kulanz.providers.lemonsqueezy.samples import event
 from kulanz.queries import accounts
 from kulanz.queries.replay.replay import replay
+from tests.days import tell
 from tests.refunds.conftest import DAY, Support, everywhere
 
 BASE = 4900 - 817
@@ -131,6 +133,9 @@ def test_who_bought_under_thirty_days_keeps_them_under_a_version_with_fourteen(s
 @everywhere
 def test_a_suspension_that_is_over_is_remembered_and_who_asks_is_compared(support: Support) -> None:
     suspended, other = support.sold(), support.sold()
+    named = support.sold()
+    custom = {"account_id": named.account, "organisation": "Bäckerei Huber"}
+    tell(support.shop.services, event("subscription_updated", named, at=support.shop.now, custom_data=custom))
     until = (support.shop.now + 2 * DAY).isoformat()
     order = {"kind": "suspend", "until": until, "reason": "sends spam"}
     assert support.post(f"/v1/accounts/{suspended.account}/overrides", order).status_code == 201
@@ -138,11 +143,13 @@ def test_a_suspension_that_is_over_is_remembered_and_who_asks_is_compared(suppor
 
     remembered = support.asked(suspended)
     differs = support.asked(other, contact_email="else@example.com")
+    elsewhere = support.asked(named, organisation="Another")
 
     assert support.account(suspended)["standing"] == "good"
     assert (remembered["verdict"], remembered["clause"], remembered["why"]) == ("review", "3.1", "abuse_suspected")
     assert remembered["differs_from_account"] == []
     assert (differs["verdict"], differs["differs_from_account"]) == ("eligible", ["contact_email"])
+    assert (elsewhere["verdict"], elsewhere["differs_from_account"]) == ("eligible", ["organisation"])
     story = accounts.explanation(support.shop.services, str(other.account))
     assert any("contact email differs" in line for step in story["steps"] for line in step["sentences"])
 

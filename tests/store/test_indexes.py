@@ -8,12 +8,12 @@ from sqlalchemy import Executable, event, insert
 from sqlalchemy.engine import Connection
 
 from kulanz.store import (
+    account_list,
     accounts,
     audit_log,
     bindings,
     case_index,
     console_sessions,
-    email_index,
     inbox,
     journal,
     ledger,
@@ -22,9 +22,11 @@ from kulanz.store import (
     pages,
     receipts,
     recovery,
+    search_index,
     tables,
     timers,
 )
+from kulanz.store.account_list import AccountQuery, Place, Sort
 from kulanz.store.database import Database
 from kulanz.store.inbox import claims, recording
 from kulanz.store.prepared import Prepared
@@ -74,7 +76,11 @@ _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     ),
     "effect counts": (outbox._COUNTS, {}),
     "untried": (outbox._UNTRIED, {"now": NOW}),
-    "mail": (email_index._FIND, {"digest": b"1"}),
+    "mail": (search_index._FIND, {"digest": b"1"}),
+    "words": (search_index._FIND_ALL, {"digests": [b"1", b"2"], "number": 2}),
+    "deadlines of accounts": (account_list._DEADLINES_OF, {"accounts": ["org_1", "org_2"]}),
+    "what accounts owe": (account_list._OWED_OF, {"accounts": ["org_1", "org_2"]}),
+    "what is owed": (account_list._OWING, {}),
     "at risk": (case_index._AT_RISK, {"kind": "case"}),
     "cases that began": (recovery._SUMS, {"since": NOW, "until": NOW}),
     "time to recovery": (recovery._WAITS, {"since": NOW, "until": NOW}),
@@ -100,6 +106,13 @@ _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     "next attempt": (inbox._NEXT_ATTEMPT, {"number": 1}),
     "retry those": (pages._AGAIN, {"ids": [1], "was": "parked"}),
 }
+_A_PLACE = Place(account="org_1", text="free", at=NOW)
+
+
+def accounts_by(conn: Connection, sort: Sort) -> object:
+    return account_list.page(conn, AccountQuery(sort=sort), _A_PLACE, 10)
+
+
 _PAGES: dict[str, Callable[[Connection], object]] = {
     "events": lambda conn: pages.events(conn, before=9, limit=10),
     "parked events": lambda conn: pages.events(conn, state="parked", before=9, limit=10),
@@ -107,8 +120,10 @@ _PAGES: dict[str, Callable[[Connection], object]] = {
     "effects": lambda conn: pages.effects_page(conn, before="e", limit=10),
     "parked effects": lambda conn: pages.effects_page(conn, state="parked", limit=10),
     "effects of an account": lambda conn: pages.effects_page(conn, account="org_1", limit=10),
-    "accounts": lambda conn: pages.accounts_page(conn, after="org_1", limit=10),
-    "accounts in grace": lambda conn: pages.accounts_page(conn, standing="grace", after="org_1", limit=10),
+    "accounts": lambda conn: accounts_by(conn, Sort.ID),
+    "accounts in grace": lambda conn: account_list.page(conn, AccountQuery(standing="grace"), _A_PLACE, 10),
+    "accounts by plan": lambda conn: accounts_by(conn, Sort.PLAN),
+    "accounts by deadline": lambda conn: accounts_by(conn, Sort.DEADLINE),
     "open disputes": lambda conn: case_index.page(conn, "dispute", only_open=True, after=None, limit=10),
     "disputes": lambda conn: case_index.page(conn, "dispute", only_open=False, after=(NOW, "a", "k"), limit=10),
 }

@@ -38,6 +38,7 @@ def test_a_subscription_event_is_a_snapshot() -> None:
         variant=10,
         product_name="Kulanz Professional (yearly)",
         email="anne@bakery.example",
+        buyer="Anne Baker",
         began=ls.MONDAY - timedelta(days=2),
         renews_at=LATER,
     )
@@ -53,6 +54,7 @@ def test_a_subscription_event_is_a_snapshot() -> None:
         product="kulanz-professional-yearly",
         order="lemonsqueezy:9",
         email="anne@bakery.example",
+        name="Anne Baker",
         renews_at=LATER,
         created_at=ls.MONDAY - timedelta(days=2),
     )

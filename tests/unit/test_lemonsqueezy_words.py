@@ -147,6 +147,13 @@ def test_a_country_is_a_fact_of_its_own() -> None:
     assert fact == AddressKnown(at=ls.MONDAY, locale="de", country="DE")
 
 
+@pytest.mark.parametrize(("told", "known"), [(" Bäckerei Huber ", "Bäckerei Huber"), ("", None), (7, None)])
+def test_an_organisation_is_known_as_custom_data_calls_it(told: object, known: str | None) -> None:
+    facts = translate(ls.subscription_created(custom_data={"organisation": told}))
+
+    assert [fact.organisation for fact in facts if isinstance(fact, AddressKnown)] == ([known] if known else [])
+
+
 def test_what_the_merchant_signed_is_marked() -> None:
     naming = Naming(account_secret="of the merchant")
     for build in (ls.subscription_created, ls.order_created, ls.dispute_created):

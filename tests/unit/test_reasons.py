@@ -16,6 +16,6 @@ def test_the_hold_of_a_licence_that_was_bought_once_names_no_subscription() -> N
 
     comes_back(account, TOTAL)
 
-    said = next(iter(story.reasons(account.state)))
+    said = str(next(story.reasons(account.state)))
     assert said.startswith("Hold on the licence since ")
     assert said.endswith(f": its payment went back in full ({request.key}).")

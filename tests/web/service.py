@@ -19,9 +19,11 @@ from kulanz.commands.commands import (
     SetOverride,
 )
 from kulanz.commands.links import Link
+from kulanz.commands.todos import Acknowledge, Assign
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
+from kulanz.store.account_list import AccountQuery
 from kulanz.web.api.service import StoreResponse, forgotten
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -110,11 +112,13 @@ class ServiceInMemory:
         self.disputes: dict[str, str] = {}
         self.kept: dict[tuple[str, str], tuple[bytes, JsonDocument]] = {}
 
-    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
+    def accounts(self, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
         fitting = [
             document
             for account, document in self.documents.items()
-            if account > (after or "") and standing in {None, document["standing"]} and plan in {None, document["plan"]}
+            if account > (after or "")
+            and wanted.standing in {None, document["standing"]}
+            and wanted.plan in {None, document["plan"]}
         ]
         more = len(fitting) > limit
         return Page(items=fitting[:limit], after=fitting[limit - 1]["account_id"] if more else None)
@@ -136,6 +140,11 @@ class ServiceInMemory:
             "known": True,
             "notice": None,
         }
+
+    def explanation(self, account: str, _: Sequence[str]) -> JsonDocument:
+        document = self.account(account)
+        stated = {name: document[name] for name in ("account_id", "standing", "plan", "access")}
+        return {**stated, "why": [], "steps": [], "outlook": []}
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         self.account(account)
@@ -185,9 +194,16 @@ class ServiceInMemory:
             raise NotFoundError("There is no such policy.")
         return 'name = "acme"'
 
+    def charges(self, account: str) -> JsonDocument:
+        self.account(account)
+        return {"account_id": account, "charges": []}
+
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         self.account(account)
         return {"account_id": account, "to_plan": wanted.plan, "price_then": wanted.price}
+
+    def note_todo(self, word: Acknowledge | Assign, actor: str, _: StoreResponse) -> JsonDocument:
+        return {"id": word.todo, "acknowledged_by": actor}
 
     def account_of_dispute(self, dispute: str) -> str:
         if dispute not in self.disputes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -102,6 +103,32 @@ def test_every_document_is_as_it_is_described(client: FlaskClient) -> None:
 
 
 @pytest.mark.usefixtures("in_grace")
+@pytest.mark.parametrize(
+    ("query", "accepted", "why"),
+    [
+        ("", None, r"Subscription \S+ is unpaid; access stays on until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\."),
+        ("", "it, de-AT;q=0.8", r"Das Abonnement \S+ ist unbezahlt; der Zugang bleibt bis .*\sUhr \(.*\)\."),
+        ("?locale=fr", "de", r"L.abonnement \S+ est impayé.* à \d\d:\d\d \(.*\)\."),
+        ("?locale=en-US", None, r"Subscription \S+ is unpaid; access stays on until .*\s[AP]M \(.*\)\."),
+        ("?locale=it", "de", r"Subscription \S+ is unpaid; access stays on until .*Z\."),
+    ],
+)
+def test_an_account_is_explained_in_the_readers_language(
+    client: FlaskClient, query: str, accepted: str | None, why: str
+) -> None:
+    headers = WRITER | ({} if accepted is None else {"Accept-Language": accepted})
+
+    answer = client.get(f"/v1/accounts/org_42/explanation{query}", headers=headers)
+
+    explained = msgspec.json.decode(answer.data, type=documents.Explanation)
+    assert re.fullmatch(why, explained.why[0])
+    assert (explained.plan, explained.standing) == ("professional", "grace")
+    assert all(step.sentences for step in explained.steps)
+    assert len(explained.outlook) > 0
+    assert answer.headers["Vary"] == "Authorization, Accept-Language"
+
+
+@pytest.mark.usefixtures("in_grace")
 def test_every_document_writes_its_times_as_the_contract_says(client: FlaskClient) -> None:
     text = client.get("/v1/accounts/org_42", headers=WRITER).text + client.get("/v1/accounts", headers=WRITER).text
 
@@ -110,7 +137,7 @@ def test_every_document_writes_its_times_as_the_contract_says(client: FlaskClien
 
 
 def test_what_was_never_heard_of_is_not_found(client: FlaskClient) -> None:
-    for path in ("", "/entitlement", "/timeline"):
+    for path in ("", "/entitlement", "/explanation", "/timeline"):
         assert client.get(f"/v1/accounts/org_9{path}", headers=WRITER).status_code == 404
     assert post(client, "/v1/accounts/org_9/disputes", A_DISPUTE).status_code == 404
     assert post(client, "/v1/disputes/operator:0/close", {"outcome": "won"}).status_code == 404
@@ -130,6 +157,27 @@ def test_accounts_are_read_page_by_page(client: FlaskClient, services: Services)
         cursor = page.next_cursor
 
     assert seen == names
+
+
+def test_accounts_are_read_in_another_order_by_cursors_of_that_order(client: FlaskClient, services: Services) -> None:
+    for number in (100, 101, 102):
+        bought = {"account": f"org_{number}", "subscription": number, "customer": number, "order": number}
+        tell(client, services, subscription_created(**bought))
+
+    page = read(client, "/v1/accounts?sort=deadline&limit=2", documents.Accounts)
+    cursor = page.next_cursor
+    rest = read(client, f"/v1/accounts?sort=deadline&limit=2&cursor={cursor}", documents.Accounts)
+
+    assert [each.account_id for each in (*page.accounts, *rest.accounts)] == ["org_100", "org_101", "org_102"]
+    for query, status in (
+        (f"sort=deadline&cursor={cursor}x", 400),
+        ("sort=age", 400),
+        ("due_before=2026-03-01", 400),
+        ("due_before=soon", 400),
+    ):
+        assert client.get(f"/v1/accounts?{query}", headers=WRITER).status_code == status, query
+    first = read(client, "/v1/accounts?limit=2", documents.Accounts).next_cursor
+    assert client.get(f"/v1/accounts?sort=amount&cursor={first}", headers=WRITER).status_code == 422
 
 
 @pytest.mark.usefixtures("in_grace")

@@ -26,6 +26,7 @@ AN_ID = {
     "account_id": "org_42",
     **{f"{kind}_id": "1" for kind in ("payment", "collection", "mandate", "dispute", "override", "add_on", "licence")},
     "request_id": "1",
+    "todo_id": "td_1",
 }
 A_DISPUTE = {"amount": 1999, "currency": "EUR", "reason": "fraudulent"}
 AN_OVERRIDE = {"kind": "exempt", "until": "2026-04-01T00:00:00Z", "reason": "our mistake"}
@@ -463,6 +464,8 @@ NOTHING_REQUIRED = {
     "approve_credit_report",
     "request_closure",
     "withdraw_closure",
+    "acknowledge_todo",
+    "assign_todo",
 }
 
 

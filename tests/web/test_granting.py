@@ -38,7 +38,7 @@ def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
     careful = tmp_path / "careful.toml"
     careful.write_text(CAREFUL)
     tokens = tuple(ApiToken(name=name, token=f"{name}-secret", read_only=False) for name in ("ada", "bob"))
-    settings = settings_of(tmp_path, database_url, policy=str(careful), api_tokens=tokens, test_clock=True)
+    settings = settings_of(tmp_path, database_url, policy=str(careful), api_tokens=tokens, test_clock=True, spool=0)
     with product(settings, at=START) as services:
         yield services
 

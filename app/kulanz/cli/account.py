@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from kulanz.cli import closing, declining
+from kulanz.cli import account_list, charges, closing, declining
 from kulanz.cli.command import orders
-from kulanz.cli.listing import after_option, limit_option, print_page
 from kulanz.cli.options import (
     MAX_AMOUNT,
     PAIR,
@@ -21,6 +20,7 @@ from kulanz.cli.options import (
     host_instant,
     instant,
     json_option,
+    locale_name,
     services,
     table,
     words,
@@ -30,11 +30,9 @@ from kulanz.formats.wording import file_name
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
+    from kulanz.formats.messages import Reader
 
-STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
-ACCOUNT_COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
 CHANNELS = ("mail", "phone", "chat", "letter", "in_person", "other")
-FOUND = ("account_id", "plan", "standing")
 EXCEPTIONS = {
     "extend-grace": "Let the grace period of an unpaid account end later.",
     "waive": "Close what is owed as void, not as paid.",
@@ -53,33 +51,6 @@ def account() -> None:
     """Look at accounts, and make exceptions."""
 
 
-@account.command(name="list")
-@click.option("--standing", type=click.Choice(STANDINGS))
-@click.option("--plan")
-@after_option
-@limit_option
-@json_option
-def list_(*, standing: str | None, plan: str | None, after: str | None, limit: int, as_json: bool) -> None:
-    """List accounts by id."""
-    from kulanz.queries import accounts
-
-    with services() as opened:
-        page = accounts.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
-    print_page("accounts", page, ACCOUNT_COLUMNS, as_json=as_json)
-
-
-@account.command()
-@click.argument("text")
-@json_option
-def find(*, text: str, as_json: bool) -> None:
-    """Find accounts by an id or its beginning, a mail address, or an id of the provider's."""
-    from kulanz.queries.account_page import search
-
-    with services() as opened:
-        rows = [(row.id, row.plan, row.standing) for row in search(opened, text)]
-    emit({"accounts": [dict(zip(FOUND, row, strict=True)) for row in rows]}, as_json, table(FOUND, rows))
-
-
 @account.command()
 @click.argument("ident", metavar="ID")
 @json_option
@@ -94,14 +65,16 @@ def show(*, ident: str, as_json: bool) -> None:
 
 @account.command()
 @click.argument("ident", metavar="ID")
+@click.option("--locale", type=locale_name, help="The language, such as de-AT [default: plain English, times in UTC].")
 @json_option
-def explain(*, ident: str, as_json: bool) -> None:
+def explain(*, ident: str, locale: str | None, as_json: bool) -> None:
     """Say why an account stands as it does, step by step, and what would change it, and when."""
     from kulanz.queries import accounts
 
+    languages = (locale,) if locale else ()
     with services() as opened, near_misses(opened, ident):
-        document = accounts.explanation(opened, ident)
-    emit(document, as_json, lambda: _print_story(document))
+        document = accounts.explanation(opened, ident, languages=languages)
+    emit(document, as_json, lambda: _print_story(document, languages))
 
 
 @account.command()
@@ -323,7 +296,9 @@ def _exception(name: str, help_text: str) -> click.Command:
 for _command in (
     *(_exception(name, text) for name, text in EXCEPTIONS.items()),
     declining.decline,
+    charges.charges,
     *closing.CLOSING_COMMANDS,
+    *account_list.LIST_COMMANDS,
 ):
     account.add_command(_command)
 
@@ -338,28 +313,34 @@ def _print_account(document: dict[str, Any]) -> None:
             table(tuple(entries[0]), [tuple(entry.values()) for entry in entries])()
 
 
-def _print_story(document: dict[str, Any]) -> None:
-    click.echo(
-        f"{document['account_id']}: {document['standing']}, plan {document['plan']}, access {document['access']}"
-    )
+def _print_story(document: dict[str, Any], languages: tuple[str, ...]) -> None:
+    from kulanz.formats.localised import reader_of, zone_of
+    from kulanz.formats.messages import message
     from kulanz.queries import accounts
 
+    reader = reader_of(languages, zone_of("UTC"))
+    standing = message("{account_id}: {standing}, plan {plan}, access {access}")
+    click.echo(reader.read(standing.given(**document)))
+    titles = message("Why"), message("Why it waits"), message("What would change it")
     waits = [f"{wait['evidence']} {wait['ends']}" for wait in document["waits"]]
-    ahead = accounts.changes_ahead(document)
-    for title, lines in (("Why", document["why"]), ("Why it waits", waits), ("What would change it", ahead)):
-        click.echo(f"\n{title}")
-        for line in lines or ["Nothing."]:
+    for title, lines in zip(titles, (document["why"], waits, accounts.changes_ahead(document)), strict=True):
+        click.echo(f"\n{reader.read(title)}")
+        for line in lines or [reader.read(message("Nothing."))]:
             click.echo(f"  {line}")
-    click.echo("\nHow it came to this")
+    click.echo(f"\n{reader.read(message('How it came to this'))}")
     for step in document["steps"]:
-        _print_step(step)
+        _print_step(step, reader)
 
 
-def _print_step(step: dict[str, Any]) -> None:
+def _print_step(step: dict[str, Any], reader: Reader) -> None:
+    from kulanz.formats.messages import message
+
     cause, policy = step["cause"], step["policy"]
     reference = f" {cause['ref']}" if cause["ref"] else ""
-    clause = f", clause {step['clause']}" if step["clause"] else ""
+    by_clause = message("by {rule}, clause {clause} ({policy}, version {version})")
+    by = by_clause if step["clause"] else message("by {rule} ({policy}, version {version})")
     click.echo(f"  {step['at']}  {cause['kind']} {cause['name']}{reference}")
-    click.echo(f"    by {step['rule']}{clause} ({policy['name']}, version {policy['version']})")
+    stated = by.given(rule=step["rule"], clause=step["clause"], policy=policy["name"], version=policy["version"])
+    click.echo(f"    {reader.read(stated)}")
     for line in step["sentences"]:
         click.echo(f"    {line}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, services
+from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, services, silent_option
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
@@ -20,15 +20,25 @@ def orders(function: Callable[..., Command]) -> Callable[..., None]:
 
     @dry_run_option
     @actor_option
+    @silent_option
     @json_option
     @wraps(function)
-    def give(*, account: str, dry_run: bool, actor: str, as_json: bool, **document: Any) -> None:
-        order(account, function(**document), actor=actor, dry_run=dry_run, as_json=as_json)
+    def give(*, account: str, dry_run: bool, actor: str, silent: bool, as_json: bool, **document: Any) -> None:
+        order(account, function(**document), actor=actor, dry_run=dry_run, silent=silent, as_json=as_json)
 
     return give
 
 
-def order(account: str, command: Command, *, actor: str, dry_run: bool, as_json: bool, signed_in: bool = False) -> None:
+def order(
+    account: str,
+    command: Command,
+    *,
+    actor: str,
+    dry_run: bool,
+    as_json: bool,
+    signed_in: bool = False,
+    silent: bool = False,
+) -> None:
     """Carry a command out and print what followed; `signed_in`: the actor is the name of a token that was shown."""
     from kulanz.commands import execute
     from kulanz.commands.commands import Closing
@@ -38,7 +48,7 @@ def order(account: str, command: Command, *, actor: str, dry_run: bool, as_json:
     from kulanz.store.codec import change_document
 
     with services() as opened:
-        decision = execute.command(opened, account, command, actor, signed_in=signed_in, dry_run=dry_run)
+        decision = execute.command(opened, account, command, actor, signed_in=signed_in, dry_run=dry_run, silent=silent)
         after = _outcome(decision) if dry_run else accounts.account_document(opened, account)
         if isinstance(command, Closing) and not dry_run:
             vacuum.vacuum(opened)  # At once; else the clock does it.

@@ -14,6 +14,12 @@ def text(name: str) -> str:
     path = Path(name)
     if path.suffix != ".toml" and "/" not in name and not path.is_file():
         return document.preset(name) if name in document.presets() else _kept(name)
+    return of_file(name)
+
+
+def of_file(name: str) -> str:
+    """Return the text of a file; raise NotFoundError saying why it cannot be read."""
+    path = Path(name)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -63,7 +63,7 @@ def show(*, effect: str, as_json: bool) -> None:
     def tell() -> None:
         table(PAIR, list(facts.items()))()
         for wait in conditions:
-            click.echo(f"\n{wait.sentence}")
+            click.echo(f"\n{wait.read()}")
 
     emit(facts | {"waits": [waits.document(wait) for wait in conditions]}, as_json, tell)
 

@@ -78,7 +78,7 @@ def show(*, event: str, as_json: bool) -> None:
     def tell() -> None:
         table(PAIR, [pair for pair in document.items() if pair[0] != "waits"])()
         for wait in conditions:
-            click.echo(f"\n{wait.sentence}")
+            click.echo(f"\n{wait.read()}")
         if stored_event.state in RETRYABLE_STATES:
             click.echo(
                 f"\ntry it again: kulanz events retry {event}\nlet it go:    kulanz events skip {event} --reason …"

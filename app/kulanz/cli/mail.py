@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace as evolve
@@ -12,7 +12,7 @@ from kulanz.errors import NotFoundError, RefusedError
 from kulanz.formats.wording import how_many
 
 if TYPE_CHECKING:
-    from kulanz.policy.effects import SendMail, Words
+    from kulanz.policy.effects import SendMail
     from kulanz.services import Services
 
 locale_option = click.option("--locale", help="Language and country, such as de-AT [default: MAIL_LOCALE].")
@@ -53,10 +53,13 @@ def check(*, as_json: bool) -> None:
 @json_option
 def preview(*, notice: str, locale: str | None, step: int, account: str | None, html: bool, as_json: bool) -> None:
     """Print a notice as a customer would get it; what an account was sent is printed as it was sent."""
-    with services() as opened:
-        effect = _last(opened, account, notice) if account else _sample(notice, step)
+    from kulanz.delivery.trial import ACCOUNT, sample, written
+    from kulanz.runtime.clock import real_now
+
+    with services(needs_database=account is not None) as opened:
+        effect = _last(opened, account, notice) if account else sample(notice, step)
         effect = effect if locale is None else evolve(effect, locale=locale, words=None)
-        words, fault = _written(opened, effect, account)
+        words, fault = written(effect, opened.channels(), real_now(), account or ACCOUNT)
     document = {
         "notice": effect.notice,
         "sent": effect.words is not None,
@@ -81,37 +84,15 @@ def preview(*, notice: str, locale: str | None, step: int, account: str | None, 
 @json_option
 def test(*, notice: str, to: str, locale: str | None, step: int, as_json: bool) -> None:
     """Send a notice with sample data to an address of yours; no account and no record has it."""
-    from kulanz.delivery import Attempt, AttemptState, deliver
+    from kulanz.delivery.trial import sample, send
     from kulanz.runtime.clock import real_now
 
-    with services() as opened:
-        now = real_now()
-        effect = evolve(_sample(notice, step), id=f"test-{now:%Y%m%dT%H%M%S%f}", to=to, locale=locale)
-        written, fault = _written(opened, effect, None)
-        report = deliver(
-            evolve(effect, words=written), opened.channels(), Attempt(account=_ACCOUNT, decided_at=now, now=now)
-        )
+    with services(needs_database=False) as opened:
+        written, fault = send(sample(notice, step, locale), to, opened.channels(), real_now())
         filed = opened.settings.data_dir / "mail" if opened.settings.smtp_url is None else None
-    if report.state is not AttemptState.DONE:
-        raise RefusedError(report.error or f"the mail was not sent ({report.state})")
     document = {"notice": notice, "to": to, "subject": written.subject, "file": str(filed) if filed else None}
     words = f"written to {filed}, as SMTP_URL is not set" if filed else f"handed to the mail server for {to}"
     emit(document | {"fault": fault}, as_json, f"{written.subject}: {words}")
-
-
-_ACCOUNT = "org_42"
-"""The account that the sample data are about."""
-
-
-def _sample(notice: str, step: int) -> SendMail:
-    from kulanz.delivery.notices import REQUIRED
-    from kulanz.delivery.samples import EVERYTHING
-    from kulanz.policy.effects import SendMail
-
-    if notice not in REQUIRED:
-        raise NotFoundError(f"there is no notice {notice!r}; there are {', '.join(REQUIRED)}")
-    data: dict[str, Any] = dict(EVERYTHING)
-    return SendMail(id="preview", notice=notice, subject="", step=step, to="you@example.com", locale=None, data=data)
 
 
 def _last(opened: Services, account: str, notice: str) -> SendMail:
@@ -128,15 +109,3 @@ def _last(opened: Services, account: str, notice: str) -> SendMail:
     if not isinstance(effect, SendMail):
         raise NotFoundError(f"no mail {notice} was decided for {account}")
     return effect
-
-
-def _written(opened: Services, effect: SendMail, account: str | None) -> tuple[Words, str | None]:
-    from kulanz.delivery import Attempt
-    from kulanz.delivery.mail import write
-    from kulanz.runtime.clock import real_now
-
-    if effect.words is not None:
-        return effect.words, None
-    now = real_now()
-    words, fault = write(effect, opened.channels(), Attempt(account=account or _ACCOUNT, decided_at=now, now=now))
-    return words, str(fault) if fault else None

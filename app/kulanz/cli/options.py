@@ -32,6 +32,9 @@ MAX_AMOUNT = 10**15
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+silent_option = click.option(
+    "--silent", is_flag=True, help="Send no mail that promises nothing and takes nothing: you tell the customer."
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 actor_option = click.option("--actor", default=lambda: f"cli:{_user()}", help="Who does this: a note [default: you].")
 
@@ -83,6 +86,17 @@ def currency_of(text: str) -> str:
     return text.upper()
 
 
+def locale_name(text: str) -> str:
+    """Read the locale of sentences: a language that has words, perhaps with a country."""
+    from kulanz.formats.languages import LANGUAGES
+    from kulanz.formats.localised import parsed
+
+    locale = parsed(text)
+    if locale is None or locale.language not in LANGUAGES:
+        raise click.BadParameter(f"{text!r} is not a language that has words, such as {', '.join(LANGUAGES)}")
+    return text
+
+
 def mail_address(text: str) -> str:
     """Read a mail address, which stays as it is written."""
     from kulanz.formats.mail_addresses import is_address
@@ -102,13 +116,14 @@ def an_event(text: str) -> str:
 
 
 @contextmanager
-def services() -> Iterator[Services]:
-    """Open what the settings describe, for one command."""
+def services(*, needs_database: bool = True) -> Iterator[Services]:
+    """Open the services that the settings describe, for one command; some work before there is a database."""
     from kulanz.config import environment, load
     from kulanz.services import build
 
     settings = load(environment())
-    refuse_a_missing_file(settings.database_url)
+    if needs_database:
+        refuse_a_missing_file(settings.database_url)
     opened = build(settings)
     try:
         yield opened

@@ -24,6 +24,7 @@ from kulanz.cli.options import (
     table,
     yes_option,
 )
+from kulanz.cli.policy_cases import test
 from kulanz.errors import PolicyError, RefusedError
 from kulanz.formats.wording import how_many
 from kulanz.policy import document
@@ -44,7 +45,10 @@ LENIENCY = {
 
 @click.group()
 def policy() -> None:
-    """Read, check, compare and activate policies."""
+    """Read, check, test, compare and activate policies."""
+
+
+policy.add_command(test)
 
 
 @policy.command(name="list")

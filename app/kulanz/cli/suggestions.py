@@ -22,10 +22,10 @@ def near_misses(opened: Services, ident: str) -> Iterator[None]:
 
 
 def _hints(opened: Services, ident: str) -> Iterator[str]:
-    from kulanz.queries.account_page import search
+    from kulanz.queries.account_search import search
     from kulanz.store import pages
 
-    names = [row.id for row in search(opened, ident)[:3]]
+    names = search(opened, ident)[:3]
     if names:
         yield f"did you mean {', '.join(names)}?"
     with opened.database.read() as conn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,15 +14,16 @@ from kulanz.policy.areas.renewals import overdue
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.book.keeping import PLAN
-from kulanz.policy.facts import DeadlinePromised, KeptAfterUpgrade
+from kulanz.policy.facts import DeadlinePromised, Fact, KeptAfterUpgrade
 from kulanz.policy.state import Case, CaseState, Moment, Terms
 from kulanz.privacy import statements
 from kulanz.processing import case_rows, outbox
+from kulanz.processing.search_words import digests
 from kulanz.processing.waiting import waiting
 from kulanz.queries.ownership import last_standing
 from kulanz.queries.replay.recorded import ACCOUNTS_PER_PAGE, RecordedAccount, news, opened
 from kulanz.services import Services
-from kulanz.store import accounts, case_index, codec, journal, shared_values, timers, todos
+from kulanz.store import accounts, case_index, codec, journal, search_index, shared_values, timers, todos
 from kulanz.store.accounts import AccountRow
 from kulanz.store.case_index import CaseRow
 from kulanz.store.journal import JournalRow
@@ -34,7 +35,7 @@ FORM = 5
 
 2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
 for cases that other rules kept from a hold, and for plans that other rules gave. 4: what waits for a person.
-5: plan, step and deadline of each case.
+5: plan, step and deadline of each case; names of customers, and the words by which accounts are found.
 """
 _NAME = "form_of_books"
 
@@ -47,6 +48,8 @@ class _Upgraded(NamedTuple):
     timers: tuple[TimerRow, ...] = ()
     todos: tuple[TodoRow, ...] = ()
     cases: tuple[CaseRow, ...] = ()
+    found_by: frozenset[bytes] = frozenset()
+    """Hashes to search by that are not there yet."""
 
 
 def rebuild(services: Services) -> int:
@@ -89,9 +92,24 @@ def _outdated(services: Services, names: list[str]) -> list[tuple[RecordedAccoun
         recorded = news(services, conn, stored)
         terms, now = services.terms(conn), services.clock.now(conn)
         looks = {account.row.id: timers.of_account(conn, account.row.id) for account in stored}
-    books = [(account, Book().with_facts(each.fact for each in recorded[account.row.id])) for account in stored]
+        hashes = {account.row.id: search_index.of_account(conn, account.row.id) for account in stored}
+    facts = {account.row.id: [each.fact for each in recorded[account.row.id]] for account in stored}
+    books = [(account, Book().with_facts(facts[account.row.id])) for account in stored]
     upgraded = [(account, _upgraded(account, book, terms, looks[account.row.id], now)) for account, book in books]
+    upgraded = [
+        (account, new._replace(found_by=_found_by(services, account, facts, hashes))) for account, new in upgraded
+    ]
     return [(account, new) for account, new in upgraded if new != _Upgraded(account.book)]
+
+
+def _found_by(
+    services: Services,
+    account: RecordedAccount,
+    facts: Mapping[str, Sequence[Fact]],
+    hashes: Mapping[str, Collection[bytes]],
+) -> frozenset[bytes]:
+    """Return the hashes to search an account by that are not there yet."""
+    return frozenset(digests(services.vault, facts[account.row.id], Book()).difference(hashes[account.row.id]))
 
 
 def _upgraded(
@@ -148,6 +166,7 @@ def _replaced(services: Services, account: RecordedAccount, upgraded: _Upgraded)
         timers.add(tx, upgraded.timers)
         todos.add(tx, upgraded.todos)
         case_index.put(tx, upgraded.cases)
+        search_index.add(tx, {(each, name) for each in upgraded.found_by})
         sealed = key.seal(codec.pack_book(upgraded.book), places.book(name))
         accounts.save(tx, [msgspec.structs.replace(row, book=sealed)])
         statements.restate(services.vault, tx, [name])

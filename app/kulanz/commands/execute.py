@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kulanz.commands import elsewhere, handler, versions
+from kulanz.commands import elsewhere, handler, silence, versions
 from kulanz.commands.commands import Command
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.policy.facts import Fact
@@ -24,10 +24,12 @@ def command(
     *,
     signed_in: bool = False,
     dry_run: bool = False,
+    silent: bool = False,
     then: Callable[[Connection, tuple[Fact, ...]], None] | None = None,
 ) -> Decision:
     """Carry out what a person ordered, at once; with `dry_run` say what would follow and write nothing (I8).
 
+    `silent` withholds the mails that promise nothing and take nothing: a person tells the customer in another way.
     `signed_in` says that the actor's name was authenticated: any other is a note, and approves nothing.
     `then` is called with the facts that the order was, in the same transaction: what it writes is written with them.
     """
@@ -46,8 +48,10 @@ def command(
             order, unit_of_work.account(row.id), unit_of_work.terms, actor, unit_of_work.now, signed_in=signed_in
         )
         decision = unit_of_work.decide(row.id, facts, Cause(kind="command", name=type(order).__name__, ref=actor))
+        withheld = silence.withhold(unit_of_work, decision, actor) if silent else ()
         if not dry_run:
             unit_of_work.save()
+            silence.write(tx, withheld, actor)
             if then is not None:
                 then(tx, facts)
     if not dry_run:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -16,19 +17,52 @@ from kulanz.store.database import Connection
 from kulanz.store.todos import TodoMark
 
 LONGEST_NAME = 100
+Then = Callable[[Connection, Todo], None]
+"""What else is done in the transaction that notes it."""
 
 
-def acknowledge(services: Services, ident: str, actor: str, *, dry_run: bool = False) -> Todo:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    """A matter was seen."""
+
+    todo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assign:
+    """A person takes care of a matter; None: nobody does any more."""
+
+    todo: str
+    to: str | None
+
+
+def _nothing(_: Connection, __: Todo) -> None:
+    """Do nothing else."""
+
+
+def note(services: Services, word: Acknowledge | Assign, actor: str, then: Then) -> Todo:
+    """Note what a person says of a matter."""
+    match word:
+        case Acknowledge(todo=ident):
+            return acknowledge(services, ident, actor, then=then)
+        case Assign(todo=ident, to=to):
+            return assign(services, ident, to, actor, then=then)
+
+
+def acknowledge(services: Services, ident: str, actor: str, *, dry_run: bool = False, then: Then = _nothing) -> Todo:
     """Note that somebody has seen a matter; where nothing else ends it, it is done by that."""
     with services.database.write() as tx:
         matter, now = todo.one(services, tx, ident), services.clock.now(tx)
         said = msgspec.structs.replace(todos.mark_of(tx, ident), acknowledged_by=actor, acknowledged_at=now)
         if not dry_run:
             _note(tx, matter, said, act="acknowledged", actor=actor)
+        then(tx, replace(matter, said=said))
     return replace(matter, said=said)
 
 
-def assign(services: Services, ident: str, to: str | None, actor: str, *, dry_run: bool = False) -> Todo:
+def assign(
+    services: Services, ident: str, to: str | None, actor: str, *, dry_run: bool = False, then: Then = _nothing
+) -> Todo:
     """Note who takes care of a matter; None: nobody does any more."""
     name = to.strip() if to is not None else None
     if name is not None and not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
@@ -39,6 +73,7 @@ def assign(services: Services, ident: str, to: str | None, actor: str, *, dry_ru
         if not dry_run:
             act = "unassigned" if name is None else "assigned"
             _note(tx, matter, said, act=act, actor=actor, to=name)
+        then(tx, replace(matter, said=said))
     return replace(matter, said=said)
 
 

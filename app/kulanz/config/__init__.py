@@ -14,6 +14,7 @@ from kulanz.config.parsing import ApiToken, OpsUser, RawValue, UnfitError, has_p
 from kulanz.config.settings import TABLE, Settings
 from kulanz.config.sources import Layers, misspelt, with_env_file
 from kulanz.errors import ConfigurationError, KulanzError, PolicyError
+from kulanz.formats.languages import LANGUAGES
 from kulanz.policy import document
 
 __all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked", "misspelt", "policy_text"]
@@ -97,7 +98,7 @@ def _policy_problems(settings: Settings) -> list[str]:
 
 def _has_words(settings: Settings) -> bool:
     language = re.split("[-_]", settings.mail_locale)[0]
-    return language in {"de", "en"} or (settings.templates is not None and (settings.templates / language).is_dir())
+    return language in LANGUAGES or (settings.templates is not None and (settings.templates / language).is_dir())
 
 
 def _contradictions(settings: Settings, given: Mapping[str, RawValue]) -> list[str]:
@@ -114,7 +115,7 @@ def _contradictions(settings: Settings, given: Mapping[str, RawValue]) -> list[s
         ),
         (
             not _has_words(settings),
-            "MAIL_LOCALE: there are words in de, en, and in the languages of KULANZ_TEMPLATES",
+            "MAIL_LOCALE: there are words in " + ", ".join(LANGUAGES) + ", and in the languages of KULANZ_TEMPLATES",
         ),
         (settings.test_clock and explicit_live, "KULANZ_TEST_CLOCK is refused with LEMONSQUEEZY_MODE=live"),
         (mode_any and not settings.test_clock, "LEMONSQUEEZY_MODE=any needs KULANZ_TEST_CLOCK=1 or `kulanz up --demo`"),

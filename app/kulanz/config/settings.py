@@ -317,7 +317,7 @@ class Settings:
     mail_locale: str = _telling(
         "MAIL_LOCALE",
         kinds.matching("[a-z]{2,3}([-_][A-Z]{2})?", "a language, such as de or de-AT"),
-        "`de`, `en`, or a language that `KULANZ_TEMPLATES` has; an account's own language is in custom data `locale`",
+        "`de`, `en`, `fr`, or a language that `KULANZ_TEMPLATES` has; an account's own is in custom data `locale`",
         default="en",
     )
     mail_reply_to: str | None = _telling(
@@ -361,6 +361,15 @@ class Settings:
     )
     billing_url: str | None = _telling(
         "BILLING_URL", kinds.WEB, "where your customer pays or changes the card", default=None
+    )
+    public_url: str | None = _telling(
+        "PUBLIC_URL",
+        kinds.API,
+        "where customers reach this instance, such as `https://billing.example.com`: mails about an unpaid renewal then"
+        " link to [a page of its own](mails.md#the-page-behind-the-link), `/pay/…`, which leads to the provider's"
+        " fresh payment page",
+        default=None,
+        text="none: mails link to `BILLING_URL`",
     )
     unknown_accounts: str = _telling(
         "KULANZ_UNKNOWN_ACCOUNTS",

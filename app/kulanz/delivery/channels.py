@@ -46,6 +46,8 @@ class Channels:
     timezone: str = "UTC"
     """Zone of the dates in mails where the effect's data names none (`timezone`)."""
     billing_url: str | None = None
+    public_url: str | None = None
+    """Where customers reach the pages behind the links of mails."""
     bank: BankAccount | None = None
     """Where transfers go, as letters tell."""
     sender_lines: tuple[str, ...] = ()
@@ -91,5 +93,7 @@ class Attempt:
     """How many attempts were made before this one."""
     before_write: Callable[[], None] = _nothing
     """Called directly before a call that changes something at a provider; what it raises keeps it from being sent."""
+    pay_token: str | None = field(default=None, repr=False)
+    """What the link of a mail ends with: made for this attempt, and kept only as a hash."""
     earlier: EarlierRequest | None = None
     """The request of an earlier attempt that may have moved money."""

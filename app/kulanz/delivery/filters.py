@@ -5,55 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from babel import Locale
-from babel.dates import format_date, format_time, get_timezone_name
-from babel.numbers import format_currency
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from kulanz.delivery.recipient import Recipient
-from kulanz.formats.money import units
+from kulanz.formats.messages import Message, Money, message
 from kulanz.formats.reasons import REASONS
+from kulanz.policy.topics import topic_of
 
 
 @pass_context
 def day(context: Context, instant: str) -> str:
     """`8. März 2026`."""
     reader: Recipient = context["reader"]
-    local_day = format_date(instant_of(instant).astimezone(reader.zone), "long", reader.locale)
-    return local_day.replace(" ", "\N{NO-BREAK SPACE}")
+    return reader.words.day(instant_of(instant).astimezone(reader.zone).date())
 
 
 @pass_context
 def moment(context: Context, instant: str) -> str:
-    """`8. März 2026, 15:08 Uhr (MEZ)`: to the minute, and with its zone, as a deadline must be read one way only."""
+    """`8. März 2026, 15:08 Uhr (MEZ)`."""
     reader: Recipient = context["reader"]
-    local = instant_of(instant).astimezone(reader.zone)
-    time = format_time(local, "short", tzinfo=reader.zone, locale=reader.locale)
-    clock = "\N{NO-BREAK SPACE}Uhr" if reader.locale.language == "de" else ""
-    return f"{day(context, instant)}, {time}{clock} ({_zone_name(local, reader.locale)})"
-
-
-def _zone_name(local: datetime, locale: Locale) -> str:
-    name = get_timezone_name(local, "short", locale=locale)
-    return f"UTC{name[:3]}:{name[3:]}" if name.startswith(("+", "-")) else name
+    return reader.words.moment(instant_of(instant))
 
 
 @pass_context
-def money(context: Context, amount: int, currency: str) -> str:
-    """`19,99 €`: minor units of a currency, as the reader writes them."""
+def money(context: Context, amount: int | None, currency: str | None) -> str:
+    """`19,99 €`: minor units of a currency, as the reader writes them; TypeError for an amount that is missing."""
+    if amount is None or currency is None:
+        raise TypeError("an amount and its currency are needed")
     reader: Recipient = context["reader"]
-    value = units(amount, currency, context["decimals"])
-    return format_currency(value, currency, locale=reader.locale, decimal_quantization=False)
+    return reader.words.money(Money(amount, currency, context["decimals"]))
 
 
 @pass_context
 def plan(context: Context, name: str) -> str:
-    """Return what a plan or an add-on is called: by the policy, else its lower-case name as a title."""
+    """Return what a plan or an add-on is called: by the policy, perhaps in English, else its own name as a title."""
     reader: Recipient = context["reader"]
     names = context["names"]
     words = names.get(name) if isinstance(names, Mapping) else None
-    called = words.get(reader.locale.language) if isinstance(words, Mapping) else None
+    called = (words.get(reader.locale.language) or words.get("en")) if isinstance(words, Mapping) else None
     return str(called) if called else name.replace("-", " ").replace("_", " ").title()
 
 
@@ -61,7 +51,14 @@ def plan(context: Context, name: str) -> str:
 def because(context: Context, why: str) -> str:
     """Return the words for a verdict; a language of the merchant's has them in English."""
     reader: Recipient = context["reader"]
-    return REASONS.get(reader.locale.language, REASONS["en"])[why]
+    return reader.words.read(Message(text=REASONS[why]))
+
+
+@pass_context
+def topic(context: Context, name: str) -> str:
+    """Return what an alert says."""
+    reader: Recipient = context["reader"]
+    return reader.words.read(Message(text=topic_of(name).says))
 
 
 @pass_context
@@ -73,11 +70,18 @@ def cited(context: Context, clause: str | None) -> str:
     if not clause or not context["cites"]:
         return ""
     reader: Recipient = context["reader"]
-    german = reader.locale.language == "de"
     number, _, name = clause.partition("-") if not clause.startswith("§") else ("", "", clause[1:])
-    numbered = f"{'Ziffer' if german else 'section'}\N{NO-BREAK SPACE}{number}" if number else ""
-    named = (f"Abschnitt „{name}“" if german else f"section “{name}”") if name else ""
-    return f" ({', '.join(filter(None, (numbered, named)))} {'unserer Richtlinie' if german else 'of our policy'})"
+    place = _PLACES[bool(number), bool(name)].given(clause=number, name=name)
+    return f" {reader.words.read(place)}"
+
+
+_PLACES = {
+    (True, False): message("(section\N{NO-BREAK SPACE}{clause} of our policy)"),
+    (False, True): message("(section “{name}” of our policy)"),
+    (True, True): message("(section\N{NO-BREAK SPACE}{clause}, section “{name}” of our policy)"),
+    (False, False): message("(our policy)"),
+}
+"""By whether a clause has a number, and whether it has a name."""
 
 
 def instant_of(text: str) -> datetime:

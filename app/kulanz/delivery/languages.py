@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-LANGUAGES = ("de", "en")
-"""The languages that have words of ours."""
+from kulanz.formats.languages import LANGUAGES
 
 
 def languages(folder: Path | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 
+from kulanz.delivery import pay_links
 from kulanz.delivery.backoff import try_again
 from kulanz.delivery.brand import LOGO_CID, logo_kind
 from kulanz.delivery.channels import Attempt, Channels
@@ -55,13 +56,17 @@ def send(effect: SendMail, channels: Channels, attempt: Attempt) -> AttemptRepor
         words = effect.words or write(effect, channels, attempt)[0]
     except UntranslatableError as error:
         return parked(error.detail)
+    if attempt.pay_token is not None:
+        words = pay_links.filled(words, attempt.pay_token)
     message = _message(effect, words, channels, attempt, recipient=recipient)
     return _handed_over(message.as_bytes(), effect, channels, attempt, sender=sender, recipient=recipient)
 
 
 def write(effect: SendMail, channels: Channels, attempt: Attempt) -> tuple[Words, TemplateFault | None]:
     """Put a notice into words; `UntranslatableError` where there is no such notice or its data does not fit."""
-    rendered = render(effect.notice, effect.data, reader(channels, attempt, effect.locale, effect.data, effect.step))
+    link = pay_links.place_of(effect.notice, channels.public_url)
+    recipient = reader(channels, attempt, effect.locale, effect.data, effect.step, billing_url=link)
+    rendered = render(effect.notice, effect.data, recipient)
     return kept(rendered, _sender(channels), channels.reply_to), rendered.fault
 
 

@@ -14,12 +14,10 @@ from html import unescape
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date
 from jinja2 import Template, TemplateError
 
 from kulanz.delivery.filters import instant_of
-from kulanz.delivery.languages import LANGUAGES
-from kulanz.delivery.recipient import Recipient, locale_of, zone_of
+from kulanz.delivery.recipient import Recipient, locale_of
 from kulanz.delivery.wording import (
     TemplateFault,
     UnfitWordsError,
@@ -30,6 +28,8 @@ from kulanz.delivery.wording import (
     text_template,
 )
 from kulanz.errors import UntranslatableError
+from kulanz.formats.languages import LANGUAGES
+from kulanz.formats.localised import zone_of
 from kulanz.policy.effects import OPERATORS_NOTICE
 
 __all__ = [
@@ -38,9 +38,12 @@ __all__ = [
     "REQUIRED",
     "Recipient",
     "RenderedNotice",
+    "footer_of",
     "locale_of",
     "one_line",
+    "paragraphs_of",
     "render",
+    "values_of",
     "zone_of",
 ]
 
@@ -102,6 +105,7 @@ OPTIONAL = (
     "quantity",
     "reason",  # `dispute`; where it is left open, an `amount` in a notice of suspension says the same
     "restores",  # whether a late payment brings the plan back
+    "cancelled",  # whether the customer has cancelled the subscription
     "statutory_withdrawal_until",
     "subject",
     "topic",
@@ -189,12 +193,12 @@ def render_own(notice: str, data: Mapping[str, Any], reader: Recipient) -> Rende
 
 
 def _rendered(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
-    language, values = reader.locale.language, _values(data, reader)
+    language, values = reader.locale.language, values_of(data, reader)
     template = text_template(language, notice, reader.step, reader.templates)
-    first, *paragraphs = _paragraphs(template, values)
+    first, *paragraphs = paragraphs_of(template, values)
     subject = _spaced(first)
     _refuse_unfit(template, subject, paragraphs)
-    footer = [] if notice == OPERATORS_NOTICE else _footer(values, reader)
+    footer = [] if notice == OPERATORS_NOTICE else footer_of(values, reader)
     text = _spaced(_as_text([*paragraphs, *footer]))
     own = html_template(template, language, notice, reader.step, reader.templates)
     html = own.render({**values, "subject": subject}) if own else _as_html(subject, paragraphs, footer, reader)
@@ -204,14 +208,15 @@ def _rendered(notice: str, data: Mapping[str, Any], reader: Recipient) -> Render
     return RenderedNotice(language=language, subject=subject, text=text, html=html)
 
 
-def _paragraphs(template: Template, values: Mapping[str, Any]) -> list[str]:
+def paragraphs_of(template: Template, values: Mapping[str, Any]) -> list[str]:
+    """Return the paragraphs of a text, which empty lines end."""
     return [_one_paragraph(block) for block in re.split(r"\n\s*\n", template.render(values).strip())]
 
 
-def _footer(values: Mapping[str, Any], reader: Recipient) -> list[str]:
+def footer_of(values: Mapping[str, Any], reader: Recipient) -> list[str]:
     """Return the paragraphs under a letter to a customer: where questions go, and the imprint."""
     names = [f"{language}/_imprint.txt" for language in (reader.locale.language, reader.fallback.language, "en")]
-    written = _paragraphs(environment(reader.templates).select_template(names), values)
+    written = paragraphs_of(environment(reader.templates).select_template(names), values)
     return [paragraph for paragraph in written if paragraph]
 
 
@@ -228,7 +233,7 @@ def _promised(notice: str, data: Mapping[str, Any], reader: Recipient) -> Iterat
     for name in PROMISES:
         if name in REQUIRED[notice]:
             local = instant_of(data[name]).astimezone(reader.zone)
-            yield name, _spaced(format_date(local, "long", reader.locale))
+            yield name, _spaced(reader.words.day(local.date()))
 
 
 def _refuse_without(promise: tuple[str, str], words: str, template: Template) -> None:
@@ -257,7 +262,8 @@ def _check(notice: str, data: Mapping[str, Any]) -> None:
         raise UntranslatableError(f"the notice {notice} lacks {', '.join(missing)}")
 
 
-def _values(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
+def values_of(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
+    """Return what a template may name, by its name."""
     given = {str(key): one_line(value) for key, value in data.items() if value is not None}
     brand = reader.brand
     own = {
@@ -299,7 +305,7 @@ def _spaced(text: str) -> str:
 
 
 def _as_html(subject: str, paragraphs: list[str], footer: list[str], reader: Recipient) -> str:
-    day = format_date(reader.on.astimezone(reader.zone), "long", reader.locale) if reader.on else None
+    day = reader.words.day(reader.on.astimezone(reader.zone).date()) if reader.on else None
     return (
         environment(reader.templates)
         .get_template("letter.html")

@@ -60,6 +60,9 @@ class ProviderClient(Protocol):
     def invoice(self, invoice: str, /) -> ProviderFact | None:
         """Return a subscription's invoice, as a payment where it is paid, or nothing where none of that id is known."""
 
+    def payment_page(self, subscription: str, invoice: str | None, /) -> str | None:
+        """Return a fresh address at which the customer pays or changes the card; None where the provider has none."""
+
     def cancel(self, subscription: str, /) -> object:
         """Stop the renewal; the period paid for runs out."""
 

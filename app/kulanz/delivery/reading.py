@@ -10,7 +10,8 @@ from typing import Any
 
 from kulanz.delivery.channels import Attempt, Channels
 from kulanz.delivery.notices import RenderedNotice, one_line
-from kulanz.delivery.recipient import Recipient, locale_of, zone_of
+from kulanz.delivery.recipient import Recipient, locale_of
+from kulanz.formats.localised import zone_of
 from kulanz.policy.effects import Words
 
 
@@ -21,6 +22,7 @@ def reader(
     data: Mapping[str, Any],
     step: int,
     *,
+    billing_url: str | None = None,
     to: tuple[str, ...] = (),
     on: datetime | None = None,
 ) -> Recipient:
@@ -31,7 +33,7 @@ def reader(
         zone=zone_of(data.get("timezone"), channels.timezone),
         account=str(one_line(attempt.account)),
         sender=parseaddr(channels.mail_from)[0] or channels.brand.name,
-        billing_url=channels.billing_url,
+        billing_url=billing_url or channels.billing_url,
         step=step,
         brand=channels.brand,
         templates=channels.templates,

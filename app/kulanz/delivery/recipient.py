@@ -7,11 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 
 from kulanz.delivery.brand import Brand
-from kulanz.delivery.languages import LANGUAGES, languages
+from kulanz.delivery.languages import languages
 from kulanz.formats.bank_accounts import BankAccount
+from kulanz.formats.languages import LANGUAGES
+from kulanz.formats.localised import LocalReader, parsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,11 @@ class Recipient:
     on: datetime | None = None
     """The day that stands on it."""
 
+    @property
+    def words(self) -> LocalReader:
+        """How its messages, days and amounts are written."""
+        return LocalReader(self.locale, self.zone)
+
 
 def locale_of(wanted: str | None, default: str, templates: Path | None = None) -> Locale:
     """Return the first of the two that names a language we have letters in, with its country; else plain English."""
@@ -48,21 +55,3 @@ def locale_of(wanted: str | None, default: str, templates: Path | None = None) -
         if result is not None and result.language in existing:
             return result
     return Locale("en")
-
-
-def parsed(name: str | None) -> Locale | None:
-    """Return the locale of a name such as `de-AT`; None where there is no such locale."""
-    try:
-        return Locale.parse((name or "").replace("-", "_"))
-    except (ValueError, TypeError, UnknownLocaleError):
-        return None
-
-
-def zone_of(*names: object) -> ZoneInfo:
-    """Return the first zone that exists; else UTC."""
-    for name in names:
-        try:
-            return ZoneInfo(str(name))
-        except (OSError, ValueError, KeyError):
-            continue
-    return ZoneInfo("UTC")

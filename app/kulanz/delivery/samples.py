@@ -42,6 +42,7 @@ EVERYTHING: Mapping[str, Any] = {
     "amount_clause": "14",
     "had_grace": True,
     "restores": True,
+    "cancelled": False,
     "part_paid": 500,
     "tax_kept": 319,
     "plan_ends": True,
@@ -54,7 +55,7 @@ EVERYTHING: Mapping[str, Any] = {
     "tax": "included",
     "fee_currency": "EUR",
     "fee_possible": True,
-    "names": {"users": {"de": "Zusätzliche Benutzer", "en": "Additional users"}},
+    "names": {"users": {"de": "Zusätzliche Benutzer", "en": "Additional users", "fr": "Utilisateurs supplémentaires"}},
     "policy_url": "https://shop.example/terms",
 }
 

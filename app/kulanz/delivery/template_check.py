@@ -16,10 +16,13 @@ from kulanz.delivery import samples
 from kulanz.delivery.brand import Brand, logo_problem
 from kulanz.delivery.languages import languages
 from kulanz.delivery.notices import FAULTS, OPTIONAL, OWN, REQUIRED, render_own
-from kulanz.delivery.recipient import Recipient, parsed
+from kulanz.delivery.pages import FOLDER, PAGES, STAGES, has_page, render_own_page
+from kulanz.delivery.recipient import Recipient
 from kulanz.delivery.wording import TemplateFault, environment, fault_of, has_notice, steps
+from kulanz.formats.localised import parsed
 
 _LAYOUT = "letter.html"
+_PAGES = f"{FOLDER}/"
 _LAYOUT_VARIABLES = frozenset(
     {"language", "subject", "blocks", "footer", "billing_url", "to", "day", "brand", "from_lines"}
 )
@@ -74,7 +77,9 @@ def _of_file(path: Path, folder: Path) -> Iterator[TemplateFault]:
     except (TemplateError, UnicodeDecodeError, OSError) as error:
         yield fault_of(error, name, folder)
         return
-    unknown = meta.find_undeclared_variables(tree) - (_LAYOUT_VARIABLES if name == _LAYOUT else _VARIABLES)
+    existing = _LAYOUT_VARIABLES if name == _LAYOUT else _VARIABLES
+    existing = existing | {"stage"} if path.parent.name == FOLDER else existing
+    unknown = meta.find_undeclared_variables(tree) - existing
     for variable in tree.find_all(nodes.Name):
         if variable.name in unknown:
             yield TemplateFault(file=name, line=variable.lineno, problem=f"there is no variable {variable.name}")
@@ -85,11 +90,20 @@ def _name_problem(name: str) -> str | None:
         return None
     language, _, file = name.partition("/")
     stem, _, ending = file.rpartition(".")
-    if ending not in {"txt", "html"} or "/" in stem:
+    if ending not in {"txt", "html"} or "/" in stem.removeprefix(_PAGES):
         return "expected <language>/<notice>.txt or .html"
     locale = parsed(language)
     if locale is None or locale.language != language:
         return f"{language} is not the code of a language, such as fr"
+    return _page_problem(file) if file.startswith(_PAGES) else _stem_problem(stem)
+
+
+def _page_problem(file: str) -> str | None:
+    existing = {f"{_PAGES}{page}.txt" for page in PAGES}
+    return None if file in existing else f"there is no page {file}; there are {', '.join(PAGES)}"
+
+
+def _stem_problem(stem: str) -> str | None:
     notice, _, step = stem.partition(".")
     if notice.startswith("_"):
         return None
@@ -106,6 +120,9 @@ def _when_written(folder: Path, default_locale: str) -> Iterator[TemplateFault]:
             for step in sorted({0, *steps(language, notice, folder)}):
                 if locale is not None and has_notice(language, notice, step, folder):
                     yield from _of_notice(notice, replace(_reader(locale, fallback, folder), step=step), folder)
+        for page in PAGES if locale is not None else ():
+            if locale is not None and has_page(folder, language, page):
+                yield from _of_page(page, _reader(locale, fallback, folder), folder)
 
 
 def _of_notice(notice: str, reader: Recipient, folder: Path) -> Iterator[TemplateFault]:
@@ -121,6 +138,17 @@ def _of_notice(notice: str, reader: Recipient, folder: Path) -> Iterator[Templat
             if own is not None and (problem := _html_problem(written.html)):
                 line = _line_of(problem[0], (folder / own).read_text(encoding="utf-8"))
                 yield TemplateFault(file=own, line=line, problem=problem[1])
+
+
+def _of_page(page: str, reader: Recipient, folder: Path) -> Iterator[TemplateFault]:
+    """Yield why a page cannot be shown: what is due has all data of its reminder, every other page may have none."""
+    least = samples.least("grace_reminder") if page == "due" else {}
+    for data in (*({**samples.EVERYTHING, "stage": stage} for stage in STAGES), {**least, "stage": STAGES[0]}):
+        try:
+            render_own_page(page, data, reader)
+        except FAULTS as error:
+            yield fault_of(error, f"{reader.locale.language}/{FOLDER}/{page}.txt", folder)
+            return
 
 
 def _samples(notice: str) -> Iterator[Mapping[str, Any]]:

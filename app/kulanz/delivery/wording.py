@@ -25,7 +25,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kulanz.delivery import filters
-from kulanz.delivery.languages import LANGUAGES
+from kulanz.formats.languages import LANGUAGES
 from kulanz.formats.wording import shell_word
 
 
@@ -72,6 +72,7 @@ def environment(folder: Path | None = None) -> Environment:
         "plain": lambda value: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str),
         "plan": filters.plan,
         "shell_word": shell_word,
+        "topic": filters.topic,
         "words": lambda name: name.replace("_", " ").replace(".", " "),
     }
     return made

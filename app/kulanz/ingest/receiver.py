@@ -18,7 +18,7 @@ from kulanz.errors import MalformedPayloadError, StorageUnavailableError, detail
 from kulanz.ingest.event_rows import UnstampedEvent, endpoints, event_row, sealed_row
 from kulanz.ingest.group_commit import GroupCommit
 from kulanz.ingest.secret_usage import SecretUsage
-from kulanz.ingest.spool_reports import SpoolReports
+from kulanz.ingest.spool_reports import REPORT_INTERVAL, TEST_INTERVAL, SpoolReports
 from kulanz.ingest.spooling import SpoolFallback
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -86,7 +86,12 @@ class Receiver:
         self._commits = GroupCommit[UnstampedEvent | None, RecordedEvent](self._write, name="intake")
         self._fallback = _spool_fallback(services, self._write_events)
         self._debouncer = Debouncer(services.notifier.notify)
-        self._reports = SpoolReports(services.database, self._fallback)
+        self._reports = SpoolReports(
+            services.database,
+            self._fallback,
+            interval=TEST_INTERVAL if services.settings.test_clock else REPORT_INTERVAL,
+            answered=services.notifier.notify,
+        )
 
     def begin(self) -> None:
         """Bring back what an earlier process left in the spool; without this, the first trouble with a write does."""

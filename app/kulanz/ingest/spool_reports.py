@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Event as Signal
 from threading import Lock, Thread
@@ -14,14 +15,21 @@ from kulanz.store.database import Database
 from kulanz.telemetry.logs import log
 
 REPORT_INTERVAL = 1.0
+TEST_INTERVAL = 0.1
+"""Under a test clock days go by in seconds, and each timer waits for a report."""
 
 
 class SpoolReports:
     """Reports from a thread of its own until closed. All processes that share a spool report under its name."""
 
-    def __init__(self, database: Database, fallback: SpoolFallback | None) -> None:
+    def __init__(
+        self, database: Database, fallback: SpoolFallback | None, *, interval: float, answered: Callable[[], object]
+    ) -> None:
+        """`answered` is called when a worker's question is answered, for which it may wait."""
         self._database = database
         self._fallback = fallback
+        self._interval = interval
+        self._answered = answered
         self._starting = Lock()
         self._closing = Signal()
         self._thread: Thread | None = None
@@ -44,10 +52,13 @@ class SpoolReports:
     def _run(self, fallback: SpoolFallback) -> None:
         name = _name_of(fallback)
         while name is not None and not self._closing.is_set():
+            answers = False
             # A report that fails is missed, and that is what its absence says.
             with suppress(StorageUnavailableError), self._database.relaxed() as tx:
-                receivers.report(tx, name, real_now(), empty=fallback.empty)
-            self._closing.wait(REPORT_INTERVAL)
+                answers = receivers.report(tx, name, real_now(), lambda: fallback.empty)
+            if answers:
+                self._answered()
+            self._closing.wait(self._interval)
         if name is not None and fallback.empty:
             with suppress(StorageUnavailableError), self._database.relaxed() as tx:
                 receivers.leave(tx, name)

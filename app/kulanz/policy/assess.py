@@ -101,17 +101,12 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
     if draft.lifetimes:
         plans += [lifetime.plan for lifetime in draft.lifetimes]
     plan = max(plans, key=terms.catalogue.rank, default=FREE)
-    names = any(add_on is not None for _, add_on in kinds)
+    pieces = [(item.add_on, item.quantity) for item in left if item.add_on is not None and item.quantity]
     access = Access.FREE if plan == FREE else Access.FULL
     booked = [item for item in draft.bookings if item.usable and item.subscription not in held]
-    if not names and not booked:
+    if not pieces and not booked:
         return Rights(plan, access, (), ())
-    total = in_quantities(
-        [
-            *((item.add_on, item.quantity) for item in left if item.add_on is not None),
-            *((item.kind, item.amount) for item in booked),
-        ]
-    )
+    total = in_quantities([*pieces, *((item.kind, item.amount) for item in booked)])
     return Rights(plan, access, tuple(name for name, _ in total), total)
 
 

@@ -279,7 +279,7 @@ def _is_echo(news: News, book: Book) -> bool:
 
 def _in_trouble(book: Book) -> bool:
     failed = any(invoice.failures for invoices in book.invoices.values() for invoice in invoices.known.values())
-    return failed or bool(book.cases) or any(sub.unpaid_at for sub in book.subscriptions.values())
+    return failed or bool(book.cases) or any(sub.was_unpaid for sub in book.subscriptions.values())
 
 
 def _is_disputed(book: Book) -> bool:

@@ -174,10 +174,21 @@ Effect = (
     | DropFile
 )
 
+NOTICE_DUE = "notice.due"
+"""The callback in place of a mail that the merchant's product writes: its delivery counts as that of the mail."""
 OPERATORS_NOTICE = "ops_alert"
 """The mail of an alert: it tells operators, so it counts as no notice of the case or dispute that it is about."""
 EFFECT_KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
 """Every kind of effect by its name: how a recorded effect finds its type again."""
+
+
+def in_place_of_mail(effect: Effect) -> Effect:
+    """Return the mail that a callback stands for, so that what is true of the mail is true of it; else the effect."""
+    if not isinstance(effect, Notify) or effect.type != NOTICE_DUE:
+        return effect
+    return SendMail(
+        id=effect.id, notice=effect.data["notice"], subject=effect.subject, step=effect.step, to="", locale=None
+    )
 
 
 def fan_out(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...]:

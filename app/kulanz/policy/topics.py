@@ -67,7 +67,7 @@ TOPICS: Mapping[str, Topic] = {
     ),
     "chargeback_warned": Topic("a chargeback is announced: a refund prevents it", _EXPLAIN, _URGENT),
     "dispute_answer_due": Topic(
-        "a dispute has to be answered at the provider within two days",
+        "the time to answer a dispute at the provider runs out",
         "kulanz account evidence {account}",
         _URGENT,
         ends_when_seen=True,

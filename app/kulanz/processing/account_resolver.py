@@ -7,10 +7,10 @@ object whose owner changes moves: `moves` says from where to where.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kulanz.policy.facts import (
     ChargebackWarned,
@@ -69,8 +69,7 @@ class AccountResolver:
 
     def is_known(self, key: str | None) -> bool:
         """Whether an event about the object itself was seen."""
-        value = self._values.get(key) if key is not None else None
-        return value is not None and (value.seen or value.base is not None)
+        return key is not None and _is_known(self._values.get(key))
 
     def keeps(self, routing: Routing) -> bool:
         """Whether an event names an account by an id that it has from before."""
@@ -193,7 +192,10 @@ class AccountResolver:
         """Read objects, their customers' other purchases, and what they are payments of, under the customers' locks."""
         customers = {key for key in keys if kind_of(key) == "customer"}
         if any(kind_of(key) != "customer" for key in keys):
-            customers |= {row.customer for row in bindings.rows(self._tx, keys) if row.customer is not None}
+            rows = bindings.rows(self._tx, keys)
+            # A payment may turn out to be of a purchase whose customer it does not name.
+            rows += bindings.rows(self._tx, {row.whole for row in rows if row.whole is not None} - keys)
+            customers |= {row.customer for row in rows if row.customer is not None}
         bindings.lock_keys(self._tx, customers)
         rows = [*bindings.rows(self._tx, keys | customers), *bindings.of_customers(self._tx, customers)]
         while rows:
@@ -215,7 +217,7 @@ class AccountResolver:
 
     def _add(self, row: BindingRow) -> None:
         self._stored[row.key] = row
-        self._values[row.key] = read(row.claims) if row.claims is not None else Ownership(base=row.account)
+        self._values[row.key] = _value(row)
 
     def _is_closed(self, account: str) -> bool:
         if account not in self._closed:
@@ -224,9 +226,22 @@ class AccountResolver:
         return self._closed[account]
 
 
+def known(tx: Connection, keys: Collection[str]) -> set[str]:
+    """Return the objects about which an event was seen; a claim on an object is bound before that."""
+    return {row.key for row in bindings.rows(tx, keys) if _is_known(_value(row))}
+
+
 def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:
     """Return the names that accounts have already."""
     return frozenset(name for name in names if accounts.exactly(conn, name) is not None)
+
+
+def _value(row: BindingRow) -> Ownership:
+    return read(row.claims) if row.claims is not None else Ownership(base=row.account)
+
+
+def _is_known(value: Ownership | None) -> bool:
+    return value is not None and (value.seen or value.base is not None)
 
 
 def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
@@ -285,10 +300,10 @@ class _Word:
         subscription, order = self.routing.subscription, self.routing.order
         match fact:
             case SubscriptionSeen() if subscription is not None:
-                yield subscription, self._snapshot().join(Ownership(order=order))
+                yield subscription, self._snapshot(order=order or None)
             case OrderSeen() if order is not None:
-                charge = Ownership(within=self.routing.within, charge=self.routing.is_charge)
-                yield order, self._snapshot().join(charge)
+                within = tuple(sorted({*self.routing.within}))
+                yield order, self._snapshot(within=within, charge=self.routing.is_charge)
             case LicenceSeen() if order is not None:
                 yield order, self._snapshot()
             case PaymentFailed() | PaymentSucceeded() | PaymentRefunded() if subscription is not None:
@@ -305,11 +320,11 @@ class _Word:
             case _:
                 pass
 
-    def _snapshot(self) -> Ownership:
+    def _snapshot(self, **part: Any) -> Ownership:
         first = self._claim(self.routing.customer_claim or "")
         named = self._claim(self.claim) if self.claim is not None else None
-        words = Ownership(signed=named) if self.routing.signed else Ownership(stated=named)
-        return Ownership(seen=True, first_seen=first, customer=self.customer).join(words)
+        signed, stated = (named, None) if self.routing.signed else (None, named)
+        return Ownership(seen=True, signed=signed, stated=stated, first_seen=first, customer=self.customer, **part)
 
     def _payment(self, invoice: InvoiceSeen, subscription: str) -> Iterator[tuple[str, Ownership]]:
         payment = Payment(invoice.created_at or self.stamp.at, invoice.key, self.claim or "")

@@ -8,7 +8,7 @@ from typing import Any
 
 from kulanz.errors import InvalidInputError
 from kulanz.policy import notice_audit
-from kulanz.policy.areas.dunning import holds
+from kulanz.policy.areas.dunning import enforcement
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.document.rules import MassActionLimit
 from kulanz.policy.state import Decision, Moment, Situation, Standing, Terms
@@ -92,7 +92,7 @@ class Allowance:
         """Whether a case of this account would be on hold if the breaker were not tripped."""
         account = decision.account
         moment = Moment(self._terms, account.zone(self._terms), self._now, Situation(braked=True))
-        return any(holds.blocked(case, account.book, moment) == _BRAKED for case in decision.state.cases)
+        return any(enforcement.blocked(case, account.book, moment) == _BRAKED for case in decision.state.cases)
 
 
 class Expiries:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic, sleep
 
 from msgspec.structs import replace as evolve
 
 from kulanz.crypto import places
-from kulanz.delivery import Attempt, AttemptReport, deliver, with_words
+from kulanz.delivery import Attempt, AttemptReport, deliver, pay_links, with_words
+from kulanz.delivery.pay_links import NewLink
 from kulanz.delivery.report import AttemptState, parked
 from kulanz.errors import (
     FarEndError,
@@ -44,6 +46,7 @@ from kulanz.providers import Routing
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, codec, erasing, inbox, ledger, outbox
+from kulanz.store import pay_links as stored_links
 from kulanz.store.database import Connection
 from kulanz.store.inbox import Event, SettledEvent
 from kulanz.store.outbox import EffectRow
@@ -142,10 +145,12 @@ def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
             earlier=earlier_request(services, row),
         )
         written, fault = with_words(effect, services.channels(), attempt) if row.account else (effect, None)
-        begun_at = _begin_attempt(services, row, effect, written, fault)
+        link = pay_links.new_link(written)
+        begun_at = _begin_attempt(services, row, effect, written, fault=fault, link=link)
         if begun_at is None:
             return
         effect = written
+        attempt = replace(attempt, pay_token=link.token if link else None)
         try:
             lease.check()
             report = deliver(effect, services.channels(), attempt)
@@ -158,15 +163,20 @@ def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
 
 
 def _begin_attempt(
-    services: Services, row: EffectRow, stored: Effect, written: Effect, fault: str | None
+    services: Services, row: EffectRow, stored: Effect, written: Effect, *, fault: str | None, link: NewLink | None
 ) -> datetime | None:
-    """Say durably that an attempt begins, and with which words; return when, None where another worker was quicker."""
+    """Say durably that an attempt begins, and with which words; return when, None where another worker was quicker.
+
+    The hash of its link is stored before anything is sent: a link that is read works.
+    """
     now = real_now()
     with services.database.write() as tx:
         if written is not stored and not _keep_words(services, tx, row, written):
             return None
         if not outbox.begin(tx, row, now):
             return None
+        if link is not None:
+            stored_links.add(tx, link.digest, row.id, now)
         if fault is not None:
             alert(services, tx, topic="template_failed", subject=fault, account=row.account, period=f"{now:%Y-%m-%d}")
         return now

@@ -22,7 +22,7 @@ from kulanz.policy.facts import (
     PaymentSucceeded,
     SubscriptionSeen,
 )
-from kulanz.processing import endpoints, facts_first, outbox, owners, unknown_words
+from kulanz.processing import account_resolver, endpoints, facts_first, outbox, owners, unknown_words
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
@@ -323,8 +323,8 @@ class Batch:
         """
         wanted = {settled.waits_for for settled in self._waiting if settled.waits_for}
         bindings.lock_keys(self._tx, wanted | (self._newly_known & resolver.newly_known))
-        bound = bindings.find(self._tx, wanted)
-        self._settled.extend(settled for settled in self._waiting if settled.waits_for not in bound)
+        known = account_resolver.known(self._tx, wanted)
+        self._settled.extend(settled for settled in self._waiting if settled.waits_for not in known)
 
     def _decide(self, translated: Translated) -> None:
         account, event = translated.account, translated.event

@@ -2,12 +2,15 @@
 
 When a timer comes due, the inbox has a highest number. The timer fires once every event up to that number is settled:
 handled, ignored, parked, quarantined or waiting. Later events do not delay it, so a steady stream starves no timer.
+Deliveries may lie in a spool, too: each receiver is asked first, and its answer is newer than the question.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+
+import msgspec
 
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
@@ -29,35 +32,47 @@ RECEIVERS_WAITED_FOR = timedelta(minutes=15)
 _MARK = "timers_after"
 
 
+class _Mark(msgspec.Struct, frozen=True):
+    """A moment whose acknowledged deliveries have to be applied before what was due then may fire."""
+
+    at: datetime
+    since: datetime
+    """The same moment by the host's clock."""
+    question: str
+    """What every receiver has to answer with an empty spool."""
+    number: int | None = None
+    """The inbox's highest number once all have answered."""
+
+
 def horizon(services: Services, tx: Connection, now: datetime) -> datetime | None:
     """Return up to which due time timers may fire; None: none may yet.
 
-    The mark is the inbox's highest number at a moment. When all up to it is settled, what was due at that moment may
-    fire, and a new mark is set for what came due since.
+    A mark asks the receivers; when they have answered, it takes the inbox's highest number, and when all up to that is
+    settled, what was due at the mark's moment may fire. A new mark is set for what came due since.
     """
-    if not _receivers_reported(services, tx):
-        return None
-    oldest, mark = inbox.first_received(tx), shared_values.get(tx, _MARK)
-    if oldest is None:
-        if mark is not None:
-            shared_values.put(tx, _MARK, None)
-        return now
-    marked_at = datetime.fromisoformat(mark["at"]) if mark is not None else None
-    if marked_at is not None and marked_at <= now and oldest <= mark["number"]:
-        return None
-    shared_values.put(tx, _MARK, {"number": inbox.last(tx), "at": now.isoformat()})
-    # A mark of a later time was set before the clock went back: what is due now came due after it.
-    return marked_at if marked_at is not None and marked_at <= now else None
+    mark = stored = _stored(tx, now)
+    reached: datetime | None = None
+    while reached != now:
+        mark = mark or _Mark(at=now, since=real_now(), question=receivers.ask(tx) if receivers.known(tx) else "")
+        if mark.number is None and _all_answered(services, tx, mark):
+            mark = msgspec.structs.replace(mark, number=inbox.last(tx))
+        if not _is_settled(tx, mark):
+            break
+        reached, mark = mark.at, None
+    if mark != stored:
+        shared_values.put(tx, _MARK, mark)
+    return reached
 
 
 def is_behind(tx: Connection, own: int = 0) -> bool:
     """Whether more events than `own`, those of this transaction, are yet to be applied, or may lie in a spool."""
-    return inbox.more_received(tx, own) or bool(waited_for(tx))
+    return inbox.more_received(tx, own) or any(not _given_up(row) for row in receivers.known(tx))
 
 
 def waited_for(conn: Connection) -> list[ReceiverRow]:
     """Return the receivers whose report of an empty spool is waited for."""
-    return [row for row in receivers.silent(conn, real_now()) if not _given_up(row)]
+    now = real_now()
+    return [row for row in receivers.known(conn) if receivers.is_silent(row, now) and not _given_up(row)]
 
 
 def holding_back(conn: Connection, account: str, book: Book) -> list[int]:
@@ -81,19 +96,36 @@ def look_again(tx: Connection, now: datetime) -> None:
     timers.hasten(tx, HELD_BACK, now, now + LOOK_AGAIN)
 
 
-def _receivers_reported(services: Services, tx: Connection) -> bool:
-    """Whether every receiver has just reported an empty spool, or was waited for long enough; operators know then."""
-    silent, now = receivers.silent(tx, real_now()), real_now()
-    if not silent:
-        return True
-    missed = [row.id for row in silent if row.missed_since is None]
-    if missed:
+def _stored(tx: Connection, now: datetime) -> _Mark | None:
+    """Return the mark, but for one of a later time, set before the clock went back, and one of an earlier version."""
+    value = shared_values.get(tx, _MARK)
+    mark = msgspec.convert(value, _Mark) if value is not None and "question" in value else None
+    return mark if mark is not None and mark.at <= now else None
+
+
+def _is_settled(tx: Connection, mark: _Mark) -> bool:
+    oldest = inbox.first_received(tx)
+    return mark.number is not None and (oldest is None or oldest > mark.number)
+
+
+def _all_answered(services: Services, tx: Connection, mark: _Mark) -> bool:
+    """Whether every receiver has answered with an empty spool, or was waited for long enough; operators know then."""
+    now = real_now()
+    missing = [row for row in receivers.known(tx) if not _has_answered(row, mark, now)]
+    if missed := [row.id for row in missing if row.missed_since is None and receivers.is_silent(row, now)]:
         receivers.miss(tx, missed, now)
-    for row in silent:
-        if row.missed_since is not None and _given_up(row):
-            since = rfc3339(row.missed_since)
-            outbox.alert(services, tx, topic="receiver_silent", subject=f"{row.id} since {since}")
-    return all(_given_up(row) for row in silent)
+    given_up = [row for row in missing if _given_up(row) or now - mark.since >= RECEIVERS_WAITED_FOR]
+    for row in given_up:
+        since = rfc3339(row.missed_since or mark.since)
+        outbox.alert(services, tx, topic="receiver_silent", subject=f"{row.id} since {since}")
+    return len(given_up) == len(missing)
+
+
+def _has_answered(row: ReceiverRow, mark: _Mark, now_real: datetime) -> bool:
+    """Whether a spool was empty after the mark was set; a receiver of an earlier version only reports."""
+    if row.answered is None:
+        return not receivers.is_silent(row, now_real)
+    return row.empty_since is not None and row.answered == mark.question
 
 
 def _given_up(row: ReceiverRow) -> bool:

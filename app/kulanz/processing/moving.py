@@ -17,9 +17,9 @@ from kulanz.policy.book.purchases import Kind, Purchase, Subjects, of_fact, purc
 from kulanz.policy.facts import Fact
 from kulanz.processing.account_resolver import purchase_of as object_of
 from kulanz.processing.entry import Entry
-from kulanz.processing.projections import addresses, fingerprint
+from kulanz.processing.search_words import digests
 from kulanz.services import Services
-from kulanz.store import accounts, case_index, codec, email_index, erasing, inbox, journal, outbox
+from kulanz.store import accounts, case_index, codec, erasing, inbox, journal, outbox, search_index
 from kulanz.store.database import Connection
 from kulanz.store.inbox import Event
 
@@ -48,8 +48,8 @@ def move(services: Services, tx: Connection, source: Entry, target: Entry, keys:
                 case_index.give(tx, source.row.id, target.row.id, kind, key)
             case_index.drop(tx, source.row.id, kind, key)
     left = Book().with_facts(staying)
-    email_index.forget(tx, source.row.id)
-    email_index.add(tx, {(fingerprint(services.vault, mail), source.row.id) for mail in addresses(staying, Book())})
+    search_index.forget(tx, source.row.id)
+    search_index.add(tx, {(each, source.row.id) for each in digests(services.vault, staying, Book())})
     return Moved(left=left, facts=tuple(going))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -41,6 +42,9 @@ class Customer(msgspec.Struct, frozen=True, order=True, array_like=True):
     key: str
     fallback: str
     """The account where nothing better is known: `lemonsqueezy-3083767`."""
+
+
+T = TypeVar("T", Claim, Customer, str)
 
 
 class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -77,11 +81,11 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
             stated=_newest(self.stated, other.stated),
             first_payment=_first_payment(self.first_payment, other.first_payment),
             first_seen=_oldest(self.first_seen, other.first_seen),
-            order=max(filter(None, (self.order, other.order)), default=None),
-            within=tuple(sorted({*self.within, *other.within})),
-            customer=max((each for each in (self.customer, other.customer) if each is not None), default=None),
+            order=_newest(self.order, other.order) or None,
+            within=tuple(sorted({*self.within, *other.within})) if self.within or other.within else (),
+            customer=_newest(self.customer, other.customer),
             named=_earliest(self.named, other.named) if self.named or other.named else (),
-            base=max(filter(None, (self.base, other.base)), default=None),
+            base=_newest(self.base, other.base) or None,
         )
 
     @property
@@ -229,12 +233,17 @@ def write(value: Ownership) -> bytes:
     return _ENCODER.encode(value)
 
 
-def _newest(ours: Claim | None, theirs: Claim | None) -> Claim | None:
-    return max((claim for claim in (ours, theirs) if claim is not None), default=None)
+def _newest(ours: T | None, theirs: T | None) -> T | None:
+    """Return the one that there is, of two the later or greater."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    return max(ours, theirs)
 
 
 def _oldest(ours: Claim | None, theirs: Claim | None) -> Claim | None:
-    return min((claim for claim in (ours, theirs) if claim is not None), default=None)
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    return min(ours, theirs)
 
 
 def _earliest(ours: tuple[Claim, ...], theirs: tuple[Claim, ...]) -> tuple[Claim, ...]:

@@ -1,4 +1,4 @@
-"""Projections of a decision for lists and searches: cases and disputes in plain columns, hashes of mail addresses."""
+"""Projections of a decision for lists and searches: cases and disputes in plain columns, hashes to search by."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import datetime
 
 import msgspec
 
-from kulanz.crypto.vault import Vault
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Chargeback, ChargebackWarning, Decision
 from kulanz.policy.state.refunds import CLOSED_STATES, Refund
 from kulanz.processing import case_rows
+from kulanz.processing.search_words import digests
 from kulanz.services import Services
-from kulanz.store import case_index, email_index
+from kulanz.store import case_index, search_index
 from kulanz.store.case_index import CASE, COLLECTION, DISPUTE, REFUND, WARNING, CaseRow
 from kulanz.store.database import Connection
 
@@ -26,15 +26,14 @@ class Projections:
 
     def __init__(self, services: Services) -> None:
         self._vault = services.vault
-        self._email_index: set[tuple[bytes, str]] = set()
+        self._search_index: set[tuple[bytes, str]] = set()
         self._case_index: dict[tuple[str, str, str], CaseRow] = {}
         self._merged: set[tuple[str, str]] = set()
 
     def add(self, decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> None:
         """Keep what a decision leaves; `known` is what was known before it."""
         name = decision.account.id
-        for mail in addresses(facts, book_before):
-            self._email_index.add((fingerprint(self._vault, mail), name))
+        self._search_index.update((each, name) for each in digests(self._vault, facts, book_before))
         for row in of_decision(decision, facts, book_before, now):
             earlier = self._case_index.get((name, row.kind, row.key))
             known = row if row.plan or earlier is None else msgspec.structs.replace(row, plan=earlier.plan)
@@ -47,17 +46,12 @@ class Projections:
 
     def write(self, tx: Connection) -> None:
         """Write it."""
-        if self._email_index:
-            email_index.add(tx, self._email_index)
+        if self._search_index:
+            search_index.add(tx, self._search_index)
         if self._case_index:
             case_index.put(tx, list(self._case_index.values()))
         for account, key in self._merged:
             case_index.drop(tx, account, CASE, key)
-
-
-def fingerprint(vault: Vault, mail: str) -> bytes:
-    """Return what a mail address is found by, however it is typed."""
-    return vault.fingerprint(f"mail:{mail.strip().casefold()}")
 
 
 def of_decision(decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> Iterator[CaseRow]:
@@ -110,23 +104,6 @@ def merged(decision: Decision) -> Iterator[str]:
         heir = decision.state.case(case.key)
         if heir is not None and heir.key != case.key:
             yield case.key
-
-
-def addresses(facts: Iterable[Fact], book: Book) -> set[str]:
-    """Return the mail addresses in facts, except those that the book has of the same subscription."""
-    matches = set()
-    for fact in facts:
-        stated = getattr(fact, "invoice", fact)
-        mail = getattr(stated, "email", None)
-        if mail and mail != _known(book, stated):
-            matches.add(mail)
-    return matches
-
-
-def _known(book: Book, stated: object) -> str | None:
-    """Return the address that we have of the same subscription, or of the one that an invoice belongs to."""
-    seen = book.subscriptions.get(str(getattr(stated, "subscription", None) or getattr(stated, "key", "")))
-    return seen.seen.email if seen else None
 
 
 def _dispute(account: str, chargeback: Chargeback, now: datetime) -> CaseRow:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kulanz.errors import RefusedError
-from kulanz.policy.areas.dunning import holds
+from kulanz.policy.areas.dunning import enforcement
 from kulanz.policy.areas.keeping import area as keeping
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
@@ -175,7 +175,7 @@ class UnitOfWork:
         """Decide; where dunning would take or warn, only after the facts, and within the mass-action limit."""
         decision = decide(entry.account, facts, self.terms, self.now)
         entry.look_again = None
-        if holds.presses(decision.facts):
+        if enforcement.presses(decision.facts):
             situation = self._situation(entry, decision)
             if situation != CALM:
                 decision = decide(entry.account, facts, self.terms, self.now, situation)
@@ -204,5 +204,5 @@ class UnitOfWork:
         elif behind:
             entry.look_again = facts_first.FACTS_FIRST, self.now
         else:
-            return Situation(braked=holds.takes(decision.facts) and self._allowance.exhausted)
+            return Situation(braked=enforcement.takes(decision.facts) and self._allowance.exhausted)
         return Situation(parked=parked, behind=behind)

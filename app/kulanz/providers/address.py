@@ -1,4 +1,4 @@
-"""Reads language, time zone and country of the account from an event's custom data."""
+"""Reads language, time zone, country and organisation of the account from an event's custom data."""
 
 from __future__ import annotations
 
@@ -25,9 +25,16 @@ class CustomerAddress(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None = None
     delivery: str | None = None
     """How letters shall come: `mail` or `letter`."""
+    organisation: str | None = None
+    """What the account's organisation is called: compared with requests for refunds."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether it says what no snapshot carries."""
+        return bool(self.country or self.delivery or self.organisation)
 
 
-_WORDS = frozenset({"locale", "timezone", "country", "delivery"})
+_WORDS = frozenset({"locale", "timezone", "country", "delivery", "organisation"})
 _NOWHERE = CustomerAddress()
 
 
@@ -41,18 +48,20 @@ def customer_address(custom: PayloadReader) -> CustomerAddress:
         timezone=_timezone(custom.text("timezone")),
         country=country.upper() if country and _COUNTRY.fullmatch(country) else None,
         delivery=delivery if delivery in {"mail", "letter"} else None,
+        organisation=custom.text("organisation"),
     )
 
 
 def known(given_customer_address: CustomerAddress, at: datetime) -> tuple[AddressKnown, ...]:
-    """Return the fact that a country or a way of delivery is, which no snapshot carries; nothing without either."""
-    if given_customer_address.country is None and given_customer_address.delivery is None:
+    """Return the fact that a country, a way of delivery or an organisation is, which no snapshot carries."""
+    if not given_customer_address.has_more:
         return ()
     words = {
         "locale": given_customer_address.locale,
         "timezone": given_customer_address.timezone,
         "country": given_customer_address.country,
         "delivery": given_customer_address.delivery,
+        "organisation": given_customer_address.organisation,
     }
     return (AddressKnown(at=at, **words),)
 

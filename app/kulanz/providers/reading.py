@@ -27,6 +27,7 @@ _LAST_SECOND = int(datetime(_YEARS.stop, 1, 1, tzinfo=UTC).timestamp())
 _LARGEST_AMOUNT = 10**15
 _ID_LIMIT = 10**18
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
+_WEB_ADDRESS = re.compile(r"https?://[!-~]{1,4000}")
 _INDEX = re.compile(r"\[\d+\]")
 _ABSENT = (None, "", 0)
 """How a provider writes that there is nothing; False is 0."""
@@ -204,6 +205,11 @@ class PayloadReader(msgspec.Struct, frozen=True):
             return None
         clean = value if value.isprintable() else "".join(char for char in value if char.isprintable())
         return clean.strip()[:longest] or None
+
+    def web_address(self, key: str) -> str | None:
+        """Return the address of a page as it stands there; None for what is none."""
+        value = self.values.get(key)
+        return value if isinstance(value, str) and _WEB_ADDRESS.fullmatch(value) else None
 
     def email(self, key: str) -> str | None:
         """Return a mail address as the provider wrote it; None for what is none."""

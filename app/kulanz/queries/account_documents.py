@@ -83,7 +83,7 @@ def _moment(seen: AccountView) -> Moment:
 
 def _subscriptions(book: Book, terms: Terms, state: State, now: datetime) -> list[JsonDocument]:
     matches = []
-    twice = {key for key, _ in paid_twice.alerts(state, book, now)}
+    twice = {key for key, _ in paid_twice.alerts(state, now)}
     unpaid = {grant.subscription for grant in state.grants if grant.unpaid_plan}
     for key, sub in sorted(book.subscriptions.items()):
         provider, _, ident = key.partition(":")

@@ -1,29 +1,33 @@
-"""The console's page of one account, and the search by which it is found."""
+"""The console's page of one account."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kulanz.errors import NotFoundError
-from kulanz.processing import projections
-from kulanz.providers import PROVIDERS
-from kulanz.providers.naming import ACCOUNT_ID
-from kulanz.queries import accounts
-from kulanz.queries.views import JsonDocument
+from kulanz.policy.areas.addresses import Contact, contact
+from kulanz.policy.book import Book
+from kulanz.providers.dashboards import customer_page
+from kulanz.queries import account_list, accounts
+from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 from kulanz.store import accounts as stored
-from kulanz.store import bindings, email_index, ledger, pages
-from kulanz.store.accounts import AccountRow
-from kulanz.store.database import Connection
+from kulanz.store import ledger, pages
 from kulanz.store.outbox import EffectRow
 from kulanz.store.pages import EventLine
 
 STEPS = 50
 RECENT = 10
-SEARCH_NEIGHBOURS = 200
-_ID = re.compile(ACCOUNT_ID, re.ASCII)
-KINDS_OF_OBJECT = ("subscription", "customer", "order")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCustomer:
+    """A customer at a provider, and where the provider's own dashboard shows them."""
+
+    provider: str
+    id: str
+    page: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +48,21 @@ class AccountPage:
     """The number of the last decision: whether something has changed since somebody looked."""
     events: list[EventLine]
     effects: list[EffectRow]
+    contact: Contact
+    """The customer's name and address, as the reader may see them."""
+    customers: tuple[ProviderCustomer, ...]
 
 
-def account_page(services: Services, name: str, *, before: int | None = None) -> AccountPage:
+def account_page(
+    services: Services,
+    name: str,
+    *,
+    before: int | None = None,
+    masked: bool = True,
+    languages: Sequence[str] = (),
+) -> AccountPage:
     """Return an account's dossier, with the steps before a decision; NotFoundError if there is no such account."""
-    document = accounts.explanation(services, name, steps=False)
+    document = accounts.explanation(services, name, steps=0, languages=languages)
     with services.database.read() as conn:
         row = stored.answering(conn, name)
         if row is None:
@@ -56,42 +70,27 @@ def account_page(services: Services, name: str, *, before: int | None = None) ->
         last = row.seq if before is None else min(before - 1, row.seq)
         first = max(0, last - STEPS)
         steps = ledger.of_account(conn, row.id, first, last - first)
+        reader = accounts.reader_for(view(services, conn, row.id), languages)
+        book = account_list.book(services, row)
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),
             why=document["why"],
             waits=document["waits"],
             outlook=accounts.changes_ahead(document),
-            steps=[accounts.step(step) for step in reversed(steps)],
+            steps=[accounts.step(step, reader) for step in reversed(steps)],
             earlier=first + 1 if first else None,
             sequence=row.seq,
             events=pages.events(conn, account=row.id, limit=RECENT),
             effects=pages.effects_page(conn, account=row.id, limit=RECENT),
+            contact=account_list.shown(contact(book), masked=masked),
+            customers=tuple(_customers(book)),
         )
 
 
-def search(services: Services, text: str) -> list[AccountRow]:
-    """Return the accounts that a text may mean: an id or its beginning, a mail address, an id of the provider's."""
-    services.vault.prepare()
-    with services.database.read() as conn:
-        names = _named(services, conn, text.strip())
-        rows = [stored.answering(conn, name) for name in names]
-    return list({row.id: row for row in rows if row is not None}.values())
-
-
-def _named(services: Services, conn: Connection, text: str) -> list[str]:
-    if not text:
-        return []
-    matches = [text] if _ID.fullmatch(text) and stored.answering(conn, text) else []
-    matches += bindings.find(conn, _keys(text)).values()
-    if "@" in text:
-        matches += email_index.find(conn, projections.fingerprint(services.vault, text))
-    near = pages.accounts_page(conn, after=text, limit=SEARCH_NEIGHBOURS) if _ID.fullmatch(text) else []
-    return [*matches, *(line.id for line in near if line.id.startswith(text))]
-
-
-def _keys(text: str) -> list[str]:
-    """Return what the provider's object may be bound by; people type its number, or copy a key from a page."""
-    kinds = [f"{provider}:{kind}:{text}" for provider in PROVIDERS for kind in KINDS_OF_OBJECT]
-    provider, _, number = text.partition(":")
-    written = [f"{provider}:{kind}:{number}" for kind in KINDS_OF_OBJECT if number and ":" not in number]
-    return [*kinds, *written, text, f"dispute:{text}"]
+def _customers(book: Book) -> Iterator[ProviderCustomer]:
+    """Yield who bought, by every purchase."""
+    buyers = {record.seen.customer for record in book.subscriptions.values()}
+    buyers |= {record.seen.customer for record in book.orders.values()}
+    for key in sorted(buyers - {""}):
+        provider, _, customer = key.partition(":")
+        yield ProviderCustomer(provider=provider, id=customer, page=customer_page(key))

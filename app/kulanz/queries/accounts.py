@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from kulanz.errors import NotFoundError
+from kulanz.formats.messages import PLAIN, Message, Reader
 from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import FREE, Account
-from kulanz.queries import account_documents, closed, sentences, story, waits
+from kulanz.queries import account_documents, account_list, closed, outlook, sentences, story, waits
 from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store import bindings, ledger
+from kulanz.store.account_list import AccountQuery
 from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
+
+MOST_STEPS, LAST_STEPS = 10_000, 50
+"""Decisions that are explained at once: to a person at a terminal, and through the API."""
 
 
 def account_document(services: Services, name: str) -> JsonDocument:
@@ -28,14 +33,14 @@ def account_in(services: Services, conn: Connection, name: str) -> JsonDocument:
     return account_documents.account(with_links(conn, view(services, conn, name)))
 
 
-def accounts(
-    services: Services, *, standing: str | None = None, plan: str | None = None, after: str | None, limit: int
-) -> Page:
-    """Return accounts in the order of their ids."""
+def accounts(services: Services, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+    """Return accounts in the order that is wanted."""
     with services.database.read() as conn:
-        rows = stored.page(conn, standing, plan, after, limit + 1)
-        items = [account_documents.account(with_links(conn, of_row(services, conn, row))) for row in rows[:limit]]
-    return Page(items=items, after=rows[limit - 1].id if len(rows) > limit else None)
+        places, following = account_list.places_after(conn, wanted, after, limit)
+        rows = stored.these(conn, [place.account for place in places])
+        found = [rows[place.account] for place in places if place.account in rows]
+        items = [account_documents.account(with_links(conn, of_row(services, conn, row))) for row in found]
+    return Page(items=items, after=following)
 
 
 def entitlement(services: Services, name: str, languages: Sequence[str] = ()) -> JsonDocument:
@@ -83,25 +88,31 @@ def bound(services: Services, key: str, otherwise: str) -> str:
     return matches[key]
 
 
-def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDocument:
-    """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook."""
+def explanation(
+    services: Services, name: str, *, steps: int = MOST_STEPS, languages: Sequence[str] = ()
+) -> JsonDocument:
+    """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook.
+
+    It is in the first language that has words; without any, in plain English. Of the steps, the last are returned.
+    """
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
-        rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
-        row = stored.answering(conn, name)
-        gone = closed.reasons(conn, row) if row is not None and row.key is None else None
         conditions = waits.of_account(services, conn, seen)
+        row = stored.answering(conn, name)
+        rows = ledger.of_account(conn, row.id, max(0, row.seq - steps), steps) if row is not None and steps else []
+        gone = closed.reasons(conn, row) if row is not None and row.key is None else None
+    reader = reader_for(seen, languages)
     return {
         "account_id": seen.account.id,
         "standing": str(seen.account.standing),
         "plan": seen.account.plan,
         "access": str(seen.account.access),
-        "why": gone or [sentences.read_out(line) for line in _why(services, seen)],
-        "steps": [step(row) for row in rows],
-        "waits": [waits.document(wait) for wait in conditions],
+        "why": [reader.read(each) for each in gone or _why(services, seen)],
+        "steps": [step(row, reader) for row in rows],
+        "waits": [waits.document(wait, reader) for wait in conditions],
         "outlook": [
-            *(wait.sentence for wait in conditions),
-            *([] if gone else map(sentences.read_out, _outlook(seen, {wait.held for wait in conditions}))),
+            *(wait.read(reader) for wait in conditions),
+            *([] if gone else map(reader.read, _outlook(seen, {wait.held for wait in conditions}))),
         ],
     }
 
@@ -112,22 +123,36 @@ def changes_ahead(explained: JsonDocument) -> list[str]:
     return lines[len(explained["waits"]) :]
 
 
-def _why(services: Services, seen: AccountView) -> Iterator[str]:
+def reader_for(seen: AccountView, languages: Sequence[str]) -> Reader:
+    """Return the reader of sentences about an account, in its zone."""
+    return read_by(languages, seen.account.zone(seen.terms))
+
+
+def read_by(languages: Sequence[str], zone: str) -> Reader:
+    """Return the reader of the first language that has words; without any, plain English."""
+    if not languages:
+        return PLAIN
+    from kulanz.formats.localised import reader_of, zone_of  # noqa: PLC0415 - dates of all languages are slow to load
+
+    return reader_of(languages, zone_of(zone))
+
+
+def _why(services: Services, seen: AccountView) -> Iterator[Message]:
     yield from story.reasons(seen.state)
     yield from story.linked(seen.links)
     yield from story.unnamed(seen.account.id, seen.account.book, services.account_naming.places)
     yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
 
 
-def _outlook(seen: AccountView, waiting: Collection[str]) -> Iterator[str]:
-    yield from story.outlook(seen.state, waiting)
+def _outlook(seen: AccountView, waiting: Collection[str]) -> Iterator[Message]:
+    yield from outlook.outlook(seen.state, waiting)
     book = seen.account.book
     yield from story.could_be(seen.account.id, seen.linkable_to)
-    yield from story.paid_twice(seen.state, book, seen.now)
-    yield from story.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
+    yield from story.paid_twice(seen.state, seen.now)
+    yield from outlook.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
 
 
-def step(row: DecisionRow) -> JsonDocument:
+def step(row: DecisionRow, reader: Reader = PLAIN) -> JsonDocument:
     """Return a recorded decision with its changes in sentences."""
     changes = row.detail.get("changes", [])
-    return account_documents.decision(row) | {"sentences": [sentences.sentence(change) for change in changes]}
+    return account_documents.decision(row) | {"sentences": [sentences.sentence(change, reader) for change in changes]}

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from kulanz.crypto import signing
+from kulanz.formats.messages import Message, counted, message
 from kulanz.policy.book import Book
 from kulanz.policy.book.closure import Deletion
 from kulanz.policy.consequences.effects import rfc3339
@@ -47,19 +48,22 @@ def ended(conn: Connection, row: AccountRow) -> JsonDocument:
     }
 
 
-def reasons(conn: Connection, row: AccountRow) -> list[str]:
+def reasons(conn: Connection, row: AccountRow) -> list[Message]:
     """Return in sentences why there is nothing more to see of an account."""
-    stated = ["The account is closed, and our personal data about it were destroyed."]
-    for kept_records in archive.of_account(conn, row.id):
-        until = rfc3339(
-            kept_records.held_until
-            if kept_records.held_until and kept_records.held_until > kept_records.kept_until
-            else kept_records.kept_until
-        )
-        stated.append(
-            f"Kept until {until} by {kept_records.basis}: {kept_records.records} records of {kept_records.kind}."
-        )
-    return stated
+    return [
+        message("The account is closed, and our personal data about it were destroyed."),
+        *(
+            counted(
+                "Kept until {until} by {basis}: {number} record of {kind}.",
+                "Kept until {until} by {basis}: {number} records of {kind}.",
+                kept.records,
+                until=max(kept.kept_until, kept.held_until or kept.kept_until),
+                basis=kept.basis,
+                kind=kept.kind,
+            )
+            for kept in archive.of_account(conn, row.id)
+        ),
+    ]
 
 
 def certificate(row: Certificate, public: bytes) -> JsonDocument:

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kulanz.formats.wording import how_many
-from kulanz.policy.areas.dunning import holds, notices
+from kulanz.formats.messages import PLAIN, Message, Reader, counted, message
+from kulanz.policy.areas.dunning import enforcement, notices
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import Case, CaseState, Moment, Situation, State
 from kulanz.processing import circuit_breaker, facts_first
 from kulanz.processing.circuit_breaker import BreakerStatus
 from kulanz.processing.dispatcher import MISSING_SUBSCRIPTION_AFTER
-from kulanz.queries.sentences import read_out
 from kulanz.queries.views import AccountView, JsonDocument
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
@@ -27,6 +26,9 @@ from kulanz.store.timers import TimerRow
 
 UNDONE_STATES = ("parked", "todo", "unknown")
 """Outgoing actions that need a person."""
+_NO_ANSWER = message("no answer")
+_NEXT_WORKER = message("The next free worker takes it; `kulanz queue status` shows whether one lives.")
+_TRIED_AGAIN = message("It is tried again at {again_at}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,24 +38,23 @@ class Wait:
     held: str
     """The id of the event or outgoing action, the kind of a timer, or the key of a case."""
     condition: str
-    evidence: str
-    ends: str
+    evidence: Message
+    ends: Message
     until: datetime | None = None
     """When it ends without a person, if that is known."""
 
-    @property
-    def sentence(self) -> str:
-        """Evidence and end, as `explain` reads them out."""
-        return read_out(f"{self.evidence} {self.ends}")
+    def read(self, reader: Reader = PLAIN) -> str:
+        """Return evidence and end, as `explain` reads them out."""
+        return f"{reader.read(self.evidence)} {reader.read(self.ends)}"
 
 
-def document(wait: Wait) -> JsonDocument:
+def document(wait: Wait, reader: Reader = PLAIN) -> JsonDocument:
     """Return a condition as a JSON document."""
     return {
         "held": wait.held,
         "condition": wait.condition,
-        "evidence": read_out(wait.evidence),
-        "ends": read_out(wait.ends),
+        "evidence": reader.read(wait.evidence),
+        "ends": reader.read(wait.ends),
         "until": rfc3339(wait.until) if wait.until is not None else None,
     }
 
@@ -82,40 +83,42 @@ def of_event(conn: Connection, event: Event) -> list[Wait]:
         case "received":
             return [_received(conn, event)]
         case "waiting":
-            asked_at = event.received_at + MISSING_SUBSCRIPTION_AFTER
-            return [
-                Wait(
-                    held=name,
-                    condition="object_unknown",
-                    evidence=f"{name} waits since {rfc3339(event.received_at)}: no event has named {_object(event)}.",
-                    ends=f"An event that names it ends this; the provider is asked at {rfc3339(asked_at)}.",
-                    until=asked_at,
-                )
-            ]
-        case "parked" | "quarantined":
-            what = "is not of the provider's shape" if event.state == "quarantined" else "could not be applied"
-            return [
-                Wait(
-                    held=name,
-                    condition=f"event_{event.state}",
-                    evidence=f"{name} {what}: {event.reason or 'no reason was recorded'}.",
-                    ends=f"`kulanz events retry {name}` or `kulanz events skip {name} --reason …` settles it.",
-                )
-            ]
+            return [_waiting(event)]
+        case "parked":
+            problem = message("{event} could not be applied: {reason}.")
+        case "quarantined":
+            problem = message("{event} is not of the provider's shape: {reason}.")
         case _:
             return []
+    return [
+        Wait(
+            held=name,
+            condition=f"event_{event.state}",
+            evidence=problem.given(event=name, reason=event.reason or message("no reason was recorded")),
+            ends=message(
+                "`kulanz events retry {event}` or `kulanz events skip {event} --reason …` settles it.", event=name
+            ),
+        )
+    ]
 
 
 def of_effect(row: EffectRow) -> list[Wait]:
     """Return what an outgoing action waits for; nothing for one that has ended."""
     if row.state in UNDONE_STATES:
-        twice = " It may have been done: the remote server may get it twice." if row.state == "unknown" else ""
+        twice = message("It may have been done: the remote server may get it twice.")
         return [
             Wait(
                 held=row.id,
                 condition=f"effect_{row.state}",
-                evidence=f"Not done: {_action(row)} ({row.state}: {row.error or 'no answer'}).",
-                ends=f"`kulanz effects retry {row.id}` tries it again.{twice}",
+                evidence=message(
+                    "Not done: {effect} ({state}: {error}).",
+                    effect=_action(row),
+                    state=row.state,
+                    error=row.error or _NO_ANSWER,
+                ),
+                ends=message("`kulanz effects retry {id}` tries it again.", id=row.id).also(
+                    twice if row.state == "unknown" else None
+                ),
             )
         ]
     return [_pending(row)] if row.state == "pending" else []
@@ -123,31 +126,59 @@ def of_effect(row: EffectRow) -> list[Wait]:
 
 def of_timer(services: Services, conn: Connection, timer: TimerRow) -> list[Wait]:
     """Return why a timer does not fire: its time has not come, the clock jumped, or facts come first."""
-    now, what = services.clock.now(conn), f"The timer {timer.kind.replace('_', ' ')}"
-    if timer.due_at > now:
-        at = rfc3339(timer.due_at)
-        return [_of_timer(timer, "not_due", f"{what} is due at {at}.", "It fires then.", timer.due_at)]
-    since = f"{what} is due since {rfc3339(timer.due_at)}"
+    if timer.due_at > services.clock.now(conn):
+        evidence = message("The timer {timer} is due at {due_at}.")
+        return [_of_timer(timer, "not_due", evidence, message("It fires then."), timer.due_at)]
     jump, first = clock_guard.jump(conn), inbox.first_received(conn)
     if jump is not None:
-        moved = f"the host's time jumped from {jump['last_seen']} to {jump['found']}"
-        return [_of_timer(timer, "clock_jumped", f"{since}, and {moved}.", "`kulanz clock accept` ends this.")]
+        jumped = message(
+            "The timer {timer} is due since {due_at}, and the host's time jumped from {last_seen} to {found}.",
+            last_seen=datetime.fromisoformat(jump["last_seen"]),
+            found=datetime.fromisoformat(jump["found"]),
+        )
+        return [_of_timer(timer, "clock_jumped", jumped, message("`kulanz clock accept` ends this."))]
     if first is not None:
-        ends = "Every event that came before it is applied first."
-        return [_of_timer(timer, "facts_first", f"{since}, and {event_id(first)} is not applied yet.", ends)]
+        unapplied = message("The timer {timer} is due since {due_at}, and {event} is not applied yet.")
+        ends = message("Every event that came before it is applied first.")
+        return [_of_timer(timer, "facts_first", unapplied.given(event=event_id(first)), ends)]
     silent = facts_first.waited_for(conn)
     if silent:
-        names = ", ".join(row.id for row in silent)
-        given_up = max(row.missed_since or real_now() for row in silent) + facts_first.RECEIVERS_WAITED_FOR
-        ends = f"Its report ends this; at {rfc3339(given_up)} dunning no longer waits for it."
-        why = f"{since}, and the receiver {names} has not reported that its spool is empty."
-        return [_of_timer(timer, "receiver_silent", why, ends, given_up)]
-    return [_of_timer(timer, "worker", f"{since}, and no worker has taken it.", "The next free worker takes it.")]
+        until = max(row.missed_since or real_now() for row in silent) + facts_first.RECEIVERS_WAITED_FOR
+        unheard = message(
+            "The timer {timer} is due since {due_at}, and of {receivers} no report of an empty spool has come.",
+            receivers=[row.id for row in silent],
+        )
+        ends = message("The report ends this; at {given_up_at} dunning no longer waits for it.", given_up_at=until)
+        return [_of_timer(timer, "receiver_silent", unheard, ends, until)]
+    free = message("The timer {timer} is due since {due_at}, and no worker has taken it.")
+    return [_of_timer(timer, "worker", free, _NEXT_WORKER)]
 
 
-def _of_timer(timer: TimerRow, condition: str, evidence: str, ends: str, until: datetime | None = None) -> Wait:
-    held = f"{timer.kind} of {timer.subject}" if timer.subject else timer.kind
-    return Wait(held=held, condition=condition, evidence=evidence, ends=ends, until=until)
+def _of_timer(timer: TimerRow, condition: str, evidence: Message, ends: Message, until: datetime | None = None) -> Wait:
+    return Wait(
+        held=f"{timer.kind} of {timer.subject}" if timer.subject else timer.kind,
+        condition=condition,
+        evidence=evidence.given(timer=timer.kind.replace("_", " "), due_at=timer.due_at),
+        ends=ends,
+        until=until,
+    )
+
+
+def _waiting(event: Event) -> Wait:
+    name, asked_at = event_id(event.id), event.received_at + MISSING_SUBSCRIPTION_AFTER
+    _, kind, ident = (event.waits_for or "::").split(":", 2)
+    return Wait(
+        held=name,
+        condition="object_unknown",
+        evidence=message(
+            "{event} waits since {since_at}: no event has named {object} yet.",
+            event=name,
+            since_at=event.received_at,
+            object=f"{kind} {ident}" if kind and ident else message("its subscription"),
+        ),
+        ends=message("An event that names it ends this; the provider is asked at {asked_at}.", asked_at=asked_at),
+        until=asked_at,
+    )
 
 
 def _received(conn: Connection, event: Event) -> Wait:
@@ -157,61 +188,62 @@ def _received(conn: Connection, event: Event) -> Wait:
         return Wait(
             held=name,
             condition="claim",
-            evidence=f"{name} is with the worker {claim.worker} since {rfc3339(claim.claimed_at)}.",
-            ends="The worker settles it, or gives it back; a worker that dies counts as a failed try.",
+            evidence=message(
+                "{event} is with the worker {worker} since {since_at}.",
+                event=name,
+                worker=claim.worker,
+                since_at=claim.claimed_at,
+            ),
+            ends=message("The worker settles it, or gives it back; a worker that dies counts as a failed try."),
         )
     again_at = inbox.next_attempt(conn, event.id)
     if again_at is not None and again_at > real_now():
-        why = f": {event.reason}" if event.reason else ""
         return Wait(
             held=name,
             condition="backoff",
-            evidence=f"{name} failed {event.attempts} of {inbox.MAX_ATTEMPTS} times{why}.",
-            ends=f"It is tried again at {rfc3339(again_at)}.",
+            evidence=message(
+                "{event} failed {attempts} of {most} times: {reason}.",
+                event=name,
+                attempts=event.attempts,
+                most=inbox.MAX_ATTEMPTS,
+                reason=event.reason or message("no reason was recorded"),
+            ),
+            ends=_TRIED_AGAIN.given(again_at=again_at),
             until=again_at,
         )
     first = inbox.first_received(conn)
-    before = f"; {event_id(first)} comes first" if first is not None and first < event.id else ""
+    queued = message("{event} waits since {since_at} for a worker.")
+    if first is not None and first < event.id:
+        queued = message("{event} waits since {since_at} for a worker; {first} comes first.")
     return Wait(
         held=name,
         condition="worker",
-        evidence=f"{name} waits since {rfc3339(event.received_at)} for a worker{before}.",
-        ends="The next free worker applies it; `kulanz queue status` shows whether one lives.",
+        evidence=queued.given(event=name, since_at=event.received_at, first=event_id(first or event.id)),
+        ends=_NEXT_WORKER,
     )
-
-
-def _object(event: Event) -> str:
-    _, kind, ident = (event.waits_for or "::").split(":", 2)
-    return f"the {kind} {ident}" if kind and ident else "its subscription"
 
 
 def _pending(row: EffectRow) -> Wait:
-    now, what = real_now(), f"{_action(row).capitalize()} ({row.id})"
+    now, until, ends = real_now(), None, _NEXT_WORKER
     if row.lease_until is not None and row.lease_until > now:
-        began = f", and tries it since {rfc3339(row.begun_at)}" if row.begun_at else ""
-        return Wait(
-            held=row.id,
-            condition="lease",
-            evidence=f"{what} is leased to a worker until {rfc3339(row.lease_until)}{began}.",
-            ends="The worker records the outcome, or renews its lease; when the lease lapses another worker takes it.",
-            until=row.lease_until,
+        condition, until = "lease", row.lease_until
+        evidence = message("{effect} ({id}) is leased to a worker until {lease_until}.").also(
+            message("The attempt began at {began_at}.", began_at=row.begun_at) if row.begun_at else None
         )
-    if row.next_attempt_at > now:
-        tried = f" failed {row.attempts} times, the last with: {row.error or 'no answer'}" if row.attempts else " waits"
-        return Wait(
-            held=row.id,
-            condition="backoff",
-            evidence=f"{what}{tried}.",
-            ends=f"It is tried again at {rfc3339(row.next_attempt_at)}.",
-            until=row.next_attempt_at,
+        ends = message("The worker records the outcome or renews the lease; when it lapses, another worker takes over.")
+    elif row.next_attempt_at > now:
+        condition, until = "backoff", row.next_attempt_at
+        failed = message("{effect} ({id}) failed {attempts} times, the last with: {error}.")
+        evidence = failed if row.attempts else message("{effect} ({id}) is not due yet.")
+        ends = _TRIED_AGAIN.given(again_at=row.next_attempt_at)
+    else:
+        condition = "worker"
+        evidence = message("{effect} ({id}) is due, and no worker has taken it.").also(
+            message("A worker died at it, which began at {began_at}.", began_at=row.begun_at) if row.begun_at else None
         )
-    died = f"; a worker died at it, which began at {rfc3339(row.begun_at)}" if row.begun_at else ""
-    return Wait(
-        held=row.id,
-        condition="worker",
-        evidence=f"{what} is due, and no worker has taken it{died}.",
-        ends="The next free worker takes it; `kulanz queue status` shows whether one lives.",
-    )
+    given = {"effect": _action(row), "id": row.id, "lease_until": row.lease_until, "attempts": row.attempts}
+    evidence = evidence.given(**given, error=row.error or _NO_ANSWER)
+    return Wait(held=row.id, condition=condition, evidence=evidence, ends=ends, until=until)
 
 
 def _action(row: EffectRow) -> str:
@@ -233,44 +265,57 @@ def _of_facts_first(events: Sequence[int], receivers: Sequence[str]) -> Iterator
         yield Wait(
             held="dunning",
             condition="event_not_applied",
-            evidence=f"Dunning is held back: {name} is not applied and may tell of a payment.",
-            ends=f"`kulanz events retry {name}` or `kulanz events skip {name}` settles it.",
+            evidence=message("Dunning is held back: {event} is not applied and may tell of a payment.", event=name),
+            ends=message("`kulanz events retry {event}` or `kulanz events skip {event}` settles it.", event=name),
         )
     for receiver in receivers:
         yield Wait(
             held="dunning",
             condition="receiver_silent",
-            evidence=f"Dunning is held back: the receiver {receiver} has not reported that its spool is empty.",
-            ends="Its report ends this, or 15 minutes without one.",
+            evidence=message(
+                "Dunning is held back: the receiver {receiver} has not reported that its spool is empty.",
+                receiver=receiver,
+            ),
+            ends=message("Its report ends this, or 15 minutes without one."),
         )
 
 
 def _of_case(case: Case, seen: AccountView, moment: Moment, breaker: BreakerStatus) -> Iterator[Wait]:
     """Yield what holds a case: a dispute or a pause that freezes it, or what keeps a due hold from being placed."""
-    paid = f"A payment closes the case {case.key} at once."
     if case.frozen_since is not None and case.open:
-        why = "rests while its subscription is paused" if case.paused else "waits for the dispute"
-        evidence = f"The case {case.key} {why}, since {rfc3339(case.frozen_since)}; a payment closes it at once."
-        ends = "The end of the pause" if case.paused else _disputes(seen.state, case)
-        frozen_by = "subscription_paused" if case.paused else "dispute_open"
-        yield Wait(held=case.key, condition=frozen_by, evidence=evidence, ends=f"{ends} ends this.")
+        yield _frozen(case, seen.state)
         return
-    condition = holds.blocked(case, seen.account.book, moment) or _unanswered(case, seen.account.book, moment)
+    condition = enforcement.blocked(case, seen.account.book, moment) or _unanswered(case, seen.account.book, moment)
     if condition is None:
         return
     why, ends, until = _obstacle(condition, case, seen.account.book, breaker)
     yield Wait(
         held=case.key,
         condition=condition,
-        evidence=f"The grace of subscription {case.subscription} is over, but nothing is taken yet: {why}.",
-        ends=f"{ends} {paid}",
+        evidence=message(
+            "The grace of subscription {subscription} is over, but nothing is taken yet: {why}.",
+            subscription=case.subscription,
+            why=why,
+        ),
+        ends=ends.also(message("A payment closes the case {case} at once.", case=case.key)),
         until=until,
     )
 
 
-def _disputes(state: State, case: Case) -> str:
-    keys = [each.key for each in state.chargebacks if each.contested_since and case.subscription in each.about]
-    return f"The word of the bank about {', '.join(keys)}" if keys else "The word of the bank"
+def _frozen(case: Case, state: State) -> Wait:
+    if case.paused:
+        condition = "subscription_paused"
+        evidence = message(
+            "The case {case} rests while its subscription is paused, since {since_at}; a payment closes it at once."
+        )
+        ends = message("The end of the pause ends this.")
+    else:
+        condition = "dispute_open"
+        evidence = message("The case {case} waits for the dispute, since {since_at}; a payment closes it at once.")
+        keys = [each.key for each in state.chargebacks if each.contested_since and case.subscription in each.about]
+        ends = message("The bank's decision about {disputes} ends this.", disputes=keys or message("the dispute"))
+    evidence = evidence.given(case=case.key, since_at=case.frozen_since)
+    return Wait(held=case.key, condition=condition, evidence=evidence, ends=ends)
 
 
 def _unanswered(case: Case, book: Book, moment: Moment) -> str | None:
@@ -282,35 +327,44 @@ def _unanswered(case: Case, book: Book, moment: Moment) -> str | None:
     return "provider_gives_no_answer" if _asked_at(case, book) else None
 
 
-def _obstacle(condition: str, case: Case, book: Book, breaker: BreakerStatus) -> tuple[str, str, datetime | None]:
+def _obstacle(
+    condition: str, case: Case, book: Book, breaker: BreakerStatus
+) -> tuple[Message, Message, datetime | None]:
     """Return the evidence of a condition, what ends it, and when."""
     if condition == "hold_waits_for_parked_event":
-        return "an event that is not applied may tell of a payment", "Settling the event ends this.", None
+        ends = message("Settling the event ends this.")
+        return message("an event that is not applied may tell of a payment"), ends, None
     if condition == "mass_action_brake":
-        since = (
-            f", since {rfc3339(breaker.on_since)} for {how_many(breaker.waiting, 'account')}"
-            if breaker.on_since
-            else ""
+        why = counted(
+            "the circuit breaker for mass downgrades is tripped since {since_at}, and {number} account waits",
+            "the circuit breaker for mass downgrades is tripped since {since_at}, and {number} accounts wait",
+            breaker.waiting,
+            since_at=breaker.on_since,
         )
-        why = f"the circuit breaker for mass downgrades is tripped (`kulanz breaker show`){since}"
-        return why, "`kulanz breaker release --until T --reason …` ends this.", None
+        return why, message("`kulanz breaker release --until T --reason …` ends this."), None
     if condition == "provider_gives_no_answer":
         asked = _asked_at(case, book)
-        until = asked[0] + holds.LOOK_GIVES_UP
-        why = (
-            f"the provider has not yet answered whether it is paid (asked {len(asked)} times since {rfc3339(asked[0])})"
+        until = asked[0] + enforcement.LOOK_GIVES_UP
+        why = message(
+            "the provider has not yet answered whether it is paid (first asked at {first_at}, last at {last_at})",
+            first_at=asked[0],
+            last_at=asked[-1],
         )
-        return why, f"Its answer ends this; from {rfc3339(until)} on the facts that are known decide.", until
+        ends = message("Its answer ends this; from {until} on, the facts that are known decide.", until=until)
+        return why, ends, until
+    return *_undelivered(condition, case, book), None
+
+
+def _undelivered(condition: str, case: Case, book: Book) -> tuple[Message, Message]:
     warning = notices.last_warning(case, book)
-    told = f" (number {warning[0]}, asked for at {rfc3339(warning[1].at)}: {warning[1].outcome})" if warning else ""
+    asked_at, outcome = (warning[1].at, str(warning[1].outcome)) if warning else (None, None)
     if condition == "warning_cannot_be_delivered":
-        ends = f"`kulanz account extend-grace` or a new address, then `kulanz account explain` ({case.key})."
-        return f"no final warning could be delivered, so an operator decides{told}", ends, None
-    return (
-        f"the final warning has not been delivered in time{told}",
-        "Its delivery, or a further warning, ends this.",
-        None,
-    )
+        why = message("no final warning could be delivered, so an operator decides (the last of {asked_at}: {outcome})")
+        ends = message("`kulanz account extend-grace` ends this: a further warning goes out.")
+    else:
+        why = message("the final warning has not been delivered in time (the last of {asked_at}: {outcome})")
+        ends = message("Its delivery ends this, or a further warning.")
+    return why.given(asked_at=asked_at, outcome=outcome), ends
 
 
 def _asked_at(case: Case, book: Book) -> list[datetime]:

@@ -165,11 +165,17 @@ def _snapshot(seen: Seen, held: Seen | None, unknown: DriftKind) -> Iterator[Dri
 
 
 def _content(seen: Seen) -> Seen:
-    """Leave out what only says how we came to know."""
+    """Leave out what only says how we came to know, and what no decision reads."""
     plain = evolve(seen, stamp=_ANY, provenance=Provenance.WEBHOOK)
-    if isinstance(plain, SubscriptionSeen):
-        return evolve(plain, signed=False, locale=None, timezone=None)
-    return evolve(plain, signed=False) if isinstance(plain, OrderSeen) else plain
+    match plain:
+        case SubscriptionSeen():
+            return evolve(plain, signed=False, locale=None, timezone=None, name=None)
+        case OrderSeen():
+            return evolve(plain, signed=False, name=None)
+        case InvoiceSeen():
+            return evolve(plain, name=None)
+        case _:
+            return plain
 
 
 def _did_not_stick(seen: SubscriptionSeen, book: Book, now: datetime) -> Iterator[DriftKind]:

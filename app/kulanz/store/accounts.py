@@ -62,6 +62,7 @@ _SIGNATURE_BYTES = 64
 _ROW = select(*(accounts.c[name] for name in _COLUMNS))
 _LOCK = Prepared(_ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update())
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))
+_THESE = _ROW.where(among(accounts.c.id, "ids"))
 _EVERYONE = _ROW.where(accounts.c.id > bindparam("after")).order_by(accounts.c.id).limit(bindparam("limit"))
 _KEY = select(accounts.c.key).where(accounts.c.id == bindparam("account"))
 _ALIASES = select(accounts.c.id).where(accounts.c.alias_of == bindparam("account")).order_by(accounts.c.id)
@@ -172,6 +173,11 @@ def answering(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
     provider, _, number = id.partition("-")
     owners = list(conn.execute(_OWNERS, {"customer": f"{provider}:customer:{number}"}).scalars()) if number else []
     return get(conn, owners[0] if len(owners) == 1 else id)
+
+
+def these(conn: Connection, ids: Collection[str]) -> dict[str, AccountRow]:
+    """Return exactly these accounts by their ids, also aliases."""
+    return {row[0]: AccountRow(*row) for row in conn.execute(_THESE, {"ids": sorted(ids)})}
 
 
 def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002

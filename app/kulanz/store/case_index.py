@@ -75,6 +75,9 @@ class Sum(msgspec.Struct, frozen=True):
 
 _COLUMNS = CaseRow.__struct_fields__
 _ROW = select(*(matters.c[name] for name in _COLUMNS))
+_ONE = _ROW.where(
+    matters.c.account == bindparam("of"), matters.c.kind == bindparam("kind"), matters.c.key == bindparam("key")
+)
 _NEWEST_FIRST = (matters.c.opened_at.desc(), matters.c.account.desc(), matters.c.key.desc())
 _WRITE = (
     "ON CONFLICT (account, kind, key) DO UPDATE SET state = excluded.state, opened_at = excluded.opened_at,"
@@ -159,6 +162,12 @@ def owing(conn: Connection, number: str, here: str) -> str | None:
     ending = "%:" + number.replace("/", "//").replace("_", "/_").replace("%", "/%")
     account: str | None = conn.execute(_OWING, {"ending": ending, "here": here}).scalar()
     return account
+
+
+def find(conn: Connection, account: str, kind: str, key: str) -> CaseRow | None:
+    """Return one matter of an account; None where it never had it."""
+    row = conn.execute(_ONE, {"of": account, "kind": kind, "key": key}).first()
+    return None if row is None else CaseRow(*row)
 
 
 def put(tx: Connection, rows: Sequence[CaseRow]) -> None:

@@ -5,11 +5,11 @@ What stays is without it: de-duplication keys, bindings of the provider's object
 
 from collections.abc import Sequence
 
-from sqlalchemy import Table, delete, or_, update
+from sqlalchemy import Table, delete, or_, select, update
 from sqlalchemy.engine import Connection
 
 from kulanz.store.bulk import among
-from kulanz.store.tables import accounts, effects, inbox, metadata
+from kulanz.store.tables import accounts, effects, inbox, metadata, pay_links
 
 KEPT_TABLES = frozenset({"accounts", "archive", "bindings", "certificates", "decisions", "effects", "inbox"})
 """Tables whose rows about an account stay, without what is personal; of every other they are deleted."""
@@ -35,6 +35,9 @@ _MAILS = (
     .where(among(effects.c.account, "accounts"), _IS_LETTER, effects.c.state.not_in(_DONE_WITH))
     .values(state="withdrawn", error=ERASED, lease_until=None, begun_at=None)
 )
+_LINKS = delete(pay_links).where(
+    pay_links.c.effect.in_(select(effects.c.id).where(among(effects.c.account, "accounts")))
+)
 _KEYS = (
     update(accounts)
     .where(among(accounts.c.id, "accounts"))
@@ -57,5 +60,6 @@ def destroy(tx: Connection, names: Sequence[str]) -> dict[str, int]:
     }
     for table in personal_tables():
         counts[table.name] = tx.execute(delete(table).where(among(table.c.account, "accounts")), of).rowcount
+    counts["pay_links"] = tx.execute(_LINKS, of).rowcount
     counts["data_keys"] = tx.execute(_KEYS, of).rowcount
     return counts

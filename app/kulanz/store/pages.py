@@ -33,17 +33,6 @@ class EventLine(msgspec.Struct, frozen=True):
     reason: str | None
 
 
-class AccountLine(msgspec.Struct, frozen=True):
-    """One account without its book."""
-
-    id: str
-    standing: str
-    plan: str
-    access: str
-    grace_ends_at: datetime | None
-    decided_at: datetime | None
-
-
 class Group(msgspec.Struct, frozen=True):
     """Events or effects of one state that are alike."""
 
@@ -61,11 +50,6 @@ class Group(msgspec.Struct, frozen=True):
 
 _EVENT = select(*(inbox.c[name] for name in EventLine.__struct_fields__)).order_by(inbox.c.id.desc())
 _EFFECT = select(*(effects.c[name] for name in EffectRow.__struct_fields__)).order_by(effects.c.number.desc())
-_ACCOUNT = (
-    select(*(accounts.c[name] for name in AccountLine.__struct_fields__))
-    .where(accounts.c.alias_of.is_(None))
-    .order_by(accounts.c.id)
-)
 _NUMBER_OF = select(effects.c.number).where(effects.c.id == bindparam("effect"))
 _STANDINGS = (
     select(accounts.c.standing, func.count().label("accounts"))
@@ -162,18 +146,6 @@ def effects_page(
     if before is not None:
         query = query.where(effects.c.number < (conn.execute(_NUMBER_OF, {"effect": before}).scalar() or 0))
     return [EffectRow(*row) for row in conn.execute(query)]
-
-
-def accounts_page(
-    conn: Connection, *, standing: str | None = None, after: str | None = None, limit: int
-) -> list[AccountLine]:
-    """Return accounts by id, without aliases; `after` is the last one of the page before."""
-    query = _ACCOUNT.limit(limit)
-    if standing is not None:
-        query = query.where(accounts.c.standing == standing)
-    if after is not None:
-        query = query.where(accounts.c.id > after)
-    return [AccountLine(*row) for row in conn.execute(query)]
 
 
 def events_alike(conn: Connection, state: str, limit: int) -> list[Group]:

@@ -1,12 +1,14 @@
 """Reports of each receiver about its spool, where deliveries lie while the database is away."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import msgspec
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
-from kulanz.store import bulk
+from kulanz.store import bulk, shared_values
 from kulanz.store.bulk import among
 from kulanz.store.prepared import Prepared
 from kulanz.store.tables import Instant, receivers
@@ -25,14 +27,16 @@ class ReceiverRow(msgspec.Struct, frozen=True):
     empty_since: datetime | None
     missed_since: datetime | None
     """Since when dunning has missed the report that the spool is empty."""
+    answered: str | None
+    """The question that the report answers, empty for none; None of a receiver of an earlier version."""
 
+
+_QUESTION = "spool_question"
 
 _COLUMNS = ReceiverRow.__struct_fields__
 _ROW = select(*(receivers.c[name] for name in _COLUMNS))
 _ONE = Prepared(_ROW.where(receivers.c.id == bindparam("receiver")))
-_SILENT = Prepared(
-    _ROW.where(or_(receivers.c.empty_since.is_(None), receivers.c.seen_at < bindparam("since", type_=Instant)))
-)
+_ALL = Prepared(_ROW)
 _DROP = delete(receivers).where(receivers.c.id == bindparam("receiver"))
 _FORGET = delete(receivers).where(receivers.c.seen_at < bindparam("before", type_=Instant))
 _MISS = (
@@ -41,17 +45,37 @@ _MISS = (
     .values(missed_since=bindparam("at", type_=Instant))
 )
 _AGAIN = """ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, empty_since = excluded.empty_since,
-    missed_since = excluded.missed_since"""
+    missed_since = excluded.missed_since, answered = excluded.answered"""
 
 
-def report(tx: Connection, receiver: str, now_real: datetime, *, empty: bool) -> None:
-    """Note that a receiver lives and whether its spool is empty; forget who was not seen in the hour before."""
+def report(tx: Connection, receiver: str, now_real: datetime, is_empty: Callable[[], bool]) -> bool:
+    """Note that a receiver lives and whether its spool is empty; forget who was not seen in the hour before.
+
+    The spool is looked at after the question is read: so the answer is newer than the question, by no clock. Returns
+    whether a question is answered for the first time.
+    """
+    question = shared_values.get(tx, _QUESTION) or ""
+    empty = is_empty()
     before = next((ReceiverRow(*row) for row in _ONE.rows(tx, receiver=receiver)), None)
     since = (before.empty_since if before else None) or now_real
     missed = before.missed_since if before and not empty else None
-    bulk.insert(tx, receivers, _COLUMNS, [(receiver, now_real, since if empty else None, missed)], conflict=_AGAIN)
+    row = (receiver, now_real, since if empty else None, missed, question)
+    bulk.insert(tx, receivers, _COLUMNS, [row], conflict=_AGAIN)
     if before is not None:
         tx.execute(_FORGET, {"before": before.seen_at - FORGOTTEN_AFTER})
+    return empty and bool(question) and (before is None or before.answered != question)
+
+
+def ask(tx: Connection) -> str:
+    """Ask every receiver whether its spool is empty, and return the question."""
+    question = uuid4().hex
+    shared_values.put(tx, _QUESTION, question)
+    return question
+
+
+def known(conn: Connection) -> list[ReceiverRow]:
+    """Return every receiver whose reports are expected."""
+    return [ReceiverRow(*row) for row in _ALL.rows(conn)]
 
 
 def leave(tx: Connection, receiver: str) -> None:
@@ -59,9 +83,9 @@ def leave(tx: Connection, receiver: str) -> None:
     tx.execute(_DROP, {"receiver": receiver})
 
 
-def silent(conn: Connection, now_real: datetime) -> list[ReceiverRow]:
-    """Return the receivers that have not just reported an empty spool."""
-    return [ReceiverRow(*row) for row in _SILENT.rows(conn, since=now_real - REPORTS_WITHIN)]
+def is_silent(row: ReceiverRow, now_real: datetime) -> bool:
+    """Whether a receiver has not just reported an empty spool."""
+    return row.empty_since is None or row.seen_at < now_real - REPORTS_WITHIN
 
 
 def miss(tx: Connection, silent: list[str], now_real: datetime) -> None:

@@ -42,6 +42,7 @@ __all__ = [
     "marks",
     "matters",
     "metadata",
+    "pay_links",
     "policies",
     "receivers",
     "tallies",
@@ -188,8 +189,10 @@ receivers = Table(
     Column("seen_at", Instant, nullable=False),
     Column("empty_since", Instant),
     Column("missed_since", Instant),
+    Column("answered", String),
 )
-"""One row per spool: since when it is empty, as its receiver reports every second, and since when no report came."""
+"""One row per spool: since when it is empty, as its receiver reports every second, since when no report came, and
+which question of a worker the report answers."""
 
 timers = Table(
     "timers",
@@ -229,6 +232,17 @@ effects = Table(
 )
 partial("ix_effects_open", "state <> 'done'", effects.c.state, effects.c.next_attempt_at)
 partial("ix_effects_listed", "state <> 'done'", effects.c.state, effects.c.number)
+
+pay_links = Table(
+    "pay_links",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("effect", String, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Index("ix_pay_links_effect", "effect"),
+    sqlite_with_rowid=False,
+)
+"""Hashes of the tokens in the links of mails, by the mail; whose it is and what about says the mail's row."""
 
 policies = Table(
     "policies",

@@ -46,7 +46,7 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         head = {"timestamp": at, "level": level, "part": self.part, "event": event}
-        text = _line(head | fields, as_json=self.as_json)
+        text = _line(head, fields, as_json=self.as_json)
         with suppress(OSError):  # Nobody's work ends because nobody can read of it.
             sys.stderr.write(text + "\n")  # In one piece, so that threads do not cut each other's lines.
 
@@ -69,14 +69,17 @@ class _LibraryFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        head = {"timestamp": at, "level": record.levelname.lower(), "part": log.part, "event": record.name}
-        return _line(head | {"detail": record.getMessage()}, as_json=log.as_json)
+        head = {"timestamp": at, "level": record.levelname.lower(), "part": log.part}
+        return _line(head, {"event": record.name, "detail": record.getMessage()}, as_json=log.as_json)
 
 
-def _line(fields: Mapping[str, object], *, as_json: bool) -> str:
+def _line(head: Mapping[str, str], fields: Mapping[str, object], *, as_json: bool) -> str:
+    """Return a line of our own words, and of fields that may be anything."""
+    known = {name: value for name, value in fields.items() if value is not None}
     if as_json:
-        return json.dumps({name: value for name, value in fields.items() if value is not None}, default=str)
-    return " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)
+        return json.dumps({**head, **known}, default=str)
+    words = [f"{name}={word}" for name, word in head.items()]
+    return " ".join([*words, *[f"{name}={_shown(value)}" for name, value in known.items()]])
 
 
 def _shown(value: object) -> str:

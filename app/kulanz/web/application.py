@@ -16,6 +16,7 @@ from kulanz.web import embed, peers, probes, problems, webhooks
 from kulanz.web.api import views
 from kulanz.web.api.service import AccountService, Service
 from kulanz.web.console import application
+from kulanz.web.pay import PayPages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -67,6 +68,7 @@ def create_app(services: Services) -> WebApp:
     """Return the application over these services; it starts no thread and opens no connection until it is asked."""
     gauges = Gauges(services)
     app = assemble(Receiver(services), AccountService(services), services.settings, metrics_page=gauges.page)
+    app.register_blueprint(PayPages(services).blueprint())
     application.register(app, services)
     return app
 

@@ -13,15 +13,15 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields
-from functools import cache
 from typing import Any
 
 from kulanz.errors import KulanzError
 from kulanz.policy import document
 from kulanz.policy.document import Policy, expected
 from kulanz.policy.document import reading as read
-from tests.policy.cases.play import Case, cases, played, unmet
-from tests.policy.stories import terms
+from kulanz.policy_tests.play import differences, played
+from kulanz.policy_tests.table import Case
+from tests.policy.cases.tables import cases
 
 _BRAKE = "the circuit breaker counts accounts, and a line is about one"
 UNSEEN: Mapping[tuple[str, str], str] = {
@@ -64,14 +64,13 @@ def mutants(preset: str) -> Iterator[Mutant]:
 
 def noticing(mutant: Mutant) -> Case | None:
     """Return the first line found that does not come true under a mutant."""
-    existing_terms = terms(mutant.policy)
-    return next((case for case in _likely_first(mutant) if not _holds(case, existing_terms)), None)
+    return next((case for case in _likely_first(mutant) if not _holds(case, mutant.policy)), None)
 
 
 def faults(preset: str, made: Sequence[Mutant]) -> Iterator[str]:
     """Yield what is wrong with a table: a line that is not so, a mutant that nothing notices, a needless excuse."""
-    existing_terms = terms(document.parse(document.preset(preset), version=1))
-    yield from (f"does not hold: {case}" for case in _table(preset) if not _holds(case, existing_terms))
+    rules = document.parse(document.preset(preset), version=1)
+    yield from (f"does not hold: {case}" for case in cases(preset) if not _holds(case, rules))
     excused = {key for name, key in UNSEEN if name == preset}
     for mutant in made:
         line = noticing(mutant)
@@ -93,9 +92,9 @@ def main(names: Sequence[str]) -> int:
     return int(failed)
 
 
-def _holds(case: Case, existing: Any) -> bool:
+def _holds(case: Case, rules: Policy) -> bool:
     try:
-        return not unmet(case, played(case, existing))
+        return not differences(case, played(case, rules))
     except (KulanzError, LookupError, ValueError, RuntimeError):
         return False
 
@@ -103,12 +102,7 @@ def _holds(case: Case, existing: Any) -> bool:
 def _likely_first(mutant: Mutant) -> list[Case]:
     """Return the lines of a table, those that speak of the value first."""
     words = {str(mutant.value).casefold(), mutant.key.partition("[")[2].rstrip("]").casefold()} - {""}
-    return sorted(_table(mutant.preset), key=lambda case: not any(word in case.told.casefold() for word in words))
-
-
-@cache
-def _table(preset: str) -> tuple[Case, ...]:
-    return tuple(cases(preset))
+    return sorted(cases(mutant.preset), key=lambda case: not any(word in case.told.casefold() for word in words))
 
 
 def _changed(kind: type, table: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:

@@ -91,7 +91,7 @@ def callback(services: Services) -> Iterator[Finding]:
     """Whether the merchant's product can be reached; nothing is sent to it."""
     url = services.settings.callback_url
     if url is None:
-        yield Finding("callbacks", None, "CALLBACK_URL is not set: the product polls /v1, or is not told")
+        yield _nobody_told(services)
         return
     parts = urlsplit(url)
     host, tls = parts.hostname or "", parts.scheme == "https"
@@ -100,6 +100,16 @@ def callback(services: Services) -> Iterator[Finding]:
     yield Finding(
         "callbacks", problem is None, value, "check CALLBACK_URL, and that the product runs" if problem else ""
     )
+
+
+def _nobody_told(services: Services) -> Finding:
+    """Return what it means that no callback is made: bad where the policy leaves mails to the product."""
+    with services.database.read() as conn:
+        mails = services.terms(conn).current.mails
+    if mails in {"on", ()}:
+        return Finding("callbacks", None, "CALLBACK_URL is not set: the product polls /v1, or is not told")
+    told = "the policy leaves mails to the product (mails), and CALLBACK_URL is not set: customers hear nothing"
+    return Finding("callbacks", False, told, 'set CALLBACK_URL, or mails = "on" in the policy')
 
 
 def lemonsqueezy(services: Services) -> Iterator[Finding]:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from kulanz.policy.book import Book
 from kulanz.policy.facts import CustomerSeen, InvoiceSeen, OrderSeen, SubscriptionSeen
 
 _Told = SubscriptionSeen | InvoiceSeen | OrderSeen | CustomerSeen
+
+
+class _Record(Protocol):
+    """What the book keeps of one object."""
+
+    @property
+    def seen(self) -> _Told:
+        """Its newest snapshot."""
+
+
+class Contact(NamedTuple):
+    """The customer's name and mail address, as far as the provider told them."""
+
+    name: str | None
+    mail: str | None
 
 
 def mail_address(subscription: str, book: Book) -> str | None:
@@ -23,9 +39,22 @@ def mail_address(subscription: str, book: Book) -> str | None:
     return _newest(told) or (_newest(_invoices(subscription, book)) if sub else None)
 
 
+def contact(book: Book) -> Contact:
+    """Return the name and the address that were told last of any purchase of the account; else an invoice's."""
+    records: tuple[Mapping[str, _Record], ...] = (book.subscriptions, book.orders, book.customers)
+    told: list[_Told] = [record.seen for each in records for record in each.values()]
+    billed = [invoice for key in book.invoices for invoice in _invoices(key, book)]
+    return Contact(name=_newest_name(told) or _newest_name(billed), mail=_newest(told) or _newest(billed))
+
+
 def _newest(told: list[_Told]) -> str | None:
     known = [seen for seen in told if seen.email]
     return max(known, key=lambda seen: (seen.stamp, seen.key)).email if known else None
+
+
+def _newest_name(told: list[_Told]) -> str | None:
+    known = [seen for seen in told if seen.name]
+    return max(known, key=lambda seen: (seen.stamp, seen.key)).name if known else None
 
 
 def _invoices(subscription: str, book: Book) -> list[_Told]:

@@ -77,7 +77,7 @@ def full(book: Book) -> dict[str, FullRefund]:
 
 
 def _full(book: Book) -> Iterator[FullRefund]:
-    for invoices in book.invoices.values():
+    for invoices in [invoices for invoices in book.invoices.values() if invoices.refunded]:
         for key in invoices.refunded:
             invoice = invoices.known[key]
             seen = invoice.seen

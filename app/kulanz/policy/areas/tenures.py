@@ -13,7 +13,7 @@ from kulanz.policy.areas.periods import started
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Invoice, Snapshot, Subscription
 from kulanz.policy.facts import BillingReason, Status
-from kulanz.policy.state.terms import Terms
+from kulanz.policy.state.terms import Catalogue, Terms
 
 _A_FEW_MINUTES = timedelta(minutes=5)
 """How long before the first snapshot of a plan its invoice may have been made."""
@@ -70,6 +70,22 @@ def counted(sub: Subscription, book: Book, terms: Terms) -> Counted:
         else:
             chosen, unpaid = tenure, None
     return Counted(tenure=chosen, unpaid=unpaid)
+
+
+def counted_pieces(add_on: str, sub: Subscription, book: Book, catalogue: Catalogue) -> int:
+    """Return how many pieces of an add-on count: more than before at once, unless they are known to be unpaid.
+
+    The charge for more pieces is found as that for a dearer plan is, and none of them counts while it is owed.
+    """
+    counts: int | None = None
+    before: int | None = None
+    for snapshot in sub.history:
+        pieces = sum(item.quantity for item in snapshot.bought if catalogue.plan(item.variant, item.product) == add_on)
+        raised = counts is not None and pieces > counts
+        if not raised or (pieces != before and _pieces_count(sub, book, snapshot.stamp.at)):
+            counts = pieces
+        before = pieces
+    return counts or 0
 
 
 def is_paid(tenure: Tenure, sub: Subscription, book: Book) -> bool:
@@ -135,8 +151,19 @@ def _counts(tenure: Tenure, sub: Subscription, known: list[Tenure], book: Book, 
     since = tenure.since or tenure.last.stamp.at
     if terms.at(since).plan_change.upgrade == "when_paid":
         return False
-    return not any(
-        is_for_a_change(invoice, sub) and _is_owed(invoice, book) and abs(started(invoice) - since) <= _A_DAY
+    return not _owed_for_a_change(sub, book, since)
+
+
+def _pieces_count(sub: Subscription, book: Book, changed: datetime) -> bool:
+    """Whether no charge for a change at a time is owed, or a period that began since is paid for."""
+    paid = any(started(invoice) > changed and is_for_a_period(invoice, sub) for invoice in _paid(sub, book))
+    return paid or not _owed_for_a_change(sub, book, changed)
+
+
+def _owed_for_a_change(sub: Subscription, book: Book, changed: datetime) -> bool:
+    """Whether a charge for a change at a time is known and unpaid."""
+    return any(
+        is_for_a_change(invoice, sub) and _is_owed(invoice, book) and abs(started(invoice) - changed) <= _A_DAY
         for invoice in _invoices(sub, book)
     )
 

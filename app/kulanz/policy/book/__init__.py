@@ -144,7 +144,7 @@ class Book(Struct, frozen=True, kw_only=True):
         return self.notices.get(subject, NO_NOTICES)
 
     def word(self, name: str) -> str | None:
-        """Return the account's own `locale`, `timezone` or `country`, if one is known."""
+        """Return the account's own `locale`, `timezone`, `country` or `organisation`, if one is known."""
         address = self.addresses.get("account")
         word = address.words.get(name) if address else None
         return word[1] if word else None

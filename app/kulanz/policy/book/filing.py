@@ -125,7 +125,7 @@ def _warning(fact: f.ChargebackWarned) -> list[BookEntry]:
 
 def _address(fact: f.AddressKnown) -> list[BookEntry]:
     words = {"locale": fact.locale, "timezone": fact.timezone, "country": fact.country}
-    return _addressed(fact.at, **words, delivery=fact.delivery)
+    return _addressed(fact.at, **words, delivery=fact.delivery, organisation=fact.organisation)
 
 
 def _addressed(at: datetime, **words: str | None) -> list[BookEntry]:

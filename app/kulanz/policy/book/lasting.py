@@ -12,8 +12,8 @@ from kulanz.policy import facts as f
 from kulanz.policy.facts import Stamp
 
 _LASTING: Mapping[type, tuple[str, ...]] = {
-    f.SubscriptionSeen: ("customer", "order", "email"),
-    f.OrderSeen: ("customer", "variant", "product", "email"),
+    f.SubscriptionSeen: ("customer", "order", "email", "name"),
+    f.OrderSeen: ("customer", "variant", "product", "email", "name"),
     f.LicenceSeen: ("customer", "order", "product"),
 }
 """Texts that a provider tells again and again, and whose absence says nothing."""

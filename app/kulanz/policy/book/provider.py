@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from operator import attrgetter
 from typing import TypeVar
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ _REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
 UNPAID_ORDERS = frozenset({f.OrderStatus.PENDING, f.OrderStatus.FAILED})
 _UNNAMED = f.SubscribedItem(variant="", product="")
+_status_of = attrgetter("status")
 S = TypeVar(
     "S",
     f.InvoiceSeen,
@@ -142,6 +144,13 @@ class Subscription(Struct, frozen=True, kw_only=True):
             history=history,
             kept=kept,
         )
+
+    @property
+    def was_unpaid(self) -> bool:
+        """Whether there is any time at which the provider called it `past_due` or `unpaid`."""
+        if not _UNPAID.isdisjoint(map(_status_of, self.history)):
+            return True
+        return bool(self.marks) and not _UNPAID.isdisjoint([status for _, status in self.marks])
 
     @property
     def unpaid_at(self) -> tuple[datetime, ...]:

@@ -34,7 +34,10 @@ def of_own_facts(step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
 def notice_clause(case: Case, notice: f.NoticeReported) -> str:
     """Return the clause that a notice about a case names: a dunning letter its level's own."""
     rules = levels.level(case, notice.step) if notice.kind == levels.NOTICE else None
-    return rules.clause if rules else case.policy.dunning.grace_clause
+    if rules is not None:
+        return rules.clause
+    dunning = case.policy.dunning
+    return dunning.hold_clause if notice.kind == "downgraded" else dunning.grace_clause
 
 
 def of_words(step: Transition, facts: Iterable[f.Fact]) -> Iterator[Change]:

@@ -14,7 +14,8 @@ from kulanz.policy.calendar.time import rfc3339
 from kulanz.policy.consequences import letters
 from kulanz.policy.consequences.changes import notice_clause
 from kulanz.policy.consequences.outcomes import reported, still_wanted
-from kulanz.policy.effects import AlertOperators, Effect, Notify, SendLetter, SendMail
+from kulanz.policy.document import Policy
+from kulanz.policy.effects import NOTICE_DUE, AlertOperators, Effect, Notify, SendLetter, SendMail
 from kulanz.policy.identity import effect_id
 from kulanz.policy.state import Access, Account, Change, Decision, Standing
 
@@ -138,6 +139,10 @@ def _sent(account: Account, decision: Decision, fact: f.NoticeReported) -> Itera
             data=letters.content(fact.subject, case.subscription, decision) | _own_zone(book),
         )
         return
+    policy = _policy(fact.subject, decision)
+    if policy is not None and not policy.mails_by_us(fact.kind):
+        yield _left_to_product(account, decision, fact)
+        return
     addressed = letters.address(fact.subject, state, book, decision.changes)
     if addressed is not None:
         subscription, to = addressed
@@ -150,6 +155,38 @@ def _sent(account: Account, decision: Decision, fact: f.NoticeReported) -> Itera
             locale=book.word("locale"),
             data=letters.content(fact.subject, subscription, decision) | _own_zone(book),
         )
+
+
+def _left_to_product(account: Account, decision: Decision, fact: f.NoticeReported) -> Notify:
+    """Return the callback by which the merchant's product is told what to write to its customer."""
+    state, book = decision.state, decision.account.book
+    case = state.case(fact.subject)
+    subscription = next(iter(state.concerned(fact.subject)), "")
+    content = letters.content(fact.subject, subscription, decision) | _own_zone(book)
+    return Notify(
+        id=effect_id(account.id, "notice", fact.kind, fact.subject, fact.step),
+        type=NOTICE_DUE,
+        subject=fact.subject,
+        step=fact.step,
+        data={
+            "entitlement": entitlement(decision.account),
+            "standing": str(decision.account.standing),
+            "reason": {"rule": f"notice.{fact.kind}", "clause": content.get("clause")},
+            "notice": fact.kind,
+            "step": fact.step,
+            "locale": book.word("locale"),
+            "claim": case is not None and case.claim,
+            "content": content,
+        },
+    )
+
+
+def _policy(subject: str, decision: Decision) -> Policy | None:
+    """Return the policy by which customers are told of a matter."""
+    state = decision.state
+    matter = state.case(subject) or state.chargeback(subject) or state.refund(subject)
+    change = next((change for change in decision.changes if change.subject == subject), None)
+    return matter.policy if matter is not None else change.policy if change is not None else None
 
 
 def _own_zone(book: Book) -> dict[str, str]:

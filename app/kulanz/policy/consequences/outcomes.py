@@ -6,19 +6,21 @@ from datetime import datetime
 
 from kulanz.policy.areas import areas_for
 from kulanz.policy.book import Book
-from kulanz.policy.effects import OPERATORS_NOTICE, Effect, SendLetter, SendMail
+from kulanz.policy.effects import OPERATORS_NOTICE, Effect, SendLetter, SendMail, in_place_of_mail
 from kulanz.policy.facts import NoticeReported, Outcome, OwnFact
 from kulanz.policy.state import State
 
 
 def still_wanted(effect: Effect, state: State, book: Book) -> bool:
     """Whether an effect's matter still wants it: an effect looks again before it is sent (CONTRACT section 4)."""
+    effect = in_place_of_mail(effect)
     answers = (area.still_wanted(effect, state, book) for area in areas_for(book, "still_wanted"))
     return next((answer for answer in answers if answer is not None), True)
 
 
 def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tuple[OwnFact, ...]:
     """Return the facts that the outcome of an effect is; `book` knows already what was read on the way."""
+    effect = in_place_of_mail(effect)
     if isinstance(effect, SendMail | SendLetter):
         if effect.notice == OPERATORS_NOTICE:
             return ()

@@ -16,7 +16,7 @@ from kulanz.policy.document import syntax_errors
 from kulanz.policy.document.add_ons import AddOnRules
 from kulanz.policy.document.closure import ClosureRules, RetentionRules
 from kulanz.policy.document.collections import CollectionRules, LetterRules, MandateRules, TransferRules
-from kulanz.policy.document.contradictions import contradictions
+from kulanz.policy.document.contradictions import contradictions, of_document
 from kulanz.policy.document.credit import CreditRules
 from kulanz.policy.document.lines import lines
 from kulanz.policy.document.refunds import RefundRules
@@ -24,6 +24,7 @@ from kulanz.policy.document.rules import (
     CancellationRules,
     DisputeRules,
     DunningRules,
+    NoticeRules,
     OverrideRules,
     PlanChangeRules,
     PrepaidRules,
@@ -51,6 +52,16 @@ class Policy:
         default=False,
         metadata=read.key(read.flag, "whether mails name clauses although there is no `url`", read.NEUTRAL),
     )
+    mails: str | tuple[str, ...] = field(
+        default="on",
+        metadata=read.key(
+            read.mails,
+            "whether we mail customers; what is off goes to your product as the callback `notice.due`, and your product"
+            " writes the mail",
+            read.NEUTRAL,
+        ),
+    )
+    """Where it is no word: the notices that are off."""
     names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = field(
         default=(),
         metadata=read.key(
@@ -61,6 +72,7 @@ class Policy:
     cancellation: CancellationRules = field(metadata=read.table(CancellationRules, "cancellations"))
     plan_change: PlanChangeRules = field(metadata=read.table(PlanChangeRules, "upgrades and downgrades"))
     renewals: RenewalRules = field(metadata=read.table(RenewalRules, "renewals that nothing is heard of"))
+    notices: NoticeRules = field(metadata=read.table(NoticeRules, "when notices about a failed renewal go out"))
     dunning: DunningRules = field(metadata=read.table(DunningRules, "failed renewals"))
     dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
     collections: CollectionRules = field(
@@ -88,6 +100,11 @@ class Policy:
     def cites(self) -> bool:
         """Whether mails name the clauses of decisions: customers can look them up."""
         return bool(self.url) or self.cites_clauses
+
+    def mails_by_us(self, notice: str) -> bool:
+        """Whether we mail a notice; else the merchant's product does."""
+        off = self.mails
+        return off == "on" or (isinstance(off, tuple) and notice not in off)
 
     def names_of(self, *words: str | None) -> dict[str, dict[str, str]]:
         """Return what plans and add-ons are called, by language, of those that are asked for."""
@@ -180,7 +197,8 @@ class _DocumentReader:
             for name, other_item in existing.items()
             if _lists(other_item, name, table)
         }
-        for key, words, fatal in contradictions(kind, {**untold, **values, **rows}):
+        found = of_document(values) if kind is Policy else contradictions(kind, {**untold, **values, **rows})
+        for key, words, fatal in found:
             self._complain(path + key, words, fatal=fatal)
         return values
 

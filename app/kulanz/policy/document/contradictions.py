@@ -32,6 +32,15 @@ def contradictions(kind: type, values: Mapping[str, Any]) -> Iterator[Contradict
     return check(values) if check is not None else iter(())
 
 
+def of_document(document: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """Yield what contradicts itself across tables of a document."""
+    rules, off = document.get("dunning"), document.get("mails")
+    unmailed = off == "off" or (isinstance(off, tuple) and "grace_warning" in off)
+    if unmailed and isinstance(rules, DunningRules) and rules.warn_by == "mail" and _seconds(rules.grace):
+        words = 'expected "callback": the final warning is not mailed (mails), so no mail of it can be delivered'
+        yield Contradiction("dunning.warn_by", words)
+
+
 def _of_dunning(document: Mapping[str, Any]) -> Iterator[Contradiction]:
     grace, warning, notice = (_seconds(document.get(key)) for key in ("grace", "final_warning", "warning_notice"))
     if grace != 0 and None not in (warning, notice) and notice >= warning:

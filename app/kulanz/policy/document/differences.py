@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from kulanz.policy.calendar.hours import Window
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import Policy
 from kulanz.policy.document.reading import LESS, MORE, NEUTRAL
@@ -61,7 +62,7 @@ def more_lenient(old: Policy, new: Policy, table: str, *, spent: Collection[str]
 def shown(value: Any) -> str:
     """Return a value as a document writes it."""
     match value:
-        case str() | Span():
+        case str() | Span() | Window():
             return f'"{value}"'
         case tuple():
             return f"[{', '.join(shown(other_item) for other_item in value)}]"

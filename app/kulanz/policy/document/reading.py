@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from kulanz.policy.calendar.hours import Window
 from kulanz.policy.calendar.time import Span
 
 Reader = Callable[[Any], Any]
 """Turns a TOML value into the policy's own, or raises ValueError with what was expected."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-LANGUAGES = frozenset({"de", "en"})
-"""Languages in which mails and letters are written."""
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+"""The code of a language: ours, or one that a merchant has templates in."""
 
 
 def text(value: Any) -> str:
@@ -38,6 +39,14 @@ def span(value: Any) -> Span:
         return Span.parse(value)
     except (ValueError, TypeError):
         raise ValueError('a span of time such as "7d", "48h" or "1d12h"') from None
+
+
+def window(value: Any) -> Window:
+    """Read a window of a day."""
+    try:
+        return Window.parse(value)
+    except (ValueError, TypeError):
+        raise ValueError('a window of the day of an hour at least, such as "09:00-17:30"') from None
 
 
 def spans(value: Any) -> tuple[Span, ...]:
@@ -78,7 +87,7 @@ def texts(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def texts_by_language(value: Any) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """Read a table that gives names a text in each of the languages of the mails."""
+    """Read a table that gives names a text by language."""
     wanted = 'a table of names, each with a text by language, such as { users = { de = "Benutzer", en = "Users" } }'
     if not isinstance(value, dict) or not all(map(_NAME.fullmatch, value)):
         raise ValueError(wanted)
@@ -86,7 +95,7 @@ def texts_by_language(value: Any) -> tuple[tuple[str, tuple[tuple[str, str], ...
         if (
             not isinstance(words, dict)
             or not words
-            or not {*words} <= LANGUAGES
+            or not all(map(_LANGUAGE.fullmatch, words))
             or not all(map(_is_text, words.values()))
         ):
             raise ValueError(wanted)
@@ -102,6 +111,35 @@ def flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")  # noqa: TRY004 - one way to say what is expected
     return value
+
+
+PROVIDERS = ("lemonsqueezy", "paddle", "standard", "stripe")
+CUSTOMER_NOTICES = (
+    *("grace_started", "grace_reminder", "grace_warning", "downgraded", "recovered", "dunning_level", "suspended"),
+    *("reinstated", "refund_decided", "data_deletion_notice", "add_on_booked", "add_on_cancelled", "add_on_withdrawn"),
+)
+"""What customers are mailed."""
+
+
+def flag_or_providers(value: Any) -> bool | tuple[str, ...]:
+    """Read true or false, or the providers for which it is true."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list) or any(name not in PROVIDERS for name in value):
+        raise ValueError(f"true, false, or a list of {', '.join(PROVIDERS)}")
+    return tuple(value)
+
+
+def mails(value: Any) -> str | tuple[str, ...]:
+    """Read whether customers are mailed: `on`, `off`, or a table that says so by notice; return what is off."""
+    if value in ("on", "off"):
+        return str(value)
+    if not isinstance(value, dict) or not {*value} <= {*CUSTOMER_NOTICES} or not {*value.values()} <= {"on", "off"}:
+        raise ValueError(
+            '"on", "off", or a table by notice such as { recovered = "off" }; the notices are '
+            + ", ".join(CUSTOMER_NOTICES)
+        )
+    return tuple(sorted(name for name, word in value.items() if word == "off"))
 
 
 def count(value: Any) -> int:

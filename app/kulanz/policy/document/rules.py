@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kulanz.policy.calendar.hours import SendHours, Window
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import reading as read
 from kulanz.policy.document.collections import LevelRules
@@ -104,6 +105,37 @@ class MassActionLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRules:
+    """When customers are written to about a failed renewal; a final warning is rather early than late."""
+
+    send_between: Window | None = field(
+        default=None,
+        metadata=read.key(
+            read.window,
+            "in which hours of the account's zone the start of grace, reminders and the final warning go out; none: at"
+            " any hour",
+            read.NEUTRAL,
+        ),
+    )
+    weekends: bool = field(
+        default=True, metadata=read.key(read.flag, "whether they go out on Saturdays and Sundays", read.NEUTRAL)
+    )
+    one_a_day: bool = field(
+        default=False,
+        metadata=read.key(
+            read.flag, "whether a reminder waits for a day on which the account got no other notice", read.NEUTRAL
+        ),
+    )
+
+    @property
+    def hours(self) -> SendHours | None:
+        """The hours in which notices go out; None: at any hour."""
+        if self.send_between is None and self.weekends:
+            return None
+        return SendHours(window=self.send_between or Window(), weekends=self.weekends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DunningRules:
     """What follows a failed renewal (plexo 6)."""
 
@@ -152,17 +184,26 @@ class DunningRules:
             kinder=("paid", "hold_days"),
         ),
     )
+    cancelled: str = field(
+        default="ends",
+        metadata=read.key(
+            read.one_of("ends", "goes_on"),
+            "whether the dunning of a renewal that fell due before ends when the customer cancels, or goes on",
+            kinder=("goes_on", "ends"),
+        ),
+    )
     opens_on: tuple[str, ...] = field(
         default=("renewal",),
         metadata=read.key(
             read.some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case", read.LESS
         ),
     )
-    provider_sends_failure_mail: bool = field(
+    provider_sends_failure_mail: bool | tuple[str, ...] = field(
         default=False,
         metadata=read.key(
-            read.flag,
-            "the provider mails the customer on each failure, so `grace_started` is not mailed by us",
+            read.flag_or_providers,
+            "the provider, or each of those that are named, mails the customer on each failure, so `grace_started` is"
+            " not mailed by us",
             kinder=read.NEUTRAL,
         ),
     )
@@ -182,6 +223,11 @@ class DunningRules:
     mass_action_limit: MassActionLimit = field(
         metadata=read.table(MassActionLimit, "the circuit breaker for mass downgrades")
     )
+
+    def is_mailed_by_provider(self, subscription: str) -> bool:
+        """Whether the provider of a subscription mails its customer that a payment failed."""
+        by = self.provider_sends_failure_mail
+        return by if isinstance(by, bool) else subscription.partition(":")[0] in by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,16 +27,13 @@ def _list(items: JsonSchema) -> JsonSchema:
     return {"type": "array", "items": items}
 
 
-_BY_LANGUAGE: JsonSchema = {
-    "type": "object",
-    "properties": dict.fromkeys(sorted(read.LANGUAGES), _LINE),
-    "additionalProperties": False,
-    "minProperties": 1,
-}
+_BY_LANGUAGE: JsonSchema = {**_named(_LINE, r"^[a-z]{2,3}$"), "minProperties": 1}
+_ON_OR_OFF: JsonSchema = {"enum": ["on", "off"]}
 _OF_READERS: Mapping[Any, JsonSchema] = {
     read.text: _TEXT,
     read.clause: {"type": "string", "pattern": r"^[0-9A-Za-z.§-]{1,32}$"},
     read.span: _SPAN,
+    read.window: {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$"},
     read.spans: _list(_SPAN),
     read.instant: {"type": "string", "pattern": _INSTANT},
     read.words: _list(_TEXT),
@@ -44,6 +41,17 @@ _OF_READERS: Mapping[Any, JsonSchema] = {
     read.texts: _named(_LINE),
     read.texts_by_language: _named(_BY_LANGUAGE),
     read.flag: {"type": "boolean"},
+    read.flag_or_providers: {"anyOf": [{"type": "boolean"}, _list({"enum": list(read.PROVIDERS)})]},
+    read.mails: {
+        "anyOf": [
+            _ON_OR_OFF,
+            {
+                "type": "object",
+                "propertyNames": {"enum": list(read.CUSTOMER_NOTICES)},
+                "additionalProperties": _ON_OR_OFF,
+            },
+        ]
+    },
     read.count: _COUNT,
     read.amount: _COUNT,
     read.names: _list({"type": "string", "pattern": _NAME}),

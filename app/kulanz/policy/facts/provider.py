@@ -60,6 +60,8 @@ class SubscriptionSeen(Struct, frozen=True, kw_only=True):
     locale: str | None = None
     timezone: str | None = None
     provenance: Provenance = Provenance.WEBHOOK
+    name: str | None = None
+    """The customer's, as the provider has it: only searches and lists use it."""
     items: tuple[SubscribedItem, ...] = ()
     """All of them, where there are several; then `variant`, `product` and `quantity` are those of the first."""
 
@@ -97,6 +99,7 @@ class InvoiceSeen(Struct, frozen=True, kw_only=True):
     """How many decimals its amounts have, where the provider writes others than the currency has."""
     email: str | None = None
     provenance: Provenance = Provenance.WEBHOOK
+    name: str | None = None
 
 
 class PaymentFailed(Struct, frozen=True, kw_only=True):
@@ -146,6 +149,7 @@ class OrderSeen(Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
     signed: bool = False
     provenance: Provenance = Provenance.WEBHOOK
+    name: str | None = None
 
 
 class RefundSeen(Struct, frozen=True, kw_only=True):
@@ -200,6 +204,7 @@ class CustomerSeen(Struct, frozen=True, kw_only=True):
     stamp: Stamp
     email: str | None = None
     provenance: Provenance = Provenance.WEBHOOK
+    name: str | None = None
 
 
 class DisputeSeen(Struct, frozen=True, kw_only=True):
@@ -251,3 +256,5 @@ class AddressKnown(Struct, frozen=True, kw_only=True):
     country: str | None = None
     delivery: str | None = None
     """How letters shall come: `mail` or `letter`."""
+    organisation: str | None = None
+    """What the account's organisation is called."""

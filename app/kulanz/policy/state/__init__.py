@@ -80,6 +80,10 @@ class State(Struct, frozen=True, kw_only=True):
     bookings: tuple[Booking, ...] = ()
     renewal_stops: tuple[tuple[str, str], ...] = ()
     """Subscriptions whose renewal must not happen, each with its cause: the first counts where there are several."""
+    doubles: tuple[tuple[str, datetime], ...] = ()
+    """Subscriptions that pay for what an older one pays for, each with when that has lasted for a day."""
+    renewals: tuple[tuple[str, datetime], ...] = ()
+    """Subscriptions whose renewal should be heard of, each with when it is overdue."""
     deletions: tuple[ClosureCase, ...] = ()
     closed_at: datetime | None = None
     """When the account was closed: what is personal of it is destroyed in the same step."""

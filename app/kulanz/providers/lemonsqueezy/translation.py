@@ -55,11 +55,10 @@ def _payment(source: Object) -> PaymentFailed | PaymentSucceeded | PaymentRefund
 
 
 def _known_address(source: Object) -> tuple[AddressKnown, ...]:
-    """Add what no snapshot carries, where custom data names it: the country, and how letters shall come."""
-    given_customer_address = source.address
-    if given_customer_address.country is None and given_customer_address.delivery is None:
+    """Add what no snapshot carries, where custom data names it."""
+    if not source.address.has_more:
         return ()
-    return known(given_customer_address, source.attributes.needed_instant("updated_at"))
+    return known(source.address, source.attributes.needed_instant("updated_at"))
 
 
 _PAYMENTS: Mapping[str, type[PaymentFailed | PaymentSucceeded | PaymentRefunded]] = {

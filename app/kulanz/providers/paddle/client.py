@@ -61,6 +61,11 @@ class PaddleClient(Transport):
         except UntranslatableError as error:
             raise FarEndError(f"Paddle's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
 
+    def payment_page(self, subscription: str, _invoice: str | None, /) -> str | None:
+        """Return the checkout of the transaction by which the customer changes the card and pays what is past due."""
+        answer = PayloadReader(self.ask(f"{_path(subscription)}/update-payment-method-transaction"), "answer")
+        return answer.below("data").below("checkout").web_address("url")
+
     def cancel(self, subscription: str, /) -> None:
         """Stop the renewal at the end of the period: a subscription that has ended can never be taken back."""
         self.tell("POST", f"{_path(subscription)}/cancel", {"effective_from": "next_billing_period"})

@@ -280,7 +280,10 @@ def _customer(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     payload_reader = event.told
     return (
         CustomerSeen(
-            key=key(payload_reader.needed_identifier("id")), stamp=event.stamp, email=payload_reader.email("email")
+            key=key(payload_reader.needed_identifier("id")),
+            stamp=event.stamp,
+            email=payload_reader.email("email"),
+            name=payload_reader.text("name"),
         ),
     )
 

@@ -94,6 +94,7 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             variant=items[0].variant,
             product=items[0].product,
             email=customer.email("email"),
+            name=customer.text("name"),
             renews_at=payload_reader.instant("next_billing_date"),
             ends_at=_ends_at(payload_reader),
             trial_ends_at=trial_ends_at,
@@ -238,6 +239,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
         tax=payload_reader.amount("tax"),
         variant=key(sold) if sold else None,
         email=customer.email("email"),
+        name=customer.text("name"),
         created_at=payload_reader.instant("created_at"),
         signed=event.signed,
     )

@@ -100,6 +100,7 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             variant=variant or "",
             product=slug(product.text("name"), payload_reader.identifier("product_id")) if variant else "",
             email=customer.email("email"),
+            name=customer.text("name"),
             renews_at=payload_reader.instant("current_period_end"),
             ends_at=_ends_at(payload_reader, cancelled=cancelled),
             trial_ends_at=payload_reader.instant("trial_end"),
@@ -161,7 +162,8 @@ def customer(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read a customer: an address that changed is told by this alone until the next renewal."""
     payload_reader = event.told
     own_key = key(payload_reader.needed_identifier("id"))
-    return (CustomerSeen(key=own_key, stamp=event.stamp, email=payload_reader.email("email")),)
+    name = payload_reader.text("name")
+    return (CustomerSeen(key=own_key, stamp=event.stamp, email=payload_reader.email("email"), name=name),)
 
 
 def _ends_at(payload_reader: PayloadReader, *, cancelled: bool) -> datetime | None:
@@ -237,6 +239,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
         variant=key(sold) if sold else None,
         product=slug(product.text("name"), sold) if product.values else None,
         email=payload_reader.below("customer").email("email"),
+        name=payload_reader.below("customer").text("name"),
         created_at=payload_reader.instant("created_at"),
         signed=event.signed,
     )

@@ -76,6 +76,20 @@ class StripeClient(Transport):
         except UntranslatableError as error:
             raise FarEndError(f"Stripe's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
 
+    def payment_page(self, subscription: str, invoice: str | None, /) -> str | None:
+        """Return the hosted page of an open invoice, else a new session of the customer's portal."""
+        document = self._read("invoices", invoice) if invoice else None
+        if document is not None and document.get("status") == "open":
+            page = PayloadReader(document, "invoice").web_address("hosted_invoice_url")
+            if page is not None:
+                return page
+        held = self._read("subscriptions", subscription)
+        customer = PayloadReader(held, "subscription").reference("customer") if held else None
+        if customer is None:
+            return None
+        session = self.tell("POST", "/billing_portal/sessions", {"customer": customer})
+        return PayloadReader(session or {}, "session").web_address("url")
+
     def cancel(self, subscription: str, /) -> None:
         """Stop the renewal; the period runs out, and until then it can be taken back."""
         self.tell("POST", _path(subscription), {"cancel_at_period_end": "true"})

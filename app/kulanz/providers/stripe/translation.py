@@ -197,6 +197,7 @@ def _invoice(
         created_at=payload_reader.unix("created"),
         money=key_if_any(intent_of(payload_reader)),
         email=payload_reader.email("customer_email"),
+        name=payload_reader.text("customer_name"),
         provenance=provenance,
     )
 
@@ -228,6 +229,7 @@ def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
         refunded=refunded,
         money=key_if_any(payload_reader.reference("payment_intent")),
         email=payload_reader.below("billing_details").email("email") or payload_reader.email("receipt_email"),
+        name=payload_reader.below("billing_details").text("name"),
         created_at=payload_reader.unix("created"),
         signed=event.signed,
     )
@@ -271,7 +273,8 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
 def _customer(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     """Read a customer: an address that changed is told by this alone until the next invoice."""
     own_key = key(event.told.needed_identifier("id"))
-    return (CustomerSeen(key=own_key, stamp=event.stamp, email=event.told.email("email")),)
+    reader = event.told
+    return (CustomerSeen(key=own_key, stamp=event.stamp, email=reader.email("email"), name=reader.text("name")),)
 
 
 def _checkout(_: _StripeEvent) -> tuple[ProviderFact, ...]:

@@ -195,7 +195,7 @@ def _letter(services: Services, effect: SendMail, row: EffectRow) -> dict[str, A
     from kulanz.delivery.mail import write  # noqa: PLC0415 - it loads templates and the dates of all languages
 
     attempt = Attempt(account=row.account, decided_at=row.created_at, now=row.created_at)
-    plain = replace(services.channels(), templates=None, brand=Brand())
+    plain = replace(services.channels(), templates=None, brand=Brand(), public_url=None)
     try:
         words, _ = write(effect, plain, attempt)
     except KulanzError as error:

@@ -14,7 +14,7 @@ DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 500
 _LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
 _AFTER = {
-    "accounts": re.compile(ACCOUNT_ID, re.ASCII),
+    "accounts": re.compile(rf"{ACCOUNT_ID}|[A-Za-z0-9_-]{{1,600}}", re.ASCII),
     "refund_requests": re.compile(rf"[0-9TZ:.-]{{1,40}}\|{ACCOUNT_ID}\|[A-Za-z0-9._:@-]{{1,128}}", re.ASCII),
     "collections": re.compile(rf"[0-9T:.-]{{10,32}}Z\|{ACCOUNT_ID}\|[A-Za-z0-9_]{{1,64}}", re.ASCII),
     "decisions": re.compile(r"[0-9]{1,18}", re.ASCII),

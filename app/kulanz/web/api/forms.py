@@ -330,3 +330,11 @@ class TermsForm(Form, frozen=True, kw_only=True):
         if self.until is None:
             return EndTerms(reason=self.reason)
         return AgreeTerms(document=document or "", until=self.until, reason=self.reason)
+
+
+class Assignment(Form, frozen=True, kw_only=True):
+    """Who takes care of what waits; without a name nobody does."""
+
+    may_be_empty = True
+
+    to: Annotated[str, Meta(min_length=1, max_length=100)] | None = None

@@ -65,10 +65,9 @@ def _described(operation: Operation) -> dict[str, Any]:
             _header("Idempotency-Key", "A repeat within 7 days is answered, not done again.")
         )
     if operation.name == "entitlement":
-        described["parameters"] += [
-            _header("If-None-Match", "The ETag that the caller has."),
-            _header("Accept-Language", "The user's languages: the notice is in the first that has words."),
-        ]
+        described["parameters"].append(_header("If-None-Match", "The ETag that the caller has."))
+    if "locale" in operation.query:
+        described["parameters"].append(_header("Accept-Language", "The first of these that has words is used."))
     return described
 
 

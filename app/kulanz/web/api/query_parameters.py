@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from kulanz.policy.calendar.time import aware
 from kulanz.policy.state import Standing
 from kulanz.policy.state.refunds import RefundState
+from kulanz.store.account_list import Sort
 from kulanz.web.api import cursors
 from kulanz.web.api.form_fields import MAX_AMOUNT, shown
 from kulanz.web.problems import BadRequestError
@@ -89,6 +92,16 @@ def _amount(name: str, text: str | None) -> int | None:
     return int(text)
 
 
+def _instant(name: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return aware(at)
+    except (ValueError, OverflowError) as error:
+        raise BadRequestError(f"`{name}` is an instant such as 2026-03-02T14:08:20Z.") from error
+
+
 def _locale(name: str, text: str | None) -> str | None:
     if text is not None and not LOCALE.fullmatch(text):
         raise BadRequestError(f"`{name}` is a language tag such as `de` or `de-AT`.")
@@ -108,6 +121,24 @@ def _as_given(_: str, text: str | None) -> str | None:
 PARAMETERS: Mapping[str, Parameter] = {
     "standing": Parameter(schema={"type": "string", "enum": [*Standing]}, read=_one_of(tuple(Standing))),
     "plan": Parameter(schema={"type": "string"}, read=_plan),
+    "sort": Parameter(
+        schema={
+            "type": "string",
+            "enum": [*Sort],
+            "default": str(Sort.ID),
+            "description": "`deadline`: the next first. `amount`: what is owed, by currency, the largest first."
+            " `standing`: the gravest first.",
+        },
+        read=lambda name, text: Sort(_one_of(tuple(Sort))(name, text) or Sort.ID),
+    ),
+    "due_before": Parameter(
+        schema={
+            "type": "string",
+            "format": "date-time",
+            "description": "Only accounts with a deadline before this: an instant with its offset.",
+        },
+        read=_instant,
+    ),
     "state": Parameter(schema={"type": "string", "enum": [*RefundState]}, read=_one_of(tuple(RefundState))),
     "late": Parameter(schema={"type": "boolean"}, read=_flag),
     "to": Parameter(
@@ -134,7 +165,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={
             "type": "string",
             "pattern": f"^{LOCALE.pattern}$",
-            "description": "Language of the notice, before `Accept-Language`.",
+            "description": "Language of notice and sentences, before `Accept-Language`.",
         },
         read=_locale,
     ),

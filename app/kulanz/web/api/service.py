@@ -7,9 +7,10 @@ from typing import Protocol
 
 import msgspec
 
-from kulanz.commands import execute, links, refund_requests, versions
+from kulanz.commands import execute, links, refund_requests, todos, versions
 from kulanz.commands.commands import Command, RequestRefund
 from kulanz.commands.links import Link, Linked
+from kulanz.commands.todos import Acknowledge, Assign
 from kulanz.crypto import places
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.policy.consequences.effects import rfc3339
@@ -44,11 +45,12 @@ from kulanz.policy.facts import (
     RefundDecided,
     TermsAgreed,
 )
-from kulanz.queries import accounts, closed, collections, quotes, recovery, refunds, todo
+from kulanz.queries import accounts, charges, closed, collections, quotes, recovery, refunds, todo
 from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
+from kulanz.store.account_list import AccountQuery
 from kulanz.store.database import Connection
 
 StoreResponse = Callable[[Connection, JsonDocument], None]
@@ -62,14 +64,17 @@ def forgotten(_: Connection, __: JsonDocument) -> None:
 class Service(Protocol):
     """The accounts, as the API sees them. NotFoundError is raised for what is not there."""
 
-    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
-        """Return accounts in the order of their ids, after one of them."""
+    def accounts(self, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+        """Return accounts in the order that is wanted, after one of them."""
 
     def account(self, account: str) -> JsonDocument:
         """Return an account (CONTRACT section 3)."""
 
     def entitlement(self, account: str, languages: Sequence[str]) -> JsonDocument:
         """Return what the account may use now, and what to show its users in the first language that has words."""
+
+    def explanation(self, account: str, languages: Sequence[str]) -> JsonDocument:
+        """Return why the account stands as it does, in the first language that has words."""
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return the account's decisions, oldest first."""
@@ -92,6 +97,9 @@ class Service(Protocol):
     def todo(self) -> JsonDocument:
         """Return all that waits for a person."""
 
+    def note_todo(self, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
+        """Note what a person says of a matter that waits, and return it."""
+
     def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
         """Return what became of the payments that failed in some months."""
 
@@ -108,6 +116,9 @@ class Service(Protocol):
 
     def link(self, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
         """Link two accounts and return what moved; `keep` it in the transaction that moves it."""
+
+    def charges(self, account: str) -> JsonDocument:
+        """Return what the provider charged an account."""
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""
@@ -174,9 +185,9 @@ class AccountService:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
-        """Return accounts in the order of their ids."""
-        return accounts.accounts(self._services, standing=standing, plan=plan, after=after, limit=limit)
+    def accounts(self, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+        """Return accounts in the order that is wanted."""
+        return accounts.accounts(self._services, wanted, after=after, limit=limit)
 
     def account(self, account: str) -> JsonDocument:
         """Return an account's document."""
@@ -185,6 +196,10 @@ class AccountService:
     def entitlement(self, account: str, languages: Sequence[str]) -> JsonDocument:
         """Return what an account may use now, and what to show its users."""
         return accounts.entitlement(self._services, account, languages)
+
+    def explanation(self, account: str, languages: Sequence[str]) -> JsonDocument:
+        """Return why an account stands as it does."""
+        return accounts.explanation(self._services, account, steps=accounts.LAST_STEPS, languages=languages)
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return an account's decisions."""
@@ -216,6 +231,12 @@ class AccountService:
         """Return all that waits for a person."""
         return {"todo": [todo.document(each) for each in todo.todo_list(self._services)]}
 
+    def note_todo(self, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
+        """Note what a person says of a matter."""
+        return todo.document(
+            todos.note(self._services, word, actor, lambda tx, matter: keep(tx, todo.document(matter)))
+        )
+
     def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
         """Return what became of the payments that failed in some months."""
         return recovery.document(recovery.report(self._services, first, last))
@@ -245,6 +266,10 @@ class AccountService:
             with self._services.database.write() as tx:
                 then(tx, done)
         return _linked(done[0], dry_run=dry_run)
+
+    def charges(self, account: str) -> JsonDocument:
+        """Return what the provider charged an account."""
+        return charges.charges(self._services, account)
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""

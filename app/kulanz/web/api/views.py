@@ -12,11 +12,13 @@ from flask import Blueprint, Response, g, request
 
 from kulanz.commands.commands import Command
 from kulanz.commands.links import Link
+from kulanz.commands.todos import Acknowledge, Assign
 from kulanz.config import ApiToken
 from kulanz.errors import NotFoundError
 from kulanz.formats.wording import file_name
 from kulanz.queries.views import JsonDocument, Page
 from kulanz.telemetry import metrics
+from kulanz.web import languages
 from kulanz.web.api import cursors, form_fields, forms, openapi, query_parameters
 from kulanz.web.api.operations import ID, OPERATIONS, Operation, questions
 from kulanz.web.api.operations.shape import Answers, Orders
@@ -27,8 +29,6 @@ from kulanz.web.problems import BadRequestError
 
 MAX_BODY = 64 * 1024
 PERSONAL = frozenset(operation.name for operation in OPERATIONS if operation.personal)
-LANGUAGES_READ = 10
-"""Of an Accept-Language header."""
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -70,15 +70,17 @@ class Api:
 
     def entitlement(self, account_id: str) -> Response:
         """Answer what the account may use, or that it is what the caller has already."""
-        params = query_parameters.read(request.args, questions.entitlement.query)
-        preferred = tuple(name for name, quality in request.accept_languages if quality > 0)[:LANGUAGES_READ]
-        languages = preferred if params["locale"] is None else (params["locale"],)
-        response = _json(self._service.entitlement(_known_form(account_id), languages))
+        wanted = _languages(questions.entitlement)
+        response = _by_language(self._service.entitlement(_known_form(account_id), wanted))
         response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["Vary"] = "Authorization, Accept-Language"
         response.set_etag(sha256(response.get_data()).hexdigest()[:32])
         response.make_conditional(request)
         return response
+
+    def explanation(self, account_id: str) -> Response:
+        """Answer why the account stands as it does, in the reader's language."""
+        wanted = _languages(questions.explanation)
+        return _by_language(self._service.explanation(_known_form(account_id), wanted))
 
     def evidence(self, account_id: str) -> Response:
         """Answer the account's evidence as a file to keep."""
@@ -119,6 +121,21 @@ class Api:
             actor, lambda keep: self._service.link(wanted, actor, keep, dry_run=form.dry_run)
         )
         return _json(document, 200 if repeated or form.dry_run else 201)
+
+    def acknowledge_todo(self, todo_id: str) -> Response:
+        """Note that a matter was seen."""
+        form_fields.read(_body(), form_fields.Nothing)
+        return self._noted(Acknowledge(todo=_known_form(todo_id)))
+
+    def assign_todo(self, todo_id: str) -> Response:
+        """Note who takes care of a matter."""
+        form = form_fields.read(_body(), forms.Assignment)
+        return self._noted(Assign(todo=_known_form(todo_id), to=form.to))
+
+    def _noted(self, word: Acknowledge | Assign) -> Response:
+        _nothing_asked()
+        actor = g.actor
+        return _json(self._once(actor, lambda keep: self._service.note_todo(word, actor, keep))[0])
 
     def _answered(self, operation: Operation, answers: Answers, **ids: str) -> Response:
         params = query_parameters.read(request.args, operation.query, lists=operation.lists)
@@ -183,6 +200,18 @@ def _body() -> bytes:
 def _page(name: str, page: Page) -> Response:
     cursor = None if page.after is None else cursors.encode(name, page.after)
     return _json({name: page.items, "next_cursor": cursor})
+
+
+def _languages(operation: Operation) -> tuple[str, ...]:
+    """Return the languages that are asked for: by the parameter, else by the header."""
+    locale = query_parameters.read(request.args, operation.query)["locale"]
+    return languages.accepted() if locale is None else (locale,)
+
+
+def _by_language(document: JsonDocument) -> Response:
+    response = _json(document)
+    response.headers["Vary"] = "Authorization, Accept-Language"
+    return response
 
 
 def _json(document: JsonDocument, status: int = 200) -> Response:

@@ -14,7 +14,7 @@ from kulanz.web.problems import ForbiddenError, UnauthorizedError
 MAX_BODY = 64 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOGIN = frozenset({"ops.login", "ops.enter"})
-FOR_READERS = frozenset({"ops.leave", "ops.try_policy"})
+FOR_READERS = frozenset({"ops.accounts_csv", "ops.choose_zone", "ops.leave", "ops.try_policy"})
 """What is posted and changes nothing."""
 TOKEN, TOKEN_HEADER = "token", "X-Ops-Token"
 CONTENT_SECURITY = (

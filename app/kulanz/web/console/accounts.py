@@ -1,9 +1,8 @@
-"""Accounts: finding one, its story, and orders about it: first what would follow, then the deed."""
+"""The page of one account: its story, and orders about it: first what would follow, then the deed."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
@@ -12,64 +11,34 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.commands import execute
 from kulanz.commands.commands import Command
 from kulanz.errors import KulanzError, RefusedError
+from kulanz.formats.messages import Reader
 from kulanz.policy.facts import Channel, Fact
-from kulanz.policy.state import Decision, Standing
-from kulanz.queries import account_page, exceptions, sentences
+from kulanz.policy.state import Decision
+from kulanz.queries import account_page, exceptions
+from kulanz.queries.accounts import read_by
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import codec, idempotency, pages
+from kulanz.store import account_list, idempotency
 from kulanz.store.database import Connection
-from kulanz.web.console import closing, formatting, orders, questions
-from kulanz.web.console.questions import ROWS_PER_PAGE
+from kulanz.web.console import closing, orders, previews, questions
+from kulanz.web.languages import accepted
 from kulanz.web.problems import BadRequestError
 
 PROPOSED = timedelta(days=7)
 """How much later than the deadline a form proposes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What an order would do."""
-
-    changes: list[str]
-    effects: list[str]
-    before: tuple[str, str, str]
-    """Standing, plan, access."""
-    after: tuple[str, str, str]
-
-
 class AccountPages:
-    """The pages about accounts."""
+    """The pages about one account."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def register(self, blueprint: Blueprint) -> None:
         """Add the views."""
-        blueprint.add_url_rule("/accounts", "accounts", self.list, methods=["GET"])
         blueprint.add_url_rule("/accounts/<name>", "account", self.show, methods=["GET"])
         blueprint.add_url_rule("/accounts/<name>/preview", "preview", self.preview, methods=["POST"])
         blueprint.add_url_rule("/accounts/<name>/orders", "order", self.order, methods=["POST"])
-
-    def list(self) -> Response:
-        """Show accounts, or those that a search finds; the only one it finds is shown at once."""
-        requested, standing = questions.text("q"), questions.word("standing", [*Standing])
-        if requested is not None:
-            return self._found(requested)
-        with self._services.database.read() as conn:
-            rows = pages.accounts_page(conn, standing=standing, after=questions.text("after"), limit=ROWS_PER_PAGE + 1)
-            now = self._services.clock.now(conn)
-        more = rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None
-        return make_response(
-            render_template(
-                "ops/accounts.html",
-                rows=rows[:ROWS_PER_PAGE],
-                more=more,
-                standing=standing,
-                standings=[*Standing],
-                now=now,
-            )
-        )
 
     def show(self, name: str) -> str:
         """Show one account and its story."""
@@ -109,27 +78,29 @@ class AccountPages:
                 raise RefusedError("This was done already: the form was sent twice.")
             idempotency.finish(tx, f"ops:{actor}", nonce[:64], idempotency.StoredResponse(status=200, document=b""))
 
-        execute.command(self._services, name, command, actor, signed_in=True, then=once)
-
-    def _found(self, requested: str) -> Response:
-        rows = account_page.search(self._services, requested)
-        names = [row.id for row in rows]
-        if len(names) == 1 or requested in names:
-            only = requested if requested in names else names[0]
-            return make_response(redirect(url_for("ops.account", name=only), code=303))
-        return make_response(render_template("ops/found.html", asked=requested, rows=rows))
+        silent = request.form.get("tells_customer") == "no"
+        execute.command(self._services, name, command, actor, signed_in=True, silent=silent, then=once)
 
     def _page(self, name: str, **more: object) -> str:
-        stored_account_page = account_page.account_page(self._services, name, before=questions.number("before"))
+        stored_account_page = account_page.account_page(
+            self._services,
+            name,
+            before=questions.number("before"),
+            masked=g.user.read_only,
+            languages=accepted(),
+        )
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn)
+        offers = orders.offers(stored_account_page.account)
         ends = stored_account_page.account["grace_ends_at"]
         start = max(now, now if ends is None else now.fromisoformat(ends))
         return render_template(
             "ops/account.html",
             found=stored_account_page,
             account=stored_account_page.account,
-            offers=orders.offers(stored_account_page.account),
+            offers=[offer for offer in offers if offer.order not in orders.DANGEROUS],
+            dangers=[offer for offer in offers if offer.order in orders.DANGEROUS],
+            dangerous=orders.DANGEROUS,
             warned=orders.warned(stored_account_page.account),
             closable=orders.closable(stored_account_page.account),
             choices=closing.choices(stored_account_page.account),
@@ -152,27 +123,25 @@ class AccountPages:
         decision = execute.command(
             self._services, name, orders.command(fields), g.user.name, signed_in=True, dry_run=True
         )
+        with self._services.database.read() as conn:
+            deadline = account_list.lines(conn, [decision.account.id])[decision.account.id].deadline
         return render_template(
             "ops/preview.html",
             name=decision.account.id,
             title=_title(fields["order"]),
             fields=fields,
-            preview=_preview(decision),
+            preview=previews.preview(decision, deadline, self._reader(decision)),
             seen=sequence,
             nonce=secrets.token_urlsafe(16),
             note=note,
+            dangerous=fields["order"] in orders.DANGEROUS,
         )
+
+    def _reader(self, decision: Decision) -> Reader:
+        """Return the reader of sentences about a decision, in the account's zone."""
+        zone = decision.account.book.word("timezone") or self._services.settings.timezone
+        return read_by(accepted(), zone)
 
 
 def _title(order: str) -> str:
     return orders.OFFERS[order].title if order in orders.OFFERS else orders.COMMAND_TITLES[order]
-
-
-def _preview(decision: Decision) -> Preview:
-    before, after = decision.before, decision.state
-    return Preview(
-        changes=[sentences.sentence(codec.change_document(change)) for change in decision.changes],
-        effects=[formatting.effect(effect) for effect in decision.effects],
-        before=(str(before.standing), before.plan, str(before.access)) if before else ("none", "none", "none"),
-        after=(str(after.standing), after.plan, str(after.access)),
-    )

@@ -13,10 +13,12 @@ from werkzeug.exceptions import HTTPException
 from kulanz.errors import KulanzError, NotFoundError
 from kulanz.formats.money import plain as money
 from kulanz.formats.wording import how_many
+from kulanz.queries import accounts
 from kulanz.services import Services
 from kulanz.store.inbox.events import event_id
 from kulanz.web.console import formatting
 from kulanz.web.console.access import AccessControl
+from kulanz.web.console.account_list import AccountListPages
 from kulanz.web.console.accounts import AccountPages
 from kulanz.web.console.bulk_retries import BulkRetryPages
 from kulanz.web.console.disputes import DisputePages
@@ -24,6 +26,7 @@ from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
 from kulanz.web.console.links import LinkPages
 from kulanz.web.console.login import LoginPages
+from kulanz.web.console.mails import MailPages
 from kulanz.web.console.overview import OverviewPage
 from kulanz.web.console.policy_trials import PolicyTrialPages
 from kulanz.web.console.queues import QueuePages
@@ -31,7 +34,9 @@ from kulanz.web.console.records import RecordPages
 from kulanz.web.console.recovery import RecoveryPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
+from kulanz.web.console.times import Times, ZonePage
 from kulanz.web.console.todo import TodoPages
+from kulanz.web.languages import accepted
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
@@ -42,6 +47,7 @@ SECTIONS = (
     ("accounts", "Accounts"),
     ("events", "Events"),
     ("effects", "Effects"),
+    ("mails", "Mails"),
     ("disputes", "Disputes"),
     ("refunds", "Refunds"),
     ("policies", "Policies"),
@@ -80,16 +86,19 @@ def _pages(services: Services) -> Blueprint:
         OverviewPage(services),
         TodoPages(services),
         RecoveryPages(services),
+        AccountListPages(services),
         AccountPages(services),
         LinkPages(services),
         BulkRetryPages(services),
         EventPages(services),
         EffectPages(services),
+        MailPages(services),
         RefundPages(services),
         DisputePages(services),
         RecordPages(services),
         PolicyTrialPages(services),
         QueuePages(services, sessions),
+        ZonePage(),
     )
     for part in parts:
         part.register(pages)
@@ -101,7 +110,7 @@ def _pages(services: Services) -> Blueprint:
 
 
 def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
-    session = g.get("session")
+    session, times = g.get("session"), Times.of(request)
     return {
         "token": sessions.token(session) if session else "",
         "user": g.get("user"),
@@ -110,9 +119,11 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "style": url_for("ops_assets.static", filename="ops.css", v=_version()),
         "icon": url_for("ops_assets.static", filename="icon.svg", v=_version()),
         "test_clock": services.settings.test_clock,
-        "instant": formatting.instant,
+        "instant": times.instant,
+        "zone": times.zone,
         "ago": formatting.ago,
-        "sentence": formatting.sentence,
+        "sentence": times.sentence,
+        "said": lambda each: times.sentence(accounts.read_by(accepted(), times.zone).read(each)),
         "words": formatting.words,
         "kind_of": formatting.kind,
         "tone": formatting.tone,

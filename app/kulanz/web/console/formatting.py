@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-
-from markupsafe import Markup, escape
 
 from kulanz.formats.money import plain as money
 from kulanz.policy.effects import (
@@ -94,22 +92,6 @@ def span(of: timedelta) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def instant(at: datetime | str | None) -> Markup:
-    """Return an instant to the minute in UTC, with the second for who hovers."""
-    if at is None:
-        return Markup('<span class="none">&ndash;</span>')
-    moment = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
-    exact = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, moment.strftime("%Y-%m-%d %H:%M"))
-
-
-def sentence(sentence: str) -> Markup:
-    """Return a sentence as it is, with its instants marked as such, so that no line breaks within one."""
-    parts = INSTANT.split(sentence)
-    shown = Markup('<time datetime="{0}">{0}</time>')
-    return Markup("").join(shown.format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
-
-
 def ago(at: datetime | str | None, now: datetime) -> str:
     """Return how long ago an instant was, or how far off it is."""
     if at is None:
@@ -149,7 +131,7 @@ def effect(wanted: Effect) -> str:
     """Return what will be done in words."""
     match wanted:
         case SendMail():
-            return f"A mail “{words(wanted.notice)}” is sent to the customer."
+            return f"A mail “{words(wanted.notice)}” is sent to {wanted.to}."
         case Notify():
             return f"Your product is told {wanted.type}."
         case AlertOperators():

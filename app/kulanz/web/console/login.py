@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from math import ceil
-from threading import Lock
 from time import monotonic
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
@@ -15,46 +14,12 @@ from kulanz.services import Services
 from kulanz.store import audit_log, console_sessions
 from kulanz.telemetry.logs import log
 from kulanz.web import peers
+from kulanz.web.attempts import Attempts
 from kulanz.web.console.sessions import ConsoleSessions
 
 WINDOW = timedelta(minutes=15)
 ATTEMPTS_PER_ADDRESS = 10
 """Attempts within the window."""
-MOST_ADDRESSES = 20_000
-"""Sources that are counted at the same time; beyond, the oldest count is forgotten."""
-
-
-class Attempts:
-    """Fixed-window counter of login attempts by source, in the memory of one process.
-
-    It is not in the database, so that a flood of wrong passwords writes nothing.
-    """
-
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[int, float]] = {}
-        self._lock = Lock()
-
-    def wait(self, source: str, now: float) -> float:
-        """Count an attempt; return the seconds until another one may be judged, zero where this one may."""
-        with self._lock:
-            self._drop_ended(now)
-            count, until = self._counts.get(source, (0, now + WINDOW.total_seconds()))
-            self._counts[source] = (count + 1, until)
-            while len(self._counts) > MOST_ADDRESSES:
-                self._drop_oldest()
-        return until - now if count >= ATTEMPTS_PER_ADDRESS else 0.0
-
-    def forget(self, source: str) -> None:
-        """Reset the count of a source, as after a login that was right."""
-        with self._lock:
-            self._counts.pop(source, None)
-
-    def _drop_ended(self, now: float) -> None:
-        while self._counts and next(iter(self._counts.values()))[1] <= now:
-            self._drop_oldest()
-
-    def _drop_oldest(self) -> None:
-        del self._counts[next(iter(self._counts))]  # All windows are equally long, so the first one ends first.
 
 
 class LoginPages:
@@ -63,7 +28,7 @@ class LoginPages:
     def __init__(self, services: Services, sessions: ConsoleSessions) -> None:
         self._services = services
         self._sessions = sessions
-        self._attempts = Attempts()
+        self._attempts = Attempts(ATTEMPTS_PER_ADDRESS, WINDOW)
 
     def register(self, blueprint: Blueprint) -> None:
         """Add the views."""

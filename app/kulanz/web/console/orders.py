@@ -91,6 +91,12 @@ OFFERS = {
 }
 
 
+DANGEROUS = frozenset(
+    {"suspend", OPEN_DISPUTE, "request_closure", "approve_deletion", "propose_collection", "approve_collection"}
+)
+"""Orders that take something from the customer: they stand apart."""
+
+
 def offers(account: JsonDocument) -> list[Offer]:
     """Return the orders that make sense for an account, the likeliest first."""
     in_grace = any(case["state"] == "grace" for case in account["dunning_cases"])

@@ -52,15 +52,20 @@ def invoiced(log: AddOnLog, book: Book, moment: Moment) -> Iterator[AddOnInvoice
 
 
 def charged(log: AddOnLog, quantity: int, book: Book, moment: Moment) -> int:
-    """Return all that is on invoices for so many of the pieces that are left, with the tax that the first one adds."""
-    sent, (*_, piece) = _sent(log, book), _pieces(log)
-    if sent is None or log.invoiced is None:
+    """Return all that is on invoices for so many of the pieces that are left, with the tax that the first one adds.
+
+    Each piece has its share of the whole, rounded so that all of them together are what was charged.
+    """
+    sent, (*_, piece), whole = _sent(log, book), _pieces(log), log.booked
+    if sent is None or log.invoiced is None or whole is None:
         return 0
-    booked, invoice = piece.booked, book.invoice(log.invoiced.invoice)
-    net = Fraction(_collected(piece, book, sent, moment.zone) * quantity, booked.quantity)
-    if not booked.months:
-        net += booked.unit_price * quantity * _months_in_advance(booked, book, moment.zone)
-    return rounded(net * ((_tax_rate(invoice) if invoice else None) or 1))
+    invoice = book.invoice(log.invoiced.invoice)
+    net = Fraction(_collected(replace(piece, booked=whole), book, sent, moment.zone))
+    if not whole.months:
+        net += whole.unit_price * whole.quantity * _months_in_advance(whole, book, moment.zone)
+    each = net * ((_tax_rate(invoice) if invoice else None) or 1) / whole.quantity
+    gone = whole.quantity - piece.booked.quantity
+    return rounded(each * (gone + quantity)) - rounded(each * gone)
 
 
 def tax_rate(subscription: str, book: Book) -> Fraction | None:

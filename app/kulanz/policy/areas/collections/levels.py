@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from kulanz.policy import facts as f
 from kulanz.policy.areas import settling
-from kulanz.policy.areas.dunning import holds
+from kulanz.policy.areas.dunning import enforcement
 from kulanz.policy.areas.dunning.notices import LETTER, asked_for
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
@@ -80,7 +80,7 @@ def due(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
     if following is None or following[1] > moment.at or moment.situation.facts_missing:
         return
     others = (f.NoticeReported, f.HoldPlaced, f.CaseExhausted)
-    if not any(isinstance(act, others) for act in holds.due(case, book, moment)):
+    if not any(isinstance(act, others) for act in enforcement.due(case, book, moment)):
         yield asked_for(case.key, NOTICE, following[0], moment.at)
 
 

@@ -12,9 +12,9 @@ from kulanz.policy import facts as f
 from kulanz.policy.areas import settling, tenures
 from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks, Line
-from kulanz.policy.areas.dunning import holds, notices
+from kulanz.policy.areas.dunning import enforcement, holds, notices
 from kulanz.policy.areas.dunning.cases import cases, explained_until
-from kulanz.policy.areas.subscriptions.grants import closing_since
+from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, closing_since
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import rfc3339
@@ -83,9 +83,9 @@ class DunningArea(Area):
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
         """Return when each case has to be looked at again, and when one may begin that is none yet."""
-        timers = [timer for case in state.cases for timer in holds.timers(case, book, moment)]
-        for key, sub in book.subscriptions.items():
-            explained = explained_until(sub, book, moment.terms) if sub.unpaid_at else None
+        timers = [timer for case in state.cases for timer in enforcement.timers(case, book, moment)]
+        for key, sub in [(key, sub) for key, sub in book.subscriptions.items() if sub.was_unpaid]:
+            explained = explained_until(sub, book, moment.terms)
             if explained is not None and explained > moment.at:
                 timers.append(Timer("period_end", key, explained))
         return timers
@@ -96,17 +96,18 @@ class DunningArea(Area):
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the promises, notices and holds that are due."""
-        return [act for case in state.cases for act in holds.due(case, book, moment)] if state.cases else ()
+        acts = [act for case in state.cases for act in enforcement.due(case, book, moment)] if state.cases else []
+        return notices.one_a_day(acts, state) if acts else ()
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield why a hold that is due is not placed, and the claims of strangers."""
         for case in state.cases:
             if case.claim and case.open:
                 yield case.key, "dunning_claim"
-            topic = holds.blocked(case, book, moment)
+            topic = enforcement.blocked(case, book, moment)
             if topic is not None:
                 yield case.key, topic
-            if holds.pauses_too_long(case, book, moment.at):
+            if enforcement.pauses_too_long(case, book, moment.at):
                 yield case.key, "pause_has_no_end"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
@@ -121,6 +122,8 @@ class DunningArea(Area):
             return {}
         rules, book = case.policy.dunning, decision.account.book
         invoice = book.invoice(case.invoice) if case.invoice else None
+        sub = book.subscriptions.get(case.subscription)
+        cancelled = sub is not None and cancelled_by_customer(sub, book) is not None
         return {
             "deadline": case.deadline,
             "amount_due": case.amount_due,
@@ -130,7 +133,8 @@ class DunningArea(Area):
             **told_decimals(case.decimals),
             "on_grace_end": rules.on_grace_end,
             "had_grace": bool(rules.grace),
-            "restores": rules.on_grace_end != "cancel" and not case.given_up,
+            "restores": rules.on_grace_end != "cancel" and not case.given_up and not cancelled,
+            "cancelled": cancelled,
             "consequence_clause": rules.hold_clause or None,
             "clause": (rules.grace_clause if case.held_at is None else rules.hold_clause) or None,
         }
@@ -241,7 +245,7 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
         "failures": case.failures,
     }
     takes = rule == "dunning.hold_placed" or (rule == "dunning.exhausted" and case.held_at is None)
-    if takes and holds.looked_in_vain(case, book):
+    if takes and enforcement.looked_in_vain(case, book):
         detail["unverified"] = True
     if rule == "dunning.closed_voluntarily" and closing_since(book) is not None:
         detail["closing"] = True
@@ -264,10 +268,14 @@ def _telling(case: Case, rule: str, book: Book, acts: Iterable[OwnFact]) -> tupl
     """Return the callback and the notice of a change."""
     match rule:
         case "dunning.grace_started":
+            # Zero days only wait for deliveries that were acknowledged before, or for the breaker.
+            graceless = not case.policy.dunning.grace
             # In a catch-up a case gets one notice at most.
             noticed = any(isinstance(act, f.NoticeReported) and act.subject == case.key for act in acts)
-            silent = case.policy.dunning.provider_sends_failure_mail or noticed
-            return "account.grace_started", None if silent else notices.GRACE_STARTED
+            by_provider = case.policy.dunning.is_mailed_by_provider(case.subscription)
+            # Where notices have their hours, it is one that is due.
+            silent = graceless or noticed or by_provider or case.policy.notices.hours is not None
+            return None if graceless else "account.grace_started", None if silent else notices.GRACE_STARTED
         case "dunning.hold_placed":
             return "account.downgraded", "downgraded"
         case "dunning.exhausted" if case.held_at is None:

@@ -41,7 +41,7 @@ def cases(book: Book, moment: Moment) -> list[Case]:
     """Return every case that the facts give and that is not paid or void."""
     subs, invoices = book.subscriptions, book.invoices
     returned = bounces.returned(book, moment.terms)
-    troubled = {key for key, sub in subs.items() if sub.unpaid_at or (key in invoices and invoices[key].unpaid)}
+    troubled = {key for key, sub in subs.items() if sub.was_unpaid or (key in invoices and invoices[key].unpaid)}
     if returned:
         troubled.update(key for key in subs.keys() & invoices.keys() if returned.keys() & invoices[key].known.keys())
     return [case for key in sorted(troubled) for case in _cases_of(subs[key], returned, book, moment)]
@@ -83,7 +83,7 @@ def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, m
     owed = [
         opening for opening in failed if opening.invoice is not None and not settling.settled(book, opening.invoice)
     ]
-    if sub.unpaid_at:
+    if sub.was_unpaid:
         owed.extend(_of_snapshot(sub, failed, book, terms, moment.at))
     return owed
 
@@ -250,11 +250,12 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
         return None
     attempts = [] if invoice else _attempts(sub.seen.key, opened_at, book)
     owed = next(iter(attempts), invoice)
+    ended = cancelled_at is not None and opening.policy.dunning.cancelled == "ends"
     case = Case(
         key=opening.key,
         subscription=sub.seen.key,
         invoice=invoice.seen.key if invoice else None,
-        state=_state(opened_at, log, held=held, cancelled=cancelled_at is not None),
+        state=_state(opened_at, log, held=held, ended=ended),
         opened_at=opened_at,
         deadline=_deadline(opening, log, book, zone, held=held, rested=pauses.rested(sub, opened_at, now)),
         failures=opening.failures or len(attempts),
@@ -298,14 +299,14 @@ def _hold_ends_at(policy: Policy, log: CaseLog, sub: Subscription, zone: str, no
     return newest(ends, log.hold_until)
 
 
-def _state(opened_at: datetime, log: CaseLog, *, held: bool, cancelled: bool) -> CaseState:
+def _state(opened_at: datetime, log: CaseLog, *, held: bool, ended: bool) -> CaseState:
     if log.waived_for is not None and log.waived_for >= opened_at:
         return CaseState.VOID
     if log.exhausted_for is not None and log.exhausted_for >= opened_at:
         return CaseState.EXHAUSTED
     if held:
         return CaseState.ON_HOLD
-    return CaseState.VOLUNTARY if cancelled else CaseState.GRACE
+    return CaseState.VOLUNTARY if ended else CaseState.GRACE
 
 
 def _deadline(opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool, rested: timedelta) -> datetime:

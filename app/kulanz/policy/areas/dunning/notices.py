@@ -9,8 +9,10 @@ from kulanz.policy import facts as f
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
+from kulanz.policy.calendar.hours import SendHours, day_after, local_day
+from kulanz.policy.calendar.time import Span
 from kulanz.policy.facts import Outcome, OwnFact
-from kulanz.policy.state import Case, CaseState, Moment, Timer
+from kulanz.policy.state import Case, CaseState, Moment, State, Timer
 
 WARNING = "grace_warning"
 WARNING_CALLBACK = f"{WARNING}.callback"
@@ -32,7 +34,7 @@ def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     ]
     wanted = now >= warning_at and not _announced(case, last)
     if not (ready or wanted):
-        return []
+        return _start(case, book, moment)
     late = [at for at in (*(at for _, at in ready), *([warning_at] if wanted else [])) if now - at > LATE]
     if late:
         ready = [] if wanted else ready[-1:]
@@ -84,7 +86,24 @@ def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
     warning_at = _warning_at(case, moment.zone)
     if warning_at > now and not _announced(case, last):
         stored_timers.append(Timer("grace_warning", case.key, warning_at))
+    start_at = _start_at(case, book, moment.zone)
+    if start_at is not None and start_at > now:
+        stored_timers.append(Timer("grace_started", case.key, start_at))
     return stored_timers
+
+
+def one_a_day(acts: list[OwnFact], state: State) -> list[OwnFact]:
+    """Return the acts of several cases without the reminders that another notice of the same moment puts off."""
+    kept: list[OwnFact] = []
+    noticed = any(isinstance(act, f.NoticeReported) and act.kind != REMINDER for act in acts)
+    for act in acts:
+        if isinstance(act, f.NoticeReported) and act.kind == REMINDER:
+            case = state.case(act.subject)
+            if noticed and case is not None and case.policy.notices.one_a_day:
+                continue
+            noticed = True
+        kept.append(act)
+    return kept
 
 
 def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
@@ -113,8 +132,45 @@ def next_step(subject: str, kind: str, book: Book) -> int:
     return max((step for step, _ in book.notices_about(subject).of(kind)), default=0) + 1
 
 
+def _start(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
+    """Return the notice that grace has begun, where it waits for the hours in which notices go out."""
+    at = _start_at(case, book, moment.zone)
+    is_due = at is not None and at <= moment.at
+    return [asked_for(case.key, GRACE_STARTED, next_step(case.key, GRACE_STARTED, book), moment.at)] if is_due else []
+
+
+def _start_at(case: Case, book: Book, zone: str) -> datetime | None:
+    """Return when the customer is told that grace has begun; None where another notice, or the provider, does so."""
+    hours = case.policy.notices.hours
+    if hours is None or case.policy.dunning.is_mailed_by_provider(case.subscription):
+        return None
+    logs = (log for name in case.names for log in book.notices_about(name).sent.values())
+    return None if any(log.at >= case.opened_at for log in logs) else hours.at_or_after(case.opened_at, zone)
+
+
 def _warning_at(case: Case, zone: str) -> datetime:
-    return case.policy.dunning.final_warning.before(case.deadline, zone)
+    """Return when the final warning goes out: where its time lies outside the hours, in the last of them before."""
+    at, hours = case.policy.dunning.final_warning.before(case.deadline, zone), case.policy.notices.hours
+    return at if hours is None else hours.at_or_before(at, zone)
+
+
+def _reminder_at(case: Case, span: Span, book: Book, zone: str) -> datetime:
+    """Return when a reminder goes out: in the next of the hours, and on a day without another notice."""
+    rules, at = case.policy.notices, span.after(case.opened_at, zone)
+    if rules.hours is None and not rules.one_a_day:
+        return at
+    hours = rules.hours or SendHours()
+    at = hours.at_or_after(at, zone)
+    last = _last_notice(book) if rules.one_a_day else None
+    if last is not None and local_day(last, zone) >= local_day(at, zone):
+        return hours.at_or_after(day_after(last, zone), zone)
+    return at
+
+
+def _last_notice(book: Book) -> datetime | None:
+    """Return when the account's last notice went out that was not withdrawn."""
+    logs = (log for notices in book.notices.values() for log in notices.sent.values())
+    return max((log.at for log in logs if log.outcome is not Outcome.WITHDRAWN), default=None)
 
 
 def _announced(case: Case, warning: tuple[int, RequestLog] | None) -> bool:
@@ -139,7 +195,7 @@ def _open_reminders(
     requested = _asked(case, book, REMINDER)
     sent = max(step for step, _ in requested) if requested else 0
     spans = enumerate(case.policy.dunning.reminders, start=1)
-    return [(step, span.after(case.opened_at, zone)) for step, span in spans if step > sent]
+    return [(step, _reminder_at(case, span, book, zone)) for step, span in spans if step > sent]
 
 
 def _asked(case: Case, book: Book, kind: str) -> list[tuple[int, RequestLog]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from kulanz.policy.book.provider import Subscription
@@ -12,6 +12,9 @@ from kulanz.policy.facts import Status
 
 LONGEST = timedelta(days=90)
 """How long dunning rests in a free pause of which no end is told, until operators have to look."""
+
+
+_status_of = attrgetter("status")
 
 
 class Pause(NamedTuple):
@@ -41,7 +44,10 @@ def looked_at(pause: Pause) -> datetime | None:
     return pause.ends or pause.since + LONGEST
 
 
-def _pauses(sub: Subscription) -> Iterator[Pause]:
+def _pauses(sub: Subscription) -> list[Pause]:
+    pauses: list[Pause] = []
+    if Status.PAUSED not in map(_status_of, sub.history):
+        return pauses
     runs = [(paused, list(group)) for paused, group in groupby(sub.history, lambda item: item.status is Status.PAUSED)]
     # A subscription that a version before stored has no history yet.
     following = [*(group[0].stamp.at for _, group in runs[1:]), None][: len(runs)]
@@ -50,4 +56,5 @@ def _pauses(sub: Subscription) -> Iterator[Pause]:
             last = group[-1]
             free = last.pause == "free"
             ends = [at for at in (resumed, last.until if free else None) if at is not None]
-            yield Pause(group[0].stamp.at, min(ends, default=None), free)
+            pauses.append(Pause(group[0].stamp.at, min(ends, default=None), free))
+    return pauses

@@ -40,7 +40,7 @@ class LifetimeArea(Area):
 
 
 def idle(book: Book, terms: Terms) -> Iterator[tuple[str, str]]:
-    """Yield each single order that gives no plan, and why."""
+    """Yield each single order that gives no plan, and why: `refunded`, `disputed`, `unpaid` or `not_mapped`."""
     disputed = _disputed(book, terms)
     bought = {sub.seen.order for sub in book.subscriptions.values()}
     for key, order in sorted(book.orders.items()):
@@ -62,13 +62,13 @@ def _given(book: Book, terms: Terms) -> Iterator[Lifetime]:
 
 def _why_not(key: str, order: Order, disputed: set[str], terms: Terms) -> str | None:
     if is_refunded(order.seen):
-        return "it was refunded"
+        return "refunded"
     if key in disputed:
-        return "it is disputed"
+        return "disputed"
     if order.seen.status not in _PAID:
-        return f"it is {order.seen.status}"
+        return "unpaid"
     if order.seen.variant not in terms.catalogue.lifetimes:
-        return f"KULANZ_PLANS does not map {order.seen.variant or 'what was sold'} to a lifetime plan"
+        return "not_mapped"
     return None
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from kulanz.policy.areas import full_refunds, tenures
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
-from kulanz.policy.facts import LicenceSeen, LicenceStatus, OrderStatus, Provenance, Status, SubscriptionSeen
+from kulanz.policy.facts import LicenceSeen, LicenceStatus, OrderSeen, OrderStatus, Provenance, Status, SubscriptionSeen
 from kulanz.policy.state import FREE, CaseState, Catalogue, State
 
 _LIVE_LICENCES = frozenset({LicenceStatus.INACTIVE, LicenceStatus.ACTIVE})
@@ -188,6 +188,17 @@ class Purchases:
 def by_operator(dispute: Dispute) -> bool:
     """Whether a dispute is an operator's word, which reaches the whole account."""
     return dispute.seen.customer is None and dispute.seen.provenance is Provenance.OPERATOR
+
+
+def has_one_buyer(book: Book) -> bool:
+    """Whether one customer bought all that an account has, and no signature says more than that."""
+    sold: list[SubscriptionSeen | OrderSeen] = [record.seen for record in book.subscriptions.values()]
+    sold += [record.seen for record in book.orders.values()]
+    if book.signed or any(seen.signed for seen in sold):
+        return False
+    buyers = {seen.customer for seen in sold}
+    buyers.update(licence.seen.customer for licence in book.licences.values())
+    return len(buyers) == 1
 
 
 def _names(book: Book) -> Iterator[tuple[tuple[str, str], str]]:

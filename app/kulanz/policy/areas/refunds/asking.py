@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from unicodedata import normalize
 
 from kulanz.policy.book import Book
 from kulanz.policy.facts import RefundRequested
@@ -14,9 +15,10 @@ _NOT_A_LETTER = re.compile(r"[\W_]+")
 def differences(fact: RefundRequested, book: Book) -> tuple[str, ...]:
     """Return which words of a request are other ones than the account's; what is not known of it is no difference."""
     others = (log.asked for key, log in book.refund_requests.items() if key != fact.id)
+    organisations = [book.word("organisation"), *(other.organisation for other in others if other is not None)]
     compared = (
         ("contact_email", fact.contact_email, _mails(book)),
-        ("organisation", fact.organisation, (other.organisation for other in others if other is not None)),
+        ("organisation", fact.organisation, organisations),
     )
     return tuple(name for name, said, known in compared if _differs(said, known))
 
@@ -28,7 +30,7 @@ def _differs(said: str, known: Iterable[str | None]) -> bool:
 
 def _plain(text: str) -> str:
     """Return a text without what people write in more than one way: case, spaces, punctuation."""
-    return _NOT_A_LETTER.sub("", text.casefold()) if "@" not in text else text.strip().casefold()
+    return _NOT_A_LETTER.sub("", normalize("NFKD", text.casefold())) if "@" not in text else text.strip().casefold()
 
 
 def _mails(book: Book) -> Iterator[str | None]:

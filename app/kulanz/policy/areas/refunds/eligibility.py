@@ -14,7 +14,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.add_ons import withdrawal
 from kulanz.policy.document import Policy
 from kulanz.policy.document.refunds import DeveloperRules, RefundRules
-from kulanz.policy.facts import BESIDE_A_PERIOD
+from kulanz.policy.facts import BESIDE_A_PERIOD, BillingReason
 from kulanz.policy.state.refunds import Payment, RefundAnswer, Verdict
 from kulanz.policy.state.terms import Catalogue
 
@@ -256,22 +256,30 @@ def _exception(question: Question) -> RefundAnswer | None:
         if unused:
             return RefundAnswer(Verdict.REVIEW, rules.move_clause, unused, "move_to_on_premise")
         return _no(rules.move_clause, "used_up")
-    twice = bool(rules.exceptional) and any(_is_twin(item, question.payment) for item in question.known)
+    twice = bool(rules.exceptional) and any(_is_twin(item, question) for item in question.known)
     if twice or mentions(rules.exceptional, question.reason):
         return _review(question, rules.exceptional_clause, "charged_twice" if twice else "exceptional")
     return None
 
 
-def _is_twin(twin: Payment, payment: Payment) -> bool:
-    """Whether the same was paid twice within a day: an order and a subscription's invoice count once."""
-    same = (twin.subscription, twin.customer, twin.total, twin.currency, twin.reason) == (
-        payment.subscription,
-        payment.customer,
-        payment.total,
-        payment.currency,
-        payment.reason,
-    )
-    return same and twin.key != payment.key and twin.paid and abs((twin.at - payment.at).total_seconds()) < 86400  # noqa: PLR2004
+def _is_twin(twin: Payment, question: Question) -> bool:
+    """Whether the same was paid twice within a day: one period of a subscription, or the same plan bought again.
+
+    An order and a subscription's invoice count once.
+    """
+    payment = question.payment
+    if twin.key == payment.key or not twin.paid or abs(twin.at - payment.at) >= _SAME_PERIOD:
+        return False
+    if _terms_of(twin) != _terms_of(payment):
+        return False
+    if twin.subscription == payment.subscription:
+        return True
+    plan = _plan_of(payment, question)
+    return payment.reason is BillingReason.INITIAL and plan is not None and plan == _plan_of(twin, question)
+
+
+def _terms_of(payment: Payment) -> tuple[object, ...]:
+    return payment.customer, payment.total, payment.currency, payment.reason
 
 
 def _unused(question: Question, since: datetime) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy import facts as f
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.renewals import overdue, stops
@@ -43,6 +45,11 @@ class RenewalsArea(Area):
     families: ClassVar[tuple[str, ...]] = ("subscriptions",)
     lines: ClassVar[Mapping[type[OwnFact], Line]] = {f.RenewalStopped: _stopped, f.RenewalResumed: _resumed}
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RenewalStopped: _stop, f.RenewalResumed: _resume}
+
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
+        """Return the draft with the renewals that should be heard of; cases and grants have been read before."""
+        renewals = overdue.renewals(draft, book, moment) if draft.grants else ()
+        return evolve(draft, renewals=renewals) if renewals else draft
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the cancellations that are due, those that are to be taken back, and the looks at overdue ones."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from kulanz.policy import facts as f
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import Lookups
-from kulanz.policy.book.provider import RUNNING_STATUSES, Subscription
-from kulanz.policy.facts import OwnFact, Status
+from kulanz.policy.book.provider import RUNNING_STATUSES
+from kulanz.policy.facts import OwnFact, Status, SubscriptionSeen
 from kulanz.policy.state import Moment, State, Timer
 
 _NO_LOOKS = Lookups()
@@ -20,16 +20,31 @@ class _Overdue(NamedTuple):
     """A renewal that nothing was heard of, with the looks that were taken since."""
 
     subscription: str
-    renews_at: datetime
-    since: datetime
     next_look: datetime
     answered: bool
     can_look: bool
 
 
+def renewals(state: State, book: Book, moment: Moment) -> tuple[tuple[str, datetime], ...]:
+    """Return the subscriptions that give a plan with no end, each with when its renewal is overdue.
+
+    A case looks after its own.
+    """
+    endless = {grant.subscription for grant in state.grants if grant.until is None}
+    endless.difference_update([case.subscription for case in state.cases])
+    rules, zone, found = moment.terms.current.renewals, moment.zone, []
+    for key in sorted(endless):
+        seen = book.subscriptions[key].seen
+        renews_at = seen.renews_at if seen.status is Status.ACTIVE else _renews_at(seen)
+        if renews_at is not None:
+            span = rules.overdue_after_by_hand if seen.by_hand else rules.overdue_after
+            found.append((key, span.after(_heard_at(seen, renews_at, book), zone)))
+    return tuple(found)
+
+
 def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
     """Yield the looks that are due at renewals that nothing is heard of."""
-    for late in _overdue(state, book, moment, before=moment.at):
+    for late in _overdue(state, book, moment):
         if late.can_look and late.next_look <= moment.at:
             seen = book.subscriptions[late.subscription].seen.stamp.at
             yield f.SubscriptionLookedUp(
@@ -37,41 +52,38 @@ def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
             )
 
 
-def looks(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-    """Yield when a renewal becomes overdue, and when it is looked at again, whether that is over or not."""
-    for late in _overdue(state, book, moment):
-        yield Timer("renewal_overdue", late.subscription, late.next_look if late.can_look else late.since)
+def looks(state: State, book: Book, moment: Moment) -> list[Timer]:
+    """Return when a renewal becomes overdue, and when it is looked at again, whether that is over or not."""
+    return [
+        Timer("renewal_overdue", key, _looked_at(key, since, book, moment) if key in book.looks else since)
+        for key, since in state.renewals
+    ]
 
 
-def timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-    """Yield the looks that are ahead."""
-    return (timer for timer in looks(state, book, moment) if timer.due_at > moment.at)
+def timers(state: State, book: Book, moment: Moment) -> list[Timer]:
+    """Return the looks that are ahead."""
+    now = moment.at
+    if book.looks:
+        return [timer for timer in looks(state, book, moment) if timer.due_at > now]
+    return [Timer("renewal_overdue", key, since) for key, since in state.renewals if since > now]
 
 
 def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
     """Yield the overdue renewals of which the provider cannot be asked, or told nothing new."""
-    for late in _overdue(state, book, moment, before=moment.at):
-        if late.since <= moment.at and (late.answered or not late.can_look):
-            yield f"{late.subscription}@{int(late.renews_at.timestamp())}", "renewal_overdue"
+    for late in _overdue(state, book, moment):
+        if late.answered or not late.can_look:
+            renews_at = _renews_at(book.subscriptions[late.subscription].seen)
+            if renews_at is not None:
+                yield f"{late.subscription}@{int(renews_at.timestamp())}", "renewal_overdue"
 
 
-def _overdue(state: State, book: Book, moment: Moment, before: datetime | None = None) -> Iterator[_Overdue]:
-    """Yield the renewals that are due or will be, of what gives a plan with no end; a case looks after its own.
-
-    Those that are not due `before` a moment are left out: none of them is overdue then.
-    """
-    in_dunning = {case.subscription for case in state.cases}
-    endless = {grant.subscription for grant in state.grants if grant.until is None}
-    for key in sorted(endless - in_dunning):
-        sub = book.subscriptions[key]
-        renews_at = _renews_at(sub)
-        if renews_at is not None and (before is None or renews_at < before):
-            yield _of(sub, renews_at, book, moment)
+def _overdue(state: State, book: Book, moment: Moment) -> list[_Overdue]:
+    """Return the renewals that are overdue, in whatever way they are looked at."""
+    return [_of(key, since, book, moment) for key, since in state.renewals if since <= moment.at]
 
 
-def _renews_at(sub: Subscription) -> datetime | None:
+def _renews_at(seen: SubscriptionSeen) -> datetime | None:
     """Return when something should be heard of a subscription; a free pause is the merchant's own word."""
-    seen = sub.seen
     match seen.status:
         case Status.PAUSED:
             return None
@@ -84,28 +96,32 @@ def _renews_at(sub: Subscription) -> datetime | None:
             return seen.renews_at
 
 
-def _heard_at(sub: Subscription, renews_at: datetime, book: Book) -> datetime:
+def _heard_at(seen: SubscriptionSeen, renews_at: datetime, book: Book) -> datetime:
     """Return the renewal date, or what was heard later: a payment, a transfer, or that it is called unpaid."""
-    invoices, heard = book.invoices.get(sub.seen.key), renews_at
+    invoices, heard = book.invoices.get(seen.key), renews_at
     if invoices is not None and invoices.paid_at is not None and invoices.paid_at > heard:
         heard = invoices.paid_at
-    if sub.seen.status not in RUNNING_STATUSES and sub.seen.stamp.at > heard:
-        heard = sub.seen.stamp.at
+    if seen.stamp.at > heard and seen.status not in RUNNING_STATUSES:
+        heard = seen.stamp.at
     if book.transfers:
         heard = max([heard, *(transfer.told.at for transfer in book.transfers.values() if transfer.told)])
     return heard
 
 
-def _of(sub: Subscription, renews_at: datetime, book: Book, moment: Moment) -> _Overdue:
-    rules, looks = moment.terms.current.renewals, book.looks.get(sub.seen.key, _NO_LOOKS)
-    span = rules.overdue_after_by_hand if sub.seen.by_hand else rules.overdue_after
-    since = span.after(_heard_at(sub, renews_at, book), moment.zone)
+def _looked_at(key: str, since: datetime, book: Book, moment: Moment) -> datetime:
+    """Return when a renewal becomes overdue, or is looked at again."""
+    late = _of(key, since, book, moment)
+    return late.next_look if late.can_look else since
+
+
+def _of(key: str, since: datetime, book: Book, moment: Moment) -> _Overdue:
+    looks = book.looks.get(key, _NO_LOOKS)
     asked = [at for at, _ in looks.asked if since <= at <= moment.at]
+    rules = moment.terms.current.renewals
+    span = rules.overdue_after_by_hand if book.subscriptions[key].seen.by_hand else rules.overdue_after
     return _Overdue(
-        subscription=sub.seen.key,
-        renews_at=renews_at,
-        since=since,
+        subscription=key,
         next_look=span.after(asked[-1], moment.zone) if asked else since,
         answered=any(since <= at <= moment.at for at, _ in looks.answers),
-        can_look=sub.seen.key.partition(":")[0] in moment.terms.can_look,
+        can_look=key.partition(":")[0] in moment.terms.can_look,
     )

@@ -13,7 +13,7 @@ from kulanz.policy.areas.subscriptions import causes, grants, twice
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import RUNNING_STATUSES
 from kulanz.policy.document import Policy
-from kulanz.policy.facts import OwnFact
+from kulanz.policy.facts import OwnFact, SubscriptionSeen
 from kulanz.policy.state import Case, CaseState, Change, Grant, Moment, State, Terms, Timer, Transition
 
 _RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD, CaseState.GRACE, CaseState.VOLUNTARY))}
@@ -28,19 +28,16 @@ class SubscriptionsArea(Area):
         """Return the draft with what the subscriptions give; the cases say for how long."""
         leading = _leading(draft.cases) if draft.cases else {}
         given = grants.given(book, leading, moment.terms, moment.at)
-        return evolve(draft, grants=tuple(given)) if given else draft
+        return evolve(draft, grants=tuple(given), doubles=twice.doubles(given, book)) if given else draft
 
-    def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-        """Yield when what subscriptions give ends, when their trials do, and when a double payment is shown."""
-        yield from grants.timers(state.grants, book, moment.at)
-        yield from twice.timers(state, book, moment.at)
+    def timers(self, state: State, book: Book, moment: Moment) -> list[Timer]:
+        """Return when what subscriptions give ends, when their trials do, and when a double payment is shown."""
+        return [*grants.timers(state.grants, book, moment.at), *twice.timers(state, moment.at)]
 
-    def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield each subscription that pays for what another one pays for, or of which nobody told what it gives."""
-        yield from twice.alerts(state, book, moment.at)
-        for key, sub in sorted(book.subscriptions.items()):
-            if not sub.seen.names_items and sub.seen.status in RUNNING_STATUSES:
-                yield key, "plan_not_told"
+    def alerts(self, state: State, book: Book, moment: Moment) -> list[tuple[str, str]]:
+        """Return each subscription that pays for what another one pays for, or of which nobody told what it gives."""
+        untold = [key for key, sub in book.subscriptions.items() if not sub.seen.variant and _gives_unnamed(sub.seen)]
+        return [*twice.alerts(state, moment.at), *((key, "plan_not_told") for key in sorted(untold))]
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield each new status, and each change of what is given."""
@@ -48,6 +45,11 @@ class SubscriptionsArea(Area):
             yield from _statuses(step)
         if step.before is None or step.before.grants != step.after.grants:
             yield from _given(step, step.terms)
+
+
+def _gives_unnamed(seen: SubscriptionSeen) -> bool:
+    """Whether a subscription runs and nobody told what is subscribed to."""
+    return not seen.names_items and seen.status in RUNNING_STATUSES
 
 
 def _leading(cases: Iterable[Case]) -> dict[str, Case]:
@@ -86,8 +88,11 @@ def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transiti
         status = str(step.new.subscriptions[key].seen.status)
         yield _of_plan("plan.ended", _ending_clause(key, step, policy), 45, old, terms, status=status)
     elif new.unpaid_plan is not None and (old is None or old.unpaid_plan != new.unpaid_plan):
-        wanted = {"wanted": new.unpaid_plan}
-        yield _of_plan("plan.upgrade_unpaid", policy.plan_change.upgrade_clause, 45, new, terms, **wanted)
+        clause = policy.plan_change.upgrade_clause
+        if new.add_on is not None:
+            yield _of_plan("plan.pieces_unpaid", clause, 45, new, terms, quantity=new.quantity)
+        else:
+            yield _of_plan("plan.upgrade_unpaid", clause, 45, new, terms, wanted=new.unpaid_plan)
     elif old is None:
         months = periods.term(key, step.new, step.account.zone(terms), policy.prepaid.terms)
         yield _of_plan("plan.given", policy.prepaid.clause if months else "", 40, new, terms, term_months=months)

@@ -12,8 +12,8 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.own import RenewalStep
 from kulanz.policy.book.provider import Subscription
-from kulanz.policy.facts import Outcome, Status, SubscribedItem
-from kulanz.policy.state import Case, CaseState, Grant, Terms, Timer
+from kulanz.policy.facts import Outcome, Status, SubscriptionSeen
+from kulanz.policy.state import Case, CaseState, Catalogue, Grant, Terms, Timer
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
 _STOPPED = frozenset({Status.CANCELLED, Status.EXPIRED})
@@ -51,27 +51,31 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
 
     `leading` has the case of each subscription that decides what it still gives.
     """
-    grants = []
-    subs, catalogue = book.subscriptions, terms.catalogue
-    for key in sorted(subs):
-        sub, case = subs[key], leading.get(key)
-        seen = sub.seen
-        until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
-        if until is not None and seen.names_items and (until.at is None or until.at > now):
-            for plan, item in catalogue.counting(seen.bought):
-                ends_at = _item_ends_at(item, until)
-                if ends_at is None or ends_at > now:
-                    grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
-                    grants.append(
-                        grant if len(sub.terms) <= 1 or grant.add_on else _changed(grant, sub, book, terms, now)
-                    )
-    return grants
+    grants: list[Grant] = []
+    catalogue, add_ons = terms.catalogue, terms.catalogue.add_ons
+    for key, sub in sorted(book.subscriptions.items()):
+        seen, ends_at = sub.seen, None
+        if key in leading or seen.status not in _GIVING:
+            until = _given_until(sub, leading.get(key), book)
+            if until is None or (until.at is not None and until.at <= now):
+                continue
+            ends_at = until.at
+        if len(sub.terms) > 1:
+            found = _of_items(seen, ends_at, catalogue, now)
+            grants += [item if item.add_on else _changed(item, sub, book, terms, now) for item in found]
+        elif seen.items:
+            grants += _of_items(seen, ends_at, catalogue, now)
+        elif seen.variant:
+            plan = catalogue.plan(seen.variant, seen.product)
+            grants.append(Grant(key, plan, add_ons.get(plan), ends_at, seen.quantity))
+    return [grant if grant.add_on is None else _paid_pieces(grant, book, terms) for grant in grants]
 
 
 def timers(given: Iterable[Grant], book: Book, now: datetime) -> Iterator[Timer]:
     """Yield when what subscriptions give ends, and when their trials do."""
-    for grant in given:
-        seen = book.subscriptions[grant.subscription].seen
+    subs = book.subscriptions
+    for grant in [item for item in given if item.until or subs[item.subscription].seen.status is Status.ON_TRIAL]:
+        seen = subs[grant.subscription].seen
         if grant.until is not None:
             yield Timer("period_end", grant.subscription, grant.until)
         if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > now:
@@ -162,9 +166,14 @@ def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) 
     return sub.seen.stamp.at > resume.asked.seen
 
 
-def _item_ends_at(item: SubscribedItem, until: Until) -> datetime | None:
-    """Return when an item ends: its own period may be over before the subscription's."""
-    return until.at if until.at is None or item.ends_at is None else min(item.ends_at, until.at)
+def _of_items(seen: SubscriptionSeen, until: datetime | None, catalogue: Catalogue, now: datetime) -> list[Grant]:
+    """Return what each item that counts gives, unless it has ended: its own period may be over before the whole."""
+    grants = []
+    for plan, item in catalogue.counting(seen.bought) if seen.names_items else ():
+        ends_at = until if until is None or item.ends_at is None else min(item.ends_at, until)
+        if ends_at is None or ends_at > now:
+            grants.append(Grant(seen.key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity))
+    return grants
 
 
 def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | None:
@@ -239,6 +248,15 @@ def paid_through(sub: Subscription, book: Book) -> datetime:
     if end is None:
         return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
     return max(end, sub.seen.ends_at or end)
+
+
+def _paid_pieces(grant: Grant, book: Book, terms: Terms) -> Grant:
+    """Return how much of an add-on counts: more than before not while the charge for it is known and unpaid."""
+    sub = book.subscriptions[grant.subscription]
+    if len(sub.history) <= 1:
+        return grant
+    pieces = tenures.counted_pieces(grant.plan, sub, book, terms.catalogue)
+    return grant if pieces >= grant.quantity else grant._replace(quantity=pieces, unpaid_plan=grant.plan)
 
 
 def _changed(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: datetime) -> Grant:

@@ -67,6 +67,12 @@ class LemonSqueezyClient(Transport):
         """Return a licence key, without the key itself."""
         return self._one(ResourceKind.LICENCES, licence, _reconciled)
 
+    def payment_page(self, subscription: str, _invoice: str | None, /) -> str | None:
+        """Return the signed address for another card, else that of the customer's portal; each lasts for a day."""
+        data = _data(self.ask(_path(ResourceKind.SUBSCRIPTIONS, subscription)))
+        urls = PayloadReader(data, "data").below("attributes").below("urls")
+        return urls.web_address("update_payment_method") or urls.web_address("customer_portal")
+
     def customer(self, customer: str, /) -> CustomerResource | None:
         """Return a customer."""
         return self._one(CUSTOMERS, customer, values.customer)

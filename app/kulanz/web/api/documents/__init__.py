@@ -121,6 +121,26 @@ class Timeline(Document, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class Step(Decision, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
+    """One change in sentences."""
+
+    sentences: list[str]
+
+
+class Explanation(Document, frozen=True, kw_only=True):
+    """Why an account stands as it does, in sentences."""
+
+    account_id: str
+    standing: Standing
+    plan: str
+    access: Access
+    why: list[str]
+    outlook: list[str]
+    """What would change it, and when."""
+    steps: list[Step]
+    """The last decisions, oldest first."""
+
+
 class Problem(Document, frozen=True, kw_only=True):
     """A refusal (RFC 9457)."""
 

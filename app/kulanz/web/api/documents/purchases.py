@@ -165,6 +165,32 @@ class LinkedAccount(Document, frozen=True, kw_only=True):
     dry_run: bool
 
 
+class Charge(Document, frozen=True, kw_only=True):
+    """One charge: an order and the first invoice of its subscription are the same; amounts in minor units."""
+
+    id: str
+    order_id: str | None
+    invoice_id: str | None
+    subscription_id: str | None
+    product: str | None
+    reason: Literal["initial", "renewal", "updated", "one_time", "unknown"] | None
+    """Why the invoice was made; None: no invoice of a subscription is known."""
+    at: datetime
+    paid: bool
+    total: int
+    tax: int
+    refunded: int
+    currency: str
+    decimals: int
+
+
+class Charges(Document, frozen=True, kw_only=True):
+    """What the provider charged an account, the oldest first."""
+
+    account_id: str
+    charges: list[Charge]
+
+
 class PlanChange(Document, frozen=True, kw_only=True):
     """What a change of plan would charge, and when it would count; amounts in minor units, without taxes."""
 

@@ -1,4 +1,4 @@
-"""Operations that only read."""
+"""Operations that only read, and what people say of what waits for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
-from kulanz.web.api import documents
+from kulanz.store.account_list import AccountQuery
+from kulanz.web.api import documents, form_fields, forms
 from kulanz.web.api.documents import debts, purchases, reports, standing
 from kulanz.web.api.operations.shape import Operation, Parameters, reads
 from kulanz.web.api.service import Service
@@ -22,6 +23,14 @@ entitlement = Operation(
     answer=documents.Entitlement,
     query=("locale",),
 )
+explanation = Operation(
+    name="explanation",
+    method="GET",
+    path="/accounts/{account_id}/explanation",
+    summary="Why the account stands as it does, and what would change it, in sentences of the reader's language.",
+    answer=documents.Explanation,
+    query=("locale",),
+)
 evidence = Operation(
     name="evidence",
     method="GET",
@@ -33,10 +42,17 @@ evidence = Operation(
 )
 
 
-@reads("/accounts", documents.Accounts, query=("standing", "plan"), lists="accounts")
+@reads(
+    "/accounts",
+    documents.Accounts,
+    query=("standing", "plan", "sort", "due_before"),
+    lists="accounts",
+    refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+)
 def accounts(service: Service, _: str, params: Parameters) -> Page:
-    """Accounts in the order of their ids."""
-    return service.accounts(**params)
+    """Accounts in the order of their ids, or in another one that is asked for."""
+    wanted = AccountQuery(**{name: params[name] for name in ("sort", "standing", "plan", "due_before")})
+    return service.accounts(wanted, after=params["after"], limit=params["limit"])
 
 
 @reads("/accounts/{account_id}", documents.Account)
@@ -60,6 +76,12 @@ def timeline(service: Service, account: str, params: Parameters) -> Page:
 def plan_change(service: Service, account: str, params: Parameters) -> JsonDocument:
     """What a change of plan would charge, and when it would count; nothing is changed."""
     return service.plan_change(account, Wanted(**params))
+
+
+@reads("/accounts/{account_id}/charges", purchases.Charges)
+def charges(service: Service, account: str, _: Parameters) -> JsonDocument:
+    """What the provider charged the account, with tax and what went back: for the customer's list of invoices."""
+    return service.charges(account)
 
 
 @reads("/accounts/{account_id}/certificates", standing.Certificates)
@@ -104,6 +126,24 @@ def todo(service: Service, _: str, __: Parameters) -> JsonDocument:
     return service.todo()
 
 
+acknowledge_todo = Operation(
+    name="acknowledge_todo",
+    method="POST",
+    path="/todo/{todo_id}/acknowledge",
+    summary="Say that it was seen; what nothing else ends is done by that.",
+    form=form_fields.Nothing,
+    answer=standing.Todo,
+)
+assign_todo = Operation(
+    name="assign_todo",
+    method="POST",
+    path="/todo/{todo_id}/assign",
+    summary="Say who takes care of it.",
+    form=forms.Assignment,
+    answer=standing.Todo,
+)
+
+
 @reads(
     "/reports/recovery", reports.Recovery, query=("from_month", "to_month"), refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,)
 )
@@ -112,9 +152,9 @@ def recovery(service: Service, _: str, params: Parameters) -> JsonDocument:
     return service.recovery(**params)
 
 
-ABOUT_TODO = (todo,)
+ABOUT_TODO = (todo, acknowledge_todo, assign_todo)
 ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
-ABOUT_ACCOUNTS = (accounts, account, entitlement, timeline, evidence, certificates)
+ABOUT_ACCOUNTS = (accounts, account, entitlement, explanation, timeline, evidence, certificates)
 ABOUT_DEBTS = (debtor, collections, collection)
-ABOUT_PURCHASES = (plan_change, refund_requests, refund_request)
+ABOUT_PURCHASES = (charges, plan_change, refund_requests, refund_request)

@@ -1,0 +1,73 @@
+"""Links of mails to the page of one unpaid renewal: a random token of each attempt, stored as its hash alone.
+
+The words of a mail are kept with a placeholder where the token goes, so neither records nor evidence open the page.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from msgspec.structs import replace as evolve
+
+from kulanz.delivery.provider import Clients
+from kulanz.policy.effects import Effect, SendMail, Words
+
+PATH = "/pay/"
+PLACE = "the-token-is-not-kept"
+"""What stands in kept words where the token was."""
+NOTICES = frozenset({"grace_started", "grace_reminder", "grace_warning", "downgraded", "dunning_level"})
+"""Mails about a renewal that is not paid: their subject is its case."""
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+_PLACED = f"{PATH}{PLACE}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLink:
+    """The token of one attempt, and the hash by which it is found again."""
+
+    token: str = field(repr=False)
+    digest: bytes
+
+
+def place_of(notice: str, public_url: str | None) -> str | None:
+    """Return the link of a notice with the placeholder; None where it has no page of its own."""
+    return f"{public_url}{_PLACED}" if public_url and notice in NOTICES else None
+
+
+def new_link(effect: Effect) -> NewLink | None:
+    """Make the token of an attempt to send a mail whose words have a place for it."""
+    words = effect.words if isinstance(effect, SendMail) and effect.notice in NOTICES else None
+    if words is None or not (_PLACED in words.text or _PLACED in words.html):
+        return None
+    token = secrets.token_urlsafe(32)
+    return NewLink(token=token, digest=_hashed(token))
+
+
+def filled(words: Words, token: str) -> Words:
+    """Return the words as they are handed over."""
+    text, html = (part.replace(_PLACED, f"{PATH}{token}") for part in (words.text, words.html))
+    return evolve(words, text=text, html=html)
+
+
+def digest_of(token: str) -> bytes | None:
+    """Return the hash of a token; None for a text that is none."""
+    return _hashed(token) if _TOKEN.fullmatch(token) else None
+
+
+def payment_page(clients: Clients, subscription: str, invoice: str | None) -> str | None:
+    """Ask the provider for a fresh payment page; None where it has none, or we have no key for its API."""
+    provider, _, own_id = subscription.partition(":")
+    client = clients.get(provider)
+    if client is None:
+        return None
+    page = client.payment_page(own_id, invoice.partition(":")[2] if invoice else None)
+    # Without TLS only where the API has none either, as in a test.
+    is_safe = page is not None and (page.startswith("https://") or client.api_url.startswith("http://"))
+    return page if is_safe else None
+
+
+def _hashed(token: str) -> bytes:
+    return sha256(token.encode()).digest()

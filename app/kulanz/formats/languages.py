@@ -1,0 +1,3 @@
+"""Languages that have words of ours."""
+
+LANGUAGES = ("de", "en", "fr")

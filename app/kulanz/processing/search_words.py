@@ -1,0 +1,91 @@
+"""The keyed hashes by which an account is found: of mail addresses, words of names and their beginnings, invoices."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from kulanz.crypto.vault import Vault
+from kulanz.policy.book import Book
+from kulanz.policy.facts import CustomerSeen, Fact, InvoiceSeen, OrderSeen, SubscriptionSeen
+
+SHORTEST, LONGEST = 3, 12
+"""Letters of a word's beginning that is hashed; the whole word is, however long or short."""
+MOST_WORDS = 8
+"""Words of one text that count."""
+_DIGEST_BYTES = 16
+"""As many as a table of millions needs; a shorter hash takes half of the room."""
+_GAP = re.compile(r"[\W_]+")
+_Told = SubscriptionSeen | InvoiceSeen | OrderSeen | CustomerSeen
+
+
+def address_digest(vault: Vault, mail: str) -> bytes:
+    """Return what a mail address is found by, however it is typed."""
+    return vault.fingerprint(f"mail:{mail.strip().casefold()}")
+
+
+def invoice_digest(vault: Vault, number: str) -> bytes:
+    """Return what an invoice is found by: the provider's own number of it."""
+    return vault.fingerprint(f"invoice:{number.strip()}")[:_DIGEST_BYTES]
+
+
+def word_digests(vault: Vault, text: str) -> set[bytes]:
+    """Return what is looked up for a text that somebody searches for: each of its words, as far as it was typed."""
+    return {_word(vault, word) for word in words(text)}
+
+
+def digests(vault: Vault, facts: Iterable[Fact], book: Book) -> set[bytes]:
+    """Return the hashes of what facts tell of a customer, except what the book has of the same purchase."""
+    found: set[bytes] = set()
+    for fact in facts:
+        stated = getattr(fact, "invoice", fact)
+        if not isinstance(stated, _Told):
+            continue
+        known = list(_known(book, stated))
+        if isinstance(stated, InvoiceSeen) and all(seen.key != stated.key for seen in known):
+            found.add(invoice_digest(vault, stated.key.partition(":")[2]))
+        if stated.email and all(seen.email != stated.email for seen in known):
+            found |= _of_address(vault, stated.email)
+        if stated.name and all(seen.name != stated.name for seen in known):
+            found |= _of_words(vault, words(stated.name))
+    return found
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text without capitals and accents: parted by whatever is neither a letter nor a digit."""
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
+    return [word for word in _GAP.split(plain) if word][:MOST_WORDS]
+
+
+def _of_address(vault: Vault, mail: str) -> set[bytes]:
+    """Return the hashes of an address: the last part of a domain, such as `com`, says nothing."""
+    local, _, domain = mail.rpartition("@")
+    named = domain.rpartition(".")[0] or domain
+    return {address_digest(vault, mail)} | _of_words(vault, words(f"{local}@{named}"))
+
+
+def _of_words(vault: Vault, of: Iterable[str]) -> set[bytes]:
+    return {_word(vault, part) for word in of for part in _beginnings(word)}
+
+
+def _beginnings(word: str) -> Iterator[str]:
+    yield word
+    for length in range(SHORTEST, min(len(word), LONGEST + 1)):
+        yield word[:length]
+
+
+def _word(vault: Vault, word: str) -> bytes:
+    return vault.fingerprint(f"word:{word}")[:_DIGEST_BYTES]
+
+
+def _known(book: Book, stated: _Told) -> Iterator[_Told]:
+    """Yield what the book has of the same purchase, and of its customer."""
+    purchase = stated.subscription if isinstance(stated, InvoiceSeen) else stated.key
+    for family in (book.subscriptions, book.orders, book.customers):
+        if purchase in family:
+            yield family[purchase].seen
+    if isinstance(stated, InvoiceSeen) and purchase in book.invoices:
+        yield from (invoice.seen for invoice in book.invoices[purchase].known.values())
+    if not isinstance(stated, CustomerSeen) and stated.customer in book.customers:
+        yield book.customers[stated.customer].seen

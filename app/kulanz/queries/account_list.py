@@ -1,0 +1,180 @@
+"""The list of accounts as people read it: plan, standing, what is owed, the next deadline, the mail address."""
+
+from __future__ import annotations
+
+import csv
+import io
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from kulanz.errors import InvalidInputError, UnreadableError
+from kulanz.formats.money import units
+from kulanz.policy.areas.addresses import Contact, contact
+from kulanz.policy.book import Book
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.processing.entry import account_of
+from kulanz.queries.views import JsonDocument
+from kulanz.services import Services
+from kulanz.store import account_list, accounts
+from kulanz.store.account_list import AccountQuery, Deadline, Line, Owed, Place, Sort
+from kulanz.store.accounts import AccountRow
+from kulanz.store.database import Connection
+
+COLUMNS = ("account_id", "standing", "plan", "access", "owed", "deadline", "due_at", "name", "mail")
+MASK = "•••"
+ROWS_PER_READ = 500
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula: buyers choose ids and addresses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLine:
+    """One line of the list."""
+
+    id: str
+    standing: str
+    plan: str
+    access: str
+    name: str | None
+    mail: str | None
+    owed: tuple[Owed, ...]
+    deadline: Deadline | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Some lines, and what the next page begins after; None: there is no next page."""
+
+    items: list[AccountLine]
+    after: str | None
+
+
+def page(
+    services: Services, conn: Connection, wanted: AccountQuery, after: str | None, limit: int, *, masked: bool
+) -> Lines:
+    """Return one page of the list; mail addresses are masked where the reader may not see them."""
+    places, following = places_after(conn, wanted, after, limit)
+    return Lines(items=lines(services, conn, [each.account for each in places], masked=masked), after=following)
+
+
+def places_after(
+    conn: Connection, wanted: AccountQuery, after: str | None, limit: int
+) -> tuple[list[Place], str | None]:
+    """Return the places of one page, and what the next page begins after."""
+    begin = _place(wanted.sort, after) if after is not None else None
+    places = account_list.page(conn, wanted, begin, limit + 1)
+    return places[:limit], _cursor(wanted.sort, places[limit - 1]) if len(places) > limit else None
+
+
+def lines(services: Services, conn: Connection, names: Sequence[str], *, masked: bool) -> list[AccountLine]:
+    """Return the lines of accounts in the order of their names."""
+    rows, known = accounts.these(conn, names), account_list.lines(conn, names)
+    return [_line(services, rows[name], known[name], masked=masked) for name in names if name in rows]
+
+
+def document(line: AccountLine) -> JsonDocument:
+    """Return a line as programs read it."""
+    return {
+        "account_id": line.id,
+        "plan": line.plan,
+        "standing": line.standing,
+        "access": line.access,
+        "owed": [{"amount": each.amount, "currency": each.currency} for each in line.owed],
+        "deadline": line.deadline.kind if line.deadline else None,
+        "due_at": rfc3339(line.deadline.due_at) if line.deadline else None,
+        "name": line.name,
+        "mail": line.mail,
+    }
+
+
+def cells(line: AccountLine, columns: Sequence[str] = COLUMNS) -> list[str | None]:
+    """Return a line's cells, in the order of the columns."""
+    shown = document(line) | {"owed": "; ".join(map(amount, line.owed)) or None}
+    return [shown[column] for column in columns]
+
+
+def amount(owed: Owed) -> str:
+    """Return what is owed in one currency, as programs and people can read it."""
+    return f"{units(owed.amount, owed.currency)} {owed.currency}"
+
+
+def as_csv(services: Services, wanted: AccountQuery, *, masked: bool) -> Iterator[str]:
+    """Yield the whole list as lines of CSV (RFC 4180), some hundred at a time; no cell is a formula."""
+    yield _csv([COLUMNS])
+    after: str | None = ""
+    while after is not None:
+        with services.database.read() as conn:
+            found = page(services, conn, wanted, after or None, ROWS_PER_READ, masked=masked)
+        yield _csv([[_safe(cell) for cell in cells(line)] for line in found.items])
+        after = found.after
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
+
+
+def _safe(cell: str | None) -> str:
+    return f"'{cell}" if cell and cell.startswith(_FORMULA) else cell or ""
+
+
+def _line(services: Services, row: AccountRow, known: Line, *, masked: bool) -> AccountLine:
+    who = shown(_contact(services, row), masked=masked)
+    return AccountLine(
+        id=row.id,
+        standing=row.standing,
+        plan=row.plan,
+        access=row.access,
+        **who._asdict(),
+        owed=known.owed,
+        deadline=known.deadline,
+    )
+
+
+def _contact(services: Services, row: AccountRow) -> Contact:
+    """Return the customer's name and address; neither where the account's data cannot be opened."""
+    try:
+        return contact(book(services, row))
+    except UnreadableError:
+        return Contact(None, None)
+
+
+def book(services: Services, row: AccountRow) -> Book:
+    """Return the book of an account; UnreadableError where it cannot be opened."""
+    key = services.vault.data_key(row.key, row.id) if row.key is not None else None
+    return account_of(row, key).book
+
+
+def shown(who: Contact, *, masked: bool) -> Contact:
+    """Return a name and an address as a reader may see them."""
+    if not masked:
+        return who
+    return Contact(name=who.name and f"{who.name[:1]}{MASK}", mail=who.mail and _masked(who.mail))
+
+
+def _masked(mail: str) -> str:
+    """Return an address of which only beginnings and the last part of the domain can be read."""
+    local, _, domain = mail.rpartition("@")
+    return f"{local[:1]}{MASK}@{domain[:1]}{MASK}.{domain.rpartition('.')[2]}"
+
+
+def _cursor(sort: Sort, place: Place) -> str:
+    if sort is Sort.ID:
+        return place.account
+    return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def _place(sort: Sort, cursor: str) -> Place:
+    if sort is Sort.ID:
+        return Place(account=cursor)
+    try:
+        place = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=Place)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise InvalidInputError("after: not where a page of this order ended") from error
+    if not account_list.fits(sort, place):
+        raise InvalidInputError("after: not where a page of this order ended")
+    return place

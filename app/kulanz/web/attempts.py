@@ -1,0 +1,44 @@
+"""Counts attempts by their source, for what strangers may try: the console's login, the page behind a mail's link."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Lock
+
+MOST_ADDRESSES = 20_000
+"""Sources that are counted at the same time; beyond, the oldest count is forgotten."""
+
+
+class Attempts:
+    """Fixed-window counter of attempts by source, in the memory of one process.
+
+    It is not in the database, so that a flood of wrong passwords or tokens writes nothing.
+    """
+
+    def __init__(self, limit: int, window: timedelta) -> None:
+        self._limit = limit
+        self._window = window.total_seconds()
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._lock = Lock()
+
+    def wait(self, source: str, now: float) -> float:
+        """Count an attempt; return the seconds until another one may be judged, zero where this one may."""
+        with self._lock:
+            self._drop_ended(now)
+            count, until = self._counts.get(source, (0, now + self._window))
+            self._counts[source] = (count + 1, until)
+            while len(self._counts) > MOST_ADDRESSES:
+                self._drop_oldest()
+        return until - now if count >= self._limit else 0.0
+
+    def forget(self, source: str) -> None:
+        """Reset the count of a source, as after a login that was right."""
+        with self._lock:
+            self._counts.pop(source, None)
+
+    def _drop_ended(self, now: float) -> None:
+        while self._counts and next(iter(self._counts.values()))[1] <= now:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        del self._counts[next(iter(self._counts))]  # All windows are equally long, so the first one ends first.

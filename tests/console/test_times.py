@@ -1,0 +1,47 @@
+"""Times are shown in the zone that a reader has chosen and in the browser's language."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.console.operator import Operator
+
+pytestmark = pytest.mark.usefixtures("in_grace")
+
+
+@pytest.mark.parametrize(
+    ("language", "pattern"), [(None, "2026-"), ("de-DE,de;q=0.8", ". "), ("en-US", ", 20"), ("zz", "-"), ("*", "-")]
+)
+def test_dates_are_written_in_the_browsers_language(operator: Operator, language: str | None, pattern: str) -> None:
+    headers = {"Accept-Language": language} if language else {}
+
+    page = operator.client.get("/ops/accounts?sort=deadline", headers=headers)
+
+    assert page.status_code == 200
+    (shown, *_) = [part.partition("</time>")[0].partition(">")[2] for part in page.text.split("<time ")[1:]]
+    assert pattern in shown or language is None
+
+
+def test_a_story_is_told_in_the_readers_zone(reader: Operator) -> None:
+    before = reader.see("/ops/accounts/org_42")
+
+    chosen = reader.post("/ops/zone", zone="Asia/Kolkata")
+    after = reader.see("/ops/accounts/org_42")
+
+    assert chosen.status_code == 303
+    assert "When (UTC)" in before
+    assert "When (Asia/Kolkata)" in after
+    assert before.count("<time ") == after.count("<time ")
+    assert ">2" in before
+    assert "Z</time>" in before
+    assert "Z</time>" not in after
+
+
+@pytest.mark.parametrize("zone", ["", "../../etc/passwd", "Mars/Olympus", "UTC\r\nSet-Cookie: a=b"])
+def test_a_zone_that_there_is_not_is_refused_and_a_cookie_that_names_one_is_ignored(
+    operator: Operator, zone: str
+) -> None:
+    assert operator.post("/ops/zone", zone=zone).status_code == 400
+
+    operator.client.set_cookie("kulanz_zone", "Mars/Olympus", path="/ops")
+    assert "When (UTC)" in operator.see("/ops/accounts/org_42")
