@@ -43,7 +43,7 @@ def test_our_own_words_are_sound_in_each_language(kulanz: Kulanz) -> None:
 
     assert result.code == 0
     assert result.document["sound"] is True
-    assert result.document["languages"] == ["de", "en"]
+    assert result.document["languages"] == ["de", "en", "fr"]
 
 
 def test_a_bad_template_is_named_by_file_and_line_and_ends_with_1(kulanz: Kulanz, templates: Path) -> None:

@@ -26,7 +26,7 @@ _HEADING = re.compile(r"### (\S+) (.+)")
 _HEAD = """# Which sentence of which terms is kept
 
 The presets `plexo`, `bitrix24`, `cloudcrm` and `dunning-at` follow five published texts. Each sentence is listed here
-in our words. *Yes* names the lines of the [case tables](../tests/policy/cases/README.md) that are played for it at
+in our words. *Yes* names the lines of the case tables (`tests/policy/cases/`) that are played for it at
 every test run: those in which it applies, and those that show where it ends; lines of a neighbouring sentence count
 where the table says so. *No* has the reason why software cannot do it. Written by `python -m tests.policy.coverage`
 from the tables.
@@ -101,7 +101,7 @@ def _proved(preset: str, sentence: Sentence, chapter: Sequence[Sentence]) -> str
     lines = proofs(sentence, chapter)
     applies = sum(line.holds for line in lines)
     numbers = [*([sentence.number] if sentence.rows else []), *sentence.see]
-    place = f"[{preset}](../tests/policy/cases/{preset}.md) {', '.join(numbers)}"
+    place = f"`{preset}.md` {', '.join(numbers)}"
     return f"yes: {place}; {applies} for, {len(lines) - applies} against"
 
 
