@@ -1,1 +1,1 @@
-"""Kulanz. This package imports nothing, so that whoever imports `kulanz.policy` loads the policy alone."""
+"""Kulanz. This package imports nothing, so that an import of `kulanz.policy` loads the policy alone."""

@@ -1,4 +1,4 @@
-"""Kulanz's own errors: the class tells the caller what to do, `detail` tells a person what is wrong."""
+"""Kulanz's own errors: the class tells the caller how to react, `detail` explains the fault to a person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class KulanzError(Exception):
-    """Anything that we refuse or cannot do, with the HTTP status that says so and whether trying again may help."""
+    """Base class of our errors, with the HTTP status and whether trying again may help."""
 
     status = 500
     retryable = False
@@ -20,7 +20,7 @@ class KulanzError(Exception):
 
 
 class ConfigurationError(KulanzError):
-    """The settings do not make a working whole; `problems` lists everything that is wrong with them."""
+    """The settings contradict each other or are incomplete; `problems` lists everything that is wrong with them."""
 
     title = "Configuration error"
 
@@ -44,7 +44,7 @@ class UntranslatableError(KulanzError):
 
 
 class StorageUnavailableError(KulanzError):
-    """Nothing durable can be written at the moment."""
+    """Error: no durable store can be written at the moment."""
 
     status = 503
     retryable = True
@@ -52,13 +52,13 @@ class StorageUnavailableError(KulanzError):
 
 
 class UnreadableError(KulanzError):
-    """Something sealed cannot be opened: it was sealed with a key that we do not have, or it has been changed."""
+    """Error: an encrypted value cannot be decrypted; the key is missing, or the value has been changed."""
 
-    title = "Sealed data cannot be opened"
+    title = "Encrypted data cannot be decrypted"
 
 
 class NotFoundError(KulanzError):
-    """There is no such thing."""
+    """The requested thing does not exist."""
 
     status = 404
     title = "Not found"
@@ -72,7 +72,7 @@ class InvalidInputError(KulanzError):
 
 
 class RefusedError(KulanzError):
-    """The request is well-formed, but the state of things does not allow it."""
+    """The request is well-formed, but the current state does not allow it."""
 
     status = 409
     title = "Refused"
@@ -90,10 +90,10 @@ class PolicyError(KulanzError):
 
 
 class FarEndError(KulanzError):
-    """Another system did not do what it was asked; `retryable` says whether it may yet, and it may say when."""
+    """A remote system did not do what it was asked; `retryable` says whether a retry may help, `retry_after` when."""
 
     status = 502
-    title = "The other system failed"
+    title = "The remote server failed"
 
     def __init__(
         self, detail: str, *, retryable: bool, answer: int | None = None, retry_after: timedelta | None = None
@@ -114,7 +114,7 @@ class UnknownOutcomeError(FarEndError):
 
 
 class NotSentError(KulanzError):
-    """A request was surely not sent: whoever has the lease may make it."""
+    """A request was certainly not sent: the holder of the lease may send it."""
 
     status = 503
     title = "Not sent"
@@ -122,12 +122,12 @@ class NotSentError(KulanzError):
 
 
 def detail_of(error: Exception) -> str | None:
-    """Return the words of an error of ours, which hold no personal data; those of others may."""
+    """Return the words of an error of ours, which hold no personal data; other errors may hold some."""
     return error.detail if isinstance(error, KulanzError) else None
 
 
 def reason_of(error: Exception) -> str:
-    """Say what went wrong and where, without the values that were at hand: they may be personal."""
+    """Return the type and the place of an error, without its values: they may be personal."""
     if isinstance(error, KulanzError):
         return error.detail
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""The workers' two steps: process what was received or is due, deliver what was decided. Read this first.
+"""The workers' two steps: process received events and due timers, deliver outgoing actions. Read this first.
 
     POST → Receiver → inbox → (wake up) → process → decisions, timers, outbox → (wake up) → deliver → callbacks, mail
 
@@ -29,12 +29,12 @@ from kulanz.telemetry import metrics
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much one step of the pipeline has done."""
+    """Progress of one step of the pipeline."""
 
     events: int = 0
     timers: int = 0
     archived: int = 0
-    """Classes of archived records that were destroyed, because the law wants them kept no longer."""
+    """Classes of archived records that were destroyed, because their legal retention is over."""
     effects: int = 0
 
     @property
@@ -57,14 +57,14 @@ def process(services: Services, limit: int = 500) -> Progress:
 
 
 def deliver(services: Services, limit: int = 50) -> Progress:
-    """Carry out a batch of effects that are due; no transaction is open across the network."""
+    """Deliver a batch of due outgoing actions; no transaction is open across the network."""
     return Progress(events=look_up_missing(services), effects=dispatch_due(services, limit))
 
 
 def next_due(conn: Connection, now: datetime) -> datetime | None:
-    """Return when there is something to do next if nothing arrives: for `kulanz clock advance`, which goes there.
+    """Return the time of the next work if no event arrives: for `kulanz clock advance`, which goes there.
 
-    That is a timer, the end of a retention, or the look at the provider for a subscription that is waited for.
+    That is a timer, the end of a retention, or the look at the provider for a subscription that an event waits for.
     """
     timer, oldest = timers.next_due_or_expiry(conn, but=facts_first.HELD_BACK), inbox.oldest_waiting(conn)
     wait_ends = (

@@ -37,7 +37,7 @@ PATIENT_CLIENT_TRIES = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything that is shared by a process. Nothing connects before it is used."""
+    """The shared parts of a process. No part connects before it is used."""
 
     settings: Settings
     database: Database
@@ -46,13 +46,13 @@ class Services:
     notifier: Notifier
     account_naming: Naming
     providers: Mapping[str, Provider]
-    """What speaks each provider's words, by the name of its endpoint."""
+    """Modules of the providers, by the name of the endpoint."""
     counters: Counters = field(repr=False)
-    """What this process counts, for all to see."""
+    """Counters of this process, shared through the database."""
     rate_limit: RateLimit = field(default_factory=RateLimit, repr=False)
-    """How fast the provider is asked, by all threads together."""
+    """Rate limits of the providers' APIs, shared by all threads."""
     send_timing: SendTiming = field(default_factory=SendTiming)
-    """How long leases on effects hold."""
+    """The length of leases on outgoing actions."""
     _local: threading.local = field(default_factory=threading.local, repr=False)
     looked_up_at: dict[int, float] = field(default_factory=dict, repr=False)
     """When this process last asked the provider on behalf of a waiting event, in monotonic seconds."""
@@ -60,11 +60,11 @@ class Services:
     _terms: dict[int, Terms] = field(default_factory=dict, repr=False)
 
     def terms(self, conn: Connection, now: datetime | None = None) -> Terms:
-        """Return what decisions are made by at a time of the policy's clock; versions come from the database."""
+        """Return the terms of decisions at a time of the policy's clock; versions come from the database."""
         return self.all_terms(conn).by(now or self.clock.now(conn))
 
     def all_terms(self, conn: Connection) -> Terms:
-        """Return the terms with the versions that are yet to come into force."""
+        """Return the terms with the versions that come into force later."""
         newest = policies.newest(conn)
         if newest not in self._terms:
             rows = policies.all(conn) or [self.first_policy(conn)]
@@ -110,7 +110,7 @@ class Services:
         return clients
 
     def patient_clients(self) -> Mapping[str, LemonSqueezyClient]:
-        """Return clients for long work, where we do any: they wait for their place in the rate limit, and ask again."""
+        """Return clients for long work, for providers that support it: they wait for the rate limit, and ask again."""
         pace = replace(self.rate_limit, max_wait=float("inf"))
         return {
             name: replace(client, tries=PATIENT_CLIENT_TRIES)
@@ -123,20 +123,20 @@ class Services:
         return None if client is None else replace(client, tries=PATIENT_CLIENT_TRIES)
 
     def channels(self) -> Channels:
-        """Return what carrying effects out needs, with the calling thread's own connections."""
+        """Return the channels for outgoing actions, with the calling thread's own connections."""
         channels: Channels | None = getattr(self._local, "means", None)
         if channels is None:
             self._local.means = channels = _channels(self.settings, self.clients)
         return channels
 
     def dispatch_pool(self, at_once: int) -> ThreadPoolExecutor:
-        """Return the threads that carry effects out; they and their connections last as long as the process."""
+        """Return the threads that deliver outgoing actions; they and their connections last as long as the process."""
         if not self._dispatch_pool:
             self._dispatch_pool.append(ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="carrier"))
         return self._dispatch_pool[0]
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         for carriers in self._dispatch_pool:
             carriers.shutdown()
         self.counters.close()
@@ -181,7 +181,7 @@ def _keys(settings: Settings) -> Mapping[str, tuple[str, str]]:
 
 
 def _clients(settings: Settings, pace: RateLimit) -> Clients:
-    """Load what speaks HTTP only where somebody is about to: a worker that applies events never does."""
+    """Import the HTTP client only where it is used: a worker that applies events never does."""
     if not _keys(settings):
         return {}
     from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
@@ -217,7 +217,7 @@ def _lemonsqueezy(settings: Settings, pace: RateLimit) -> dict[str, LemonSqueezy
 
 
 def brand_of(settings: Settings) -> Brand:
-    """Return the brand that mails show."""
+    """Return the brand for mails."""
     given = {"color": settings.brand_color} if settings.brand_color else {}
     return Brand(
         name=settings.brand_name,

@@ -1,4 +1,4 @@
-"""What can be done at every simulated provider: its time, its deliveries and the state of its network."""
+"""Acts at every simulated provider: its time, its deliveries and the state of its network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kulanz_simulator.sender import spoiled
 from kulanz_simulator.simulator import ShopAct, Simulator
 
 CLOCK = "clock"
-"""The one act during which time goes on: receivers ask the API meanwhile."""
+"""The one act during which time advances: receivers ask the API meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class CommonActs:
         """Return them by the names of the console."""
         return {
             "resend": ShopAct("Resend a delivery", ("delivery",), self._resend),
-            CLOCK: ShopAct("Let time go on", ("days", "hours", "speed"), self._clock),
+            CLOCK: ShopAct("Advance time", ("days", "hours", "speed"), self._clock),
             "faults": ShopAct("Spoil deliveries (shares of 1)", ("lost", "twice", "late"), self._faults),
             "weather": ShopAct("Spoil the API", ("slow", "status", "times", "away"), self._conditions),
             "webhook": ShopAct("Deliver to", ("url", "secret", "thin"), self._webhook),

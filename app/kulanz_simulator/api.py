@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
-    """One request as it arrived; the path has no `/v1` any more."""
+    """A request as it arrived; the path has no `/v1` any more."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """What is answered."""
+    """An answer of the API."""
 
     status: int = 200
     document: dict[str, Any] | None = None

@@ -1,6 +1,6 @@
 """The simulator's console: a page without scripts, and the same acts as POST endpoints that answer JSON.
 
-`POST /console/<act>` takes a form or a JSON object. A form is sent back to the page; whoever asks for JSON gets the
+`POST /console/<act>` takes a form or a JSON object. A form is sent back to the page; a request for JSON gets the
 outcome. Posts from other sites' pages are refused: a browser tells where they come from.
 """
 
@@ -25,7 +25,7 @@ _HTML = "text/html; charset=utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleResponse:
-    """What the console answers."""
+    """An answer of the console."""
 
     status: int = 200
     kind: str = _JSON
@@ -35,7 +35,7 @@ class ConsoleResponse:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The acts by their names; each takes what a form says and returns what became of it."""
+    """The acts by their names; each takes the fields of a form and returns a sentence about the outcome."""
 
     simulator: Simulator
 
@@ -55,11 +55,11 @@ class Console:
         return self._act(name, headers, body)
 
     def acts(self) -> Mapping[str, ShopAct]:
-        """Return everything that can be done here."""
+        """Return all possible acts."""
         return {**self.simulator.acts(), **CommonActs(self.simulator).acts()}
 
     def state(self) -> dict[str, Any]:
-        """Return what is going on, for programs."""
+        """Return the state of the simulator, for programs."""
         simulator = self.simulator
         return {
             "now": simulator.now.isoformat().replace("+00:00", "Z"),
@@ -79,7 +79,7 @@ class Console:
         return _back("done") if wants_page else _document(200, {"done": outcome, **self.state()})
 
     def _carry_out(self, name: str, stated: FormFields) -> Any:
-        """Act, and send what is due at once; time may only go on without the lock, as receivers ask the API."""
+        """Act, and send what is due at once; time may only advance without the lock, as receivers ask the API."""
         act = self.acts()[name].do
         if name == CLOCK:
             return act(stated)
@@ -99,7 +99,7 @@ def _read(kind: str, body: bytes) -> FormFields:
 
 
 def _is_ours(headers: Mapping[str, str]) -> bool:
-    """Refuse a browser that was sent by another site; a program says nothing of where it comes from."""
+    """Refuse a browser request from another site's page; programs send no origin."""
     origin = headers.get("origin")
     same = origin is None or urlsplit(origin).netloc == headers.get("host")
     return same and headers.get("sec-fetch-site", "none") in {"none", "same-origin"}

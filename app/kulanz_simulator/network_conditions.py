@@ -1,4 +1,4 @@
-"""How the API behaves today: slow, over its limit, out of order, or away."""
+"""Conditions of the API today: slow, over its limit, out of order, or away."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ TOO_MANY = 429
 
 @dataclass(slots=True, kw_only=True)
 class NetworkConditions:
-    """Set what is to go wrong; `clock` is what the rate limit goes by, in seconds."""
+    """Set the faults; `clock` is the clock of the rate limit, in seconds."""
 
     limit: int = 300
     clock: Callable[[], float] = time.monotonic
     slow: float = 0.0
     """Seconds before every answer."""
     answers: deque[int] = field(default_factory=deque)
-    """Statuses that the next requests get instead of what they ask for."""
+    """Statuses that replace the answers of the next requests."""
     away: bool = False
     """Connections are broken instead of answered."""
     served: int = 0
     _taken: deque[float] = field(default_factory=deque)
 
     def take(self) -> tuple[int | None, int, int]:
-        """Count a request; return the status that it gets instead of its answer, what remains, and when to retry."""
+        """Count a request; return the status instead of its answer, the rest of the rate limit, and the retry time."""
         now = self.clock()
         while self._taken and self._taken[0] <= now - WINDOW_SECONDS:
             self._taken.popleft()

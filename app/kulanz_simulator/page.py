@@ -1,4 +1,4 @@
-"""The console's page: what the store holds, what was delivered, and a form for everything that can be done."""
+"""The console's page: the objects of the store, the deliveries, and a form for each act."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ button { font: inherit; padding: .15rem .75rem } .said { border-left: 4px solid 
 
 
 def render(simulator: Simulator, acts: Mapping[str, ShopAct], said: str) -> str:
-    """Return the page; `said` is what became of the last act."""
+    """Return the page; `said` is the outcome of the last act."""
     with simulator.lock:
         parts = (
             _heading(simulator),

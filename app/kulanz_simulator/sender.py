@@ -1,4 +1,4 @@
-"""The webhook sender: every event to every endpoint that wants it, tried again, and spoiled on request."""
+"""The webhook sender: every event to every subscribed endpoint, with retries, and with faults on request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """How much goes wrong on the way, as shares of all events."""
+    """Fault rates on the way, as shares of all events."""
 
     lost: float = 0.0
     """Never sent, not even tried."""
@@ -34,7 +34,7 @@ class Faults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookTarget:
-    """Where events are delivered."""
+    """A webhook endpoint: the address of deliveries."""
 
     url: str
     secret: str = field(repr=False)
@@ -46,7 +46,7 @@ class WebhookTarget:
 
 @dataclass(slots=True, kw_only=True)
 class WebhookDelivery:
-    """One event on its way to one endpoint."""
+    """An event on its way to one endpoint."""
 
     number: int
     name: str
@@ -66,10 +66,10 @@ class Wire(Protocol):
         """Return the bytes of an event for an endpoint."""
 
     def headers(self, body: bytes, secret: str, name: str, /) -> Mapping[str, str]:
-        """Return what comes with them."""
+        """Return the headers of a delivery."""
 
     def resent(self, payload: Payload, /) -> Payload:
-        """Return the same event as it is sent when somebody asks for it in the dashboard."""
+        """Return the same event as the dashboard resends it."""
 
     def is_success(self, status: int, /) -> bool:
         """Whether an answer ends the delivery."""
@@ -77,7 +77,7 @@ class Wire(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Sender:
-    """Delivers what is announced when its time has come."""
+    """Delivers announced events when their time has come."""
 
     wire: Wire
     random: random.Random
@@ -90,7 +90,7 @@ class Sender:
     faults: Faults = field(default_factory=Faults)
     endpoints: dict[str, WebhookTarget] = field(default_factory=dict)
     deliveries: list[WebhookDelivery] = field(default_factory=list)
-    """All that ever were, oldest first."""
+    """All deliveries so far, oldest first."""
     told: list[tuple[str, Payload]] = field(default_factory=list)
     """Every event as it should have arrived: the provider's own truth."""
     _due: list[tuple[datetime, int, WebhookDelivery]] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Sender:
     _connections: dict[tuple[str, str], http.client.HTTPConnection] = field(default_factory=dict)
 
     def announce(self, now: datetime, name: str, payload: Payload) -> None:
-        """Set an event off to every endpoint that wants it."""
+        """Schedule an event for every endpoint that wants it."""
         self.told.append((name, payload))
         for key, endpoint in self.endpoints.items():
             if not endpoint.events or name in endpoint.events:
@@ -114,7 +114,7 @@ class Sender:
         return self._queue(now, now, old.endpoint, old.name, self.wire.resent(old.payload))
 
     def next_due(self) -> datetime | None:
-        """Return when something is sent next."""
+        """Return the time of the next attempt."""
         return self._due[0][0] if self._due else None
 
     def pop_due(self, now: datetime) -> WebhookDelivery | None:
@@ -135,7 +135,7 @@ class Sender:
             return 0
 
     def record(self, now: datetime, delivery: WebhookDelivery, status: int) -> None:
-        """Keep an answer; what is no success is tried again, until the attempts are used up."""
+        """Record an answer; a failed delivery is tried again, until the attempts are used up."""
         delivery.answers.append(status)
         if self.wire.is_success(status):
             delivery.state = "delivered"
@@ -145,7 +145,7 @@ class Sender:
             self._push(now + self.attempts_at[len(delivery.answers) - 1], delivery)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()
@@ -208,7 +208,7 @@ def spoiled(faults: Faults, shares: Mapping[str, float]) -> Faults:
 
 
 def _is_closed(connection: http.client.HTTPConnection | None) -> bool:
-    """Whether the other end has closed a connection that was kept open: nothing but that makes it readable."""
+    """Whether the remote end has closed an idle connection: only that makes it readable."""
     kept = connection.sock if connection is not None else None
     return kept is not None and bool(select.select([kept], [], [], 0)[0])
 

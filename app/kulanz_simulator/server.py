@@ -42,7 +42,7 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that went away."""
+        """Ignore clients that went away."""
 
 
 def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
@@ -100,7 +100,7 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
         def log_message(self, *_: object) -> None:
-            """Keep the terminal for what matters."""
+            """Write no access log."""
 
     return Handler
 

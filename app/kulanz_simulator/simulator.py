@@ -25,7 +25,7 @@ ROWS_SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class ShopAct:
-    """Something that the console can have done: a title, the fields of its form, and what it does with them."""
+    """An act of the console: a title, the fields of its form, and what it does with them."""
 
     title: str
     fields: Sequence[str]
@@ -43,7 +43,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a provider sends and how much it answers."""
+    """Pace of a provider: how it sends and how much it answers."""
 
     latency: timedelta
     attempts_at: tuple[timedelta, ...]
@@ -52,10 +52,10 @@ class Pace:
 
 
 class Simulator(ABC):
-    """One simulated provider. Its time goes on by `advance_to`, or by itself at `speed` times real time."""
+    """A simulated provider. Its time advances by `advance_to`, or automatically at `speed` times real time."""
 
     provider: str
-    """How Kulanz calls it: the name of the endpoint."""
+    """The name of its endpoint in Kulanz."""
     timeline: Timeline
 
     def __init__(self, wire: Wire, pace: Pace, chance: random.Random, api_key: str) -> None:
@@ -69,7 +69,7 @@ class Simulator(ABC):
         self.conditions = NetworkConditions(limit=pace.requests_a_minute)
         self.speed = 0.0
         self.url = ""
-        """To be used as the address of its API, once it is running."""
+        """Address of its API, once it is running."""
 
     @property
     def now(self) -> datetime:
@@ -78,7 +78,7 @@ class Simulator(ABC):
 
     @property
     def faults(self) -> Faults:
-        """How much goes wrong on the way."""
+        """Fault rates on the way."""
         return self.sender.faults
 
     @faults.setter
@@ -86,19 +86,19 @@ class Simulator(ABC):
         self.sender.faults = faults
 
     def deliver_to(self, url: str, secret: str, *, events: Iterable[str] = (), thin: bool = False) -> None:
-        """Deliver every event, or these, there from now on, and nowhere else."""
+        """Deliver every event, or these, only to this address from now on."""
         with self.lock:
             self.sender.endpoints.clear()
             self.sender.endpoints["1"] = WebhookTarget(url=url, secret=secret, events=frozenset(events), thin=thin)
 
     def next_due(self) -> datetime | None:
-        """Return when something happens by itself next: a charge, an end, a delivery."""
+        """Return the time of the next scheduled act: a charge, an end, a delivery."""
         with self.lock:
             moments = (self.timeline.next_due(), self.sender.next_due())
             return min((at for at in moments if at is not None), default=None)
 
     def advance_to(self, at: datetime) -> None:
-        """Go on to an instant; everything due on the way happens at its time, deliveries and their repetitions too."""
+        """Advance to a timestamp; everything due on the way happens at its time, deliveries and their retries too."""
         while True:
             with self.lock:
                 due = self.next_due()
@@ -112,21 +112,21 @@ class Simulator(ABC):
                 return
 
     def advance(self, by: timedelta) -> None:
-        """Go on for so long, one call after the other."""
+        """Advance by a time span, one call after the other."""
         if by < timedelta():
             raise InvalidInputError("time does not go back")
         with self._advancing:
             self.advance_to(self.now + by)
 
     def run(self, stopping: threading.Event) -> None:
-        """Let time go on by itself until told to stop; at speed 0 it stands still, and only what is due now is sent."""
+        """Let time advance until told to stop; at speed 0 it stands still, and only what is due now is sent."""
         last = time.monotonic()
         while not stopping.wait(TICK_SECONDS):
             passed, last = time.monotonic() - last, time.monotonic()
             self.advance(timedelta(seconds=passed) * self.speed)
 
     def totals(self) -> dict[str, int]:
-        """Return how much there is, and what became of the deliveries."""
+        """Return the number of objects, and the outcomes of the deliveries."""
         with self.lock:
             states = [webhook_delivery.state for webhook_delivery in self.sender.deliveries]
             counts = {state: states.count(state) for state in ("waiting", "delivered", "failed", "lost")}
@@ -134,7 +134,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def sell(self, **told: Any) -> Any:
-        """Sell a subscription now, to a new customer unless one is given, and return what was bought."""
+        """Sell a subscription now, to a new customer unless one is given, and return the purchase."""
 
     @abstractmethod
     def held(self) -> Mapping[str, int]:
@@ -150,11 +150,11 @@ class Simulator(ABC):
 
     @abstractmethod
     def headers(self, remaining: int) -> Mapping[str, str]:
-        """Return what comes with every answer of the API."""
+        """Return the headers of every answer of the API."""
 
     @abstractmethod
     def acts(self) -> Mapping[str, ShopAct]:
-        """Return what people can do here, by the names of the console."""
+        """Return the acts of people, by the names of the console."""
 
     @abstractmethod
     def listings(self) -> Iterable[Listing]:

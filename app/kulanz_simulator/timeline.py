@@ -1,4 +1,4 @@
-"""The simulated clock: what is planned happens at its time, unless what it was planned for has changed."""
+"""The simulated clock: a planned act happens at its time, unless its subject has changed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Protocol
 
 
 class Plannable(Protocol):
-    """Something for which acts are planned."""
+    """An object for which acts are planned."""
 
     generation: int
-    """Grows with every change of what is due, so that what was planned before is void."""
+    """Grows with every change of the plan, so that acts planned before are void."""
 
 
 @dataclass(slots=True)
 class Timeline:
-    """A time, and the acts that come with it. Set `now` to say when it does what it does."""
+    """A time, and the acts that come with it. Set `now` before an act, to date its changes."""
 
     now: datetime
     _planned: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list, kw_only=True)
     _order: count[int] = field(default_factory=count, kw_only=True)
 
     def plan(self, at: datetime, subject: Plannable, act: Callable[[], None]) -> None:
-        """Have something done later, unless its subject is changed before."""
+        """Plan an act, which is void once its subject has changed."""
         generation = subject.generation
 
         def still() -> None:
@@ -36,11 +36,11 @@ class Timeline:
         heappush(self._planned, (at, next(self._order), still))
 
     def next_due(self) -> datetime | None:
-        """Return when something happens by itself next."""
+        """Return the time of the next scheduled act."""
         return self._planned[0][0] if self._planned else None
 
     def act_until(self, at: datetime) -> None:
-        """Let happen what is due by then, each at its time."""
+        """Run the acts that are due by then, each at its time."""
         while self._planned and self._planned[0][0] <= at:
             due, _, act = heappop(self._planned)
             self.now = max(self.now, due)

@@ -36,7 +36,7 @@ def running(services: Services, redis_url: str) -> Iterator[None]:
 
 @pytest.fixture
 def refunded(services: Services, now: datetime) -> None:
-    """A payment that went back in full, and nobody here asked for it."""
+    """A payment that went back in full, without a request here."""
     tell(
         services,
         subscription_created(at=now - timedelta(days=10)),
@@ -59,7 +59,7 @@ def test_an_unrequested_refund_is_in_front_of_whoever_looks_and_all_is_not_well(
 
     assert "All is well" not in page
     assert "1 thing waits</a>" in page.replace(" for a person", "")
-    assert "nobody here asked for it" in page
+    assert "without a request here" in page
 
 
 @pytest.mark.usefixtures("refunded")
@@ -89,7 +89,7 @@ def test_a_reader_sees_what_waits_and_changes_nothing(reader: Operator, services
     (matter,) = todo.todo_list(services)
     page = reader.see("/ops/todo")
 
-    assert "nobody here asked for it" in page
+    assert "without a request here" in page
     assert "<button" not in page.partition("<main")[2]
     assert reader.post(f"/ops/todo/{matter.id}/acknowledge").status_code == 403
     assert todo.todo_list(services) == [matter]

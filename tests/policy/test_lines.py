@@ -94,7 +94,9 @@ def test_ten_mistakes_get_ten_messages_each_with_key_line_and_what_was_expected(
         pytest.param(f"{GRACE}[dunnin]\n", "dunnin: line 3: unknown key; expected one of", id="unknown table"),
         pytest.param("dunning = 1\n", "dunning: line 1: expected a table [dunning]", id="no table"),
         pytest.param(f"{GRACE}levels = 1\n", "dunning.levels: line 3: expected tables [[", id="no list"),
-        pytest.param("effective_from = 2026-03-01T09:00:00\n", "effective_from: line 1: expected an", id="naive"),
+        pytest.param(
+            "effective_from = 2026-03-01T09:00:00\n", "effective_from: line 1: expected a timestamp", id="naive"
+        ),
     ],
 )
 def test_the_line_is_that_of_the_key_however_it_is_written(text: str, place: str) -> None:

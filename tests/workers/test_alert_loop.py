@@ -83,7 +83,7 @@ def test_what_begins_to_wait_is_told_once_and_that_it_is_over_once(
     loop.tell()
     loop.tell()
 
-    says = "a payment went back in full, and nobody here asked for it · org_42"
+    says = "a payment went back in full without a request here · org_42"
     assert messages(callbacks) == [
         (
             "failure",

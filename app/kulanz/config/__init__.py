@@ -43,7 +43,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def policy_text(name: str) -> str:
-    """Return the document that a preset's name or a file's path stands for."""
+    """Return the document of a preset's name or of a file's path."""
     path = Path(name)
     if path.suffix == ".toml" or "/" in name:
         return path.read_text(encoding="utf-8")
@@ -73,7 +73,7 @@ def _given(values: Mapping[str, RawValue]) -> list[tuple[str, RawValue]]:
 
 
 def _among_ourselves(settings: Settings) -> Settings:
-    """Return a demonstration's settings: what it invents is told to nobody but programs on this machine."""
+    """Return a demonstration's settings: its invented data stay on this machine."""
     return replace(
         settings,
         lemonsqueezy_api_key=settings.lemonsqueezy_api_key if loopback(settings.lemonsqueezy_api_url) else None,

@@ -37,16 +37,16 @@ LEAST_SCRYPT_COST, MAX_SCRYPT_BLOCKS = 1024, 2**21
 """scrypt's first number is a power of two; with the second it gives the memory, 128 bytes for each block."""
 
 RawValue = str | tuple[str, ...]
-"""One text as an environment variable has it, or the entries of a list as they are (they may hold commas)."""
+"""A text as an environment variable has it, or the entries of a list as they are (they may hold commas)."""
 
 
 class UnfitError(ValueError):
-    """The text of a setting has not the form of its kind; the message says what is wrong and repeats nothing of it."""
+    """The text of a setting does not have the form of its kind; the message names the fault and repeats no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One form of settings. `show` has no default, so that a new kind says how it hides what is secret."""
+    """A form of settings. `show` has no default, so that a new kind says how it hides what is secret."""
 
     parse: Callable[[RawValue], Any]
     """Raises UnfitError."""
@@ -58,7 +58,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """Who may use `/v1`, and how."""
+    """A token for `/v1`, with its rights."""
 
     name: str
     token: str = field(repr=False)
@@ -67,7 +67,7 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True)
 class OpsUser:
-    """Who may use `/ops`, and how."""
+    """A user of `/ops`, with the rights."""
 
     name: str
     password: str = field(repr=False)
@@ -82,15 +82,15 @@ class OpsUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertChannel:
-    """A place that is told of what waits for a person; its `repr` shows no address."""
+    """A receiver of alerts; its `repr` shows no address."""
 
     url: str = field(repr=False)
     """As Apprise reads it."""
     words: frozenset[str] = frozenset()
-    """Topics and severities that it is told of; empty: everything."""
+    """Topics and severities of the alerts that it gets; empty: all."""
 
     def takes(self, topic: str) -> bool:
-        """Whether it is told of a topic."""
+        """Whether it gets alerts of a topic."""
         return not self.words or not self.words.isdisjoint({topic, str(topic_of(topic).severity)})
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ def entries_of(value: RawValue) -> tuple[str, ...]:
 
 
 def single(convert: Callable[[str], T | None], expected: str) -> Callable[[RawValue], T]:
-    """Return the parser of one text; None and ValueError of `convert` mean that it is unfit."""
+    """Return the parser of one text; None and ValueError of `convert` mean that the text is unfit."""
 
     def parse(value: RawValue) -> T:
         converted = _attempt(convert, text_of(value))
@@ -136,17 +136,17 @@ def several(convert: Callable[[str], T | None], expected: str) -> Callable[[RawV
 
 
 def matching(pattern: str, expected: str) -> Kind:
-    """Return the kind of texts that have a form."""
+    """Return the kind for texts of a form."""
     return Kind(single(lambda text: text if re.fullmatch(pattern, text) else None, expected), str)
 
 
 def choice(*words: str) -> Kind:
-    """Return the kind of a few words."""
+    """Return the kind for a choice of words."""
     return Kind(single(lambda text: text if text in words else None, f"one of {', '.join(words)}"), str)
 
 
 def has_postgresql_driver() -> bool:
-    """Tell whether psycopg is installed with one of its implementations; importing it takes time and memory."""
+    """Whether psycopg is installed with one of its implementations; importing it takes time and memory."""
     if find_spec("psycopg") is None:
         return False
     return any(map(find_spec, ("psycopg_binary", "psycopg_c"))) or find_library("pq") is not None
@@ -169,7 +169,7 @@ def _attempt(convert: Callable[[str], T | None], text: str) -> T | None:
 
 
 def _address(convert: Callable[[str], str | None], expected: str) -> Kind:
-    """Return the kind of addresses: each may hold a password, so the kind is secret and is shown without."""
+    """Return the kind for addresses: each may hold a password, so the kind is secret and is shown without it."""
 
     def parse(value: RawValue) -> str:
         text = text_of(value)
@@ -275,7 +275,7 @@ def _ops_user(text: str) -> OpsUser | None:
 
 
 def _is_password(text: str) -> bool:
-    """Whether this is a password or a whole hash: what is left of a torn hash would be taken for a password."""
+    """Whether this is a password or a whole hash: the rest of a torn hash would be taken for a password."""
     if not re.match(r"(scrypt|pbkdf2)[:$]", text):
         return bool(text)
     whole = PASSWORD_HASH.fullmatch(text)

@@ -1,4 +1,4 @@
-"""Writes the table of settings for people: as tables in Markdown, and as an example of a `.env`."""
+"""Writes the table of settings: as tables in Markdown, and as an example of a `.env`."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ STRIPE_API = "https://api.stripe.com/v1"
 PADDLE_API = "https://api.paddle.com"
 MADE = "made by `kulanz up`"
 FILE = "_FILE"
-"""What is put behind the name of a secret where a file holds it."""
+"""Suffix of a secret's name for the variable that names its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table; `section` is None for what only Kulanz itself sets."""
+    """Row of the table; `section` is None for what only Kulanz itself sets."""
 
     section: str | None
     variable: str
@@ -35,7 +35,7 @@ class Setting:
     field: str
     default: Any
     default_text: str
-    """The default as the reference tells it, in Markdown."""
+    """The default for the reference, in Markdown."""
     help: str
     """One sentence or more, in Markdown."""
     merges: bool = False
@@ -44,7 +44,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What a field of Settings says of itself."""
+    """Metadata of a field of Settings."""
 
     section: str | None
     variable: str
@@ -72,7 +72,7 @@ def _row(
 _where = partial(_row, "Where it runs")
 _provider = partial(_row, "The provider")
 _plans = partial(_row, "Accounts and plans")
-_telling = partial(_row, "Telling the world")
+_telling = partial(_row, "Callbacks, mail and alerts")
 _trying = partial(_row, "Trying things out")
 _internal = partial(_row, None)
 
@@ -108,8 +108,8 @@ class Settings:
     spool: int = _where(
         "KULANZ_SPOOL",
         kinds.MEBIBYTES,
-        "MiB that deliveries may take up in `spool/` in the data directory while the database takes none; they are"
-        " acknowledged and brought back. `off` where that disk does not outlive a restart: then they are answered 503",
+        "MiB that deliveries may take up in `spool/` in the data directory while the database is away; they are"
+        " acknowledged, and stored later. `off` where that disk does not outlive a restart: then they are answered 503",
         default=256,
     )
     """Mebibytes that deliveries may take up beside the database while that is away; 0: none are kept there."""
@@ -120,12 +120,12 @@ class Settings:
         default=None,
         text="the private Redis of `kulanz up`",
     )
-    """None: no Redis is known, nothing rings and the worker asks the database every second."""
+    """None: no Redis is known, no wake-up signal is sent, and the worker asks the database every second."""
     encryption_keys: tuple[bytes, ...] = _where(
         "ENCRYPTION_KEYS",
         kinds.KEYS,
         "comma-separated, 32 bytes each as 64 hexadecimal digits or base64 (`kulanz keys generate`). The first"
-        " encrypts, all decrypt. Without one, nothing but `up` starts",
+        " encrypts, all decrypt. Without a key only `up` starts",
         default=(),
         text=MADE,
     )
@@ -161,7 +161,7 @@ class Settings:
     lemonsqueezy_api_key: str | None = _provider(
         "LEMONSQUEEZY_API_KEY",
         kinds.SECRET,
-        "needed for the fresh look before a downgrade, for cancelling and resuming, and for"
+        "needed for the re-check before a downgrade, for cancelling and resuming, and for"
         " [reconciliation](reconciliation.md)",
         default=None,
     )
@@ -190,7 +190,7 @@ class Settings:
         " only, or `off`",
         default="apply",
     )
-    """The nightly round's way with what it finds: `apply`, `report`, or `off`."""
+    """Mode of the nightly run for its findings: `apply`, `report`, or `off`."""
     stripe_webhook_secrets: tuple[str, ...] = _provider(
         "STRIPE_WEBHOOK_SECRETS",
         kinds.ENDPOINT_SECRETS,
@@ -208,7 +208,8 @@ class Settings:
     stripe_api_key: str | None = _provider(
         "STRIPE_API_KEY",
         kinds.SECRET,
-        "for the fresh look, cancelling and resuming at Stripe, and for [events that never arrived](reconciliation.md)",
+        "for the re-check before a downgrade, for cancelling and resuming at Stripe, and for"
+        " [events that never arrived](reconciliation.md)",
         default=None,
     )
     stripe_api_url: str = _provider("STRIPE_API_URL", kinds.API, "the API's address", default=STRIPE_API)
@@ -216,7 +217,10 @@ class Settings:
         "PADDLE_WEBHOOK_SECRETS", kinds.ENDPOINT_SECRETS, "turns Paddle's endpoint on", default=()
     )
     paddle_api_key: str | None = _provider(
-        "PADDLE_API_KEY", kinds.SECRET, "for the fresh look, cancelling and resuming at Paddle", default=None
+        "PADDLE_API_KEY",
+        kinds.SECRET,
+        "for the re-check before a downgrade, for cancelling and resuming at Paddle",
+        default=None,
     )
     paddle_api_url: str = _provider(
         "PADDLE_API_URL",
@@ -256,7 +260,7 @@ class Settings:
     require_signed_accounts: bool = _plans(
         "KULANZ_REQUIRE_SIGNED_ACCOUNTS",
         kinds.FLAG,
-        "`1`: custom data without a good signature names nobody",
+        "`1`: custom data without a good signature names no account",
         default=False,
     )
     join_by_customer: bool = _plans(
@@ -324,7 +328,10 @@ class Settings:
         "MAIL_REPLY_TO", kinds.MAIL_ADDRESS, "where answers to mails go, if not to the sender", default=None
     )
     support_email: str | None = _telling(
-        "SUPPORT_EMAIL", kinds.MAIL_ADDRESS, "named under each mail to a customer: where questions go", default=None
+        "SUPPORT_EMAIL",
+        kinds.MAIL_ADDRESS,
+        "the address for questions, below each mail to a customer",
+        default=None,
     )
     templates: Path | None = _telling(  # noqa: RUF009 - a field of the dataclass
         "KULANZ_TEMPLATES",
@@ -374,14 +381,13 @@ class Settings:
     unknown_accounts: str = _telling(
         "KULANZ_UNKNOWN_ACCOUNTS",
         kinds.choice("404", "free"),
-        "how an entitlement of an account never heard of is answered: `404`, or `free` for the free plan with "
-        "`known: false`",
+        "the answer for the entitlement of an unknown account: `404`, or `free` for the free plan with `known: false`",
         default="404",
     )
     bank_account: BankAccount | None = _telling(  # noqa: RUF009 - a field, as all others
         "BANK_ACCOUNT",
         kinds.BANK_ACCOUNT,
-        "where transfers go, as dunning letters and letters on paper tell: `holder; IBAN` or `holder; IBAN; BIC`",
+        "the account for transfers, named in dunning letters and on paper: `holder; IBAN` or `holder; IBAN; BIC`",
         default=None,
     )
     sender_address: tuple[str, ...] = _telling(
@@ -393,14 +399,15 @@ class Settings:
     ops_alert_to: str | None = _telling(
         "OPS_ALERT_TO",
         kinds.MAIL_ADDRESS,
-        "the one address that is mailed what operators should see",
+        "the one mail address for alerts to operators",
         default=None,
     )
     alert_channels: tuple[AlertChannel, ...] = _telling(
         "ALERT_URLS",
         kinds.ALERT_CHANNELS,
-        "[chats, pagers and other places](operations.md#alerts-in-the-teams-chat) that are told of what waits for a"
-        " person, and when it is over: addresses of Apprise, comma-separated; needs `pip install 'kulanz[alerts]'`",
+        "[chats, pagers and other places](operations.md#alerts-in-the-teams-chat) that get a message when a"
+        " matter needs a person, and when it ends: Apprise addresses, comma-separated;"
+        " needs `pip install 'kulanz[alerts]'`",
         default=(),
     )
     console_url: str | None = _telling(
@@ -457,7 +464,7 @@ def _default_text(kind: Kind, default: object) -> str:
 
 
 def is_unset(value: object) -> bool:
-    """Whether a value stands for a setting that was not given and has no default."""
+    """Whether a value is the placeholder of a setting that was not given and has no default."""
     return value is None or value in ((), frozenset())
 
 

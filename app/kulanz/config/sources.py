@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, `.env`, `KULANZ_CONFIG`, and what `kulanz up` has left."""
+"""Sources of settings: the environment, `.env`, `KULANZ_CONFIG`, and what `kulanz up` has left."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from kulanz.errors import ConfigurationError
 ENV_FILE = ".env"
 """Settings in the current directory, one `NAME=value` a line; the environment is stronger."""
 SECRETS_FILE = "secrets.toml"
-"""Secrets that `kulanz up` made, by variable, mode 0600; they stay for good."""
+"""Secrets that `kulanz up` made, by variable, mode 0600; they are permanent."""
 RUN_FILE = "run.toml"
-"""What the `kulanz up` that runs now chose, by variable: the private Redis, the port; it goes when `up` ends."""
+"""Choices of the running `kulanz up`, by variable: the private Redis, the port; the file is deleted when `up` ends."""
 
 _WHERE = frozenset({"KULANZ_CONFIG", "KULANZ_DATA_DIR", "KULANZ_INSTANCE"})
 _NAMES = VARIABLES | _WHERE | frozenset(FILES)
 _SERVICE_LINKS = re.compile(
     r"KULANZ_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_(ADDR|PORT|PROTO))?)?)"
 )
-"""What Kubernetes puts into the environment for services whose names begin with `kulanz`."""
+"""Variables that Kubernetes sets for services whose names begin with `kulanz`."""
 _ALIKE = 0.85
-"""How alike two names are, from 0 to 1, of which one is taken for a slip of the other."""
+"""Similarity of two names, from 0 to 1, from which one is taken for a misspelling of the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
-    """The values of all layers, the strongest first, and what was wrong with a file."""
+    """The values of all layers, the strongest first, and the faults of a file."""
 
     data_dir: Path
     values: Mapping[str, RawValue]
@@ -105,7 +105,7 @@ def _slip(name: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _meant(name: str) -> str | None:
-    """Return the setting that a name is a slip of, if it is one: letters, case, or our prefix too much."""
+    """Return the setting that a name misspells, if any: letters, case, or our prefix too much."""
     existing, capitals = _NAMES, name.upper()
     for spelling in (capitals, capitals.removeprefix("KULANZ_")):
         if spelling in existing:
@@ -114,7 +114,7 @@ def _meant(name: str) -> str | None:
 
 
 def _read_files(layer: Mapping[str, RawValue], problems: list[str]) -> dict[str, RawValue]:
-    """Put the contents of the files that a layer names in the place of their names."""
+    """Replace the names of files in a layer by the contents of the files."""
     values = {name: value for name, value in layer.items() if name not in FILES}
     for name in sorted(layer.keys() & FILES.keys()):
         if FILES[name] in values:
@@ -125,7 +125,7 @@ def _read_files(layer: Mapping[str, RawValue], problems: list[str]) -> dict[str,
 
 
 def _content(name: str, path: Path, problems: list[str]) -> str | None:
-    """Return what a file of a secret holds, without the white space around it."""
+    """Return the content of a file with a secret, without the white space around it."""
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -152,7 +152,7 @@ def _document(path: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _without_content(error: Exception) -> str:
-    """Keep the place, drop the rest: a decoder's message may quote a secret."""
+    """Return the place of a fault without the rest: a decoder's message may quote a secret."""
     _, bracket, place = str(error).rpartition("(at ")
     return f"at {place.rstrip(')')}" if bracket else "unreadable"
 

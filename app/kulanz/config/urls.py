@@ -1,4 +1,4 @@
-"""The addresses among the settings: a shape that every library reads alike, and a form that shows no password.
+"""The addresses among the settings: a shape that every library reads alike, and a form without the password.
 
 A password with a raw `/`, `?`, `#` or `@` ends the login where some libraries see its end and others do not: one of
 them would look up a piece of the password as a host, and name it in an error.
@@ -56,7 +56,7 @@ def web_url(text: str, schemes: tuple[str, ...] = WEB) -> str | None:
 
 
 def refuse_no_web_url(text: str) -> None:
-    """Raise InvalidInputError, which repeats nothing of it, for what is no address of a web server."""
+    """Raise InvalidInputError for an address that is none of a web server; the message repeats nothing of it."""
     try:
         fits = web_url(text)
     except ValueError:
@@ -103,7 +103,7 @@ def is_metadata(address: str) -> bool:
 
 
 def advice(text: str) -> str:
-    """Return what to write instead, by what the address has that may be read in two ways."""
+    """Return a correction for an address that can be read in two ways."""
     login = "; in a user name or password write @ as %40, / as %2F, ? as %3F, # as %23"
     hosts = "; several hosts: postgresql://user:password@/name?host=a:5432&host=b:5432"
     several = "," in text and text.startswith("postgres")
@@ -111,7 +111,7 @@ def advice(text: str) -> str:
 
 
 def without_password(text: str) -> str:
-    """Return an address for a person to see, without its password and without a query, which may hold one."""
+    """Return an address for a person, without its password and without a query, which may hold one."""
     if "://" not in text:
         return text
     parts = urlsplit(text)
@@ -130,7 +130,7 @@ def _split(text: str) -> SplitResult:
 
 
 def _login_is_whole(parts: SplitResult) -> bool:
-    """Whether nothing behind the host looks like the rest of a login."""
+    """Whether the part behind the host has no trace of a login."""
     return "@" not in parts.path + parts.query + parts.fragment
 
 
@@ -143,7 +143,7 @@ def _is_metadata(host: str) -> bool:
     try:
         return is_metadata(host)
     except ValueError:
-        return False  # A name: what it leads to is looked at when it is called.
+        return False  # A host name: its IP address is checked when it is called.
 
 
 def _reached(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]:

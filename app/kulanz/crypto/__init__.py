@@ -1,1 +1,1 @@
-"""Sealing and signing: the vault of keys, and the installation's signature."""
+"""Encryption and signing: the vault of keys, and the installation's signature."""

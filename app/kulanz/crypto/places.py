@@ -1,6 +1,6 @@
-"""Associated data of sealed values: the table, the account and the row that a value belongs to.
+"""Associated data of encrypted values: the table, the account and the row that a value belongs to.
 
-A value that is moved to another row, or to another account, does not open there.
+A value that is moved to another row, or to another account, cannot be decrypted there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def book(account: str) -> bytes:
 
 
 def event(provider: str, delivery_key: bytes, account: str | None = None) -> bytes:
-    """Return the place of an event's body; of no account while none has been decided about."""
+    """Return the place of an event's body; of no account before its first decision."""
     return _encode(["inbox.body", account, provider, delivery_key.hex()])
 
 
@@ -48,7 +48,7 @@ def archive(account: str, kind: str, until: datetime) -> bytes:
 
 
 def answer(token: str, key: str) -> bytes:
-    """Return the place of an answer that is kept for repeats."""
+    """Return the place of a stored answer for repeated requests."""
     return _encode(["idempotency.document", token, key])
 
 

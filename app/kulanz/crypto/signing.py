@@ -1,4 +1,4 @@
-"""The signature of an installation: Ed25519, so that anybody with the public key can verify it offline."""
+"""The signature of an installation: Ed25519, so that the public key alone verifies it offline."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Signer:
         return self._key.sign(message)
 
     def mac(self, message: bytes) -> bytes:
-        """Return a MAC of 32 bytes, for what this installation alone has to recognise: far quicker than a signature."""
+        """Return a MAC of 32 bytes, for messages that only this installation checks: far quicker than a signature."""
         return hmac.digest(self._mac_key, message, "sha256")
 
     def has_mac(self, message: bytes, mac: bytes) -> bool:
-        """Whether this installation has made a MAC."""
+        """Whether this installation made a MAC."""
         return hmac.compare_digest(self.mac(message), mac)
 
 
 def has_signed(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether the holder of a public key has signed a message; junk in either is a no."""
+    """Whether the holder of a public key signed a message; malformed input counts as no."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):
@@ -44,6 +44,6 @@ def has_signed(public: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def fingerprint(public: bytes) -> str:
-    """Return what people compare a public key by: 16 groups of four hexadecimal digits."""
+    """Return a fingerprint of a public key for people to compare: 16 groups of four hexadecimal digits."""
     digits = hashlib.sha256(public).hexdigest()
     return " ".join(digits[place : place + 4] for place in range(0, len(digits), 4))

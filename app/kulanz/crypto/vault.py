@@ -1,4 +1,4 @@
-"""Sealing what is personal: AES-GCM, a data key per account, every one of them wrapped by an encryption key."""
+"""Envelope encryption of personal data: AES-GCM, a data key per account, each wrapped by an encryption key."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _VERSION = b"\x01"
 _DATA_VERSION = b"\x02"
 _BOUND_VERSION = b"\x03"
 _BOUND_DATA_VERSION = b"\x04"
-"""A bound value opens only at its place; earlier versions wrote values that open anywhere under their key."""
+"""A bound value can be decrypted only at its place; values of earlier versions anywhere under their key."""
 _HEAD_BYTES = len(_VERSION) + _ID_BYTES
 _LEDGER, _INDEX = "ledger", "index"
 _ZERO_NONCE = bytes(_NONCE_BYTES)
 
 
 class KeyStore(Protocol):
-    """Where the wrapped index key is kept."""
+    """Storage of the wrapped index key."""
 
     def wrapped(self, name: str, new: Callable[[], bytes]) -> bytes:
-        """Return the wrapped key of that name, keeping a new one the first time."""
+        """Return the wrapped key of that name; the first call stores a new one."""
 
 
 class DataKey:
@@ -48,7 +48,7 @@ class DataKey:
     def __init__(self, key: bytes, *, bound: bool = True) -> None:
         self._cipher = AESGCM(key)
         self.bound = bound
-        """Whether all that it seals is bound to its place; not so for a key that an earlier version made."""
+        """Whether all its values are bound to their place; not so for a key that an earlier version made."""
 
     def seal(self, plain: bytes, place: bytes) -> bytes:
         """Encrypt for one place under a fresh nonce."""
@@ -58,19 +58,19 @@ class DataKey:
         return _BOUND_DATA_VERSION + nonce + self._cipher.encrypt(nonce, plain, _BOUND_DATA_VERSION + place)
 
     def open(self, sealed: bytes, place: bytes) -> bytes:
-        """Decrypt; UnreadableError if it was sealed with another key or for another place, or has been changed."""
+        """Decrypt; UnreadableError for a value of another key or of another place, or one that has been changed."""
         version = sealed[:1]
         if version not in {_DATA_VERSION, _BOUND_DATA_VERSION}:
-            raise UnreadableError("this was not sealed with a data key")
+            raise UnreadableError("this was not encrypted with a data key")
         data = version + place if version == _BOUND_DATA_VERSION else version
         try:
             return self._cipher.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], data)
         except (InvalidTag, ValueError) as error:
-            raise UnreadableError("sealed with another data key or for another place, or changed since") from error
+            raise UnreadableError("encrypted with another data key or for another place, or changed since") from error
 
 
 class Vault:
-    """Seals with the first key, opens with all of them."""
+    """Encrypts with the first key, decrypts with all of them."""
 
     def __init__(self, keys: Sequence[bytes], keyring: KeyStore | None = None) -> None:
         if not keys or any(len(key) != _KEY_BYTES for key in keys):
@@ -85,22 +85,22 @@ class Vault:
         self._binds = False
 
     def seal(self, plain: bytes, place: bytes) -> bytes:
-        """Encrypt what belongs to no account yet."""
+        """Encrypt a value that belongs to no account yet."""
         return self._first.seal(self._first.intake, plain, place, bound=self._binds)
 
     def open(self, sealed: bytes, place: bytes) -> bytes:
-        """Decrypt what any of the keys has sealed for this place; UnreadableError otherwise."""
+        """Decrypt a value that any of the keys has encrypted for this place; UnreadableError otherwise."""
         seal = self._seal_of(sealed)
         return seal.open(seal.intake, sealed, place)
 
     @staticmethod
     def has_sealed(sealed: bytes) -> bool:
-        """Tell what a vault has sealed from what a data key has."""
+        """Whether a vault has encrypted a value, and no data key."""
         return sealed.startswith((_VERSION, _BOUND_VERSION))
 
     @staticmethod
     def is_bound(sealed: bytes) -> bool:
-        """Whether a sealed value, or a wrapped key, opens only at its place."""
+        """Whether an encrypted value, or a wrapped key, can be decrypted only at its place."""
         return sealed.startswith((_BOUND_VERSION, _BOUND_DATA_VERSION))
 
     def new_data_key(self, account: str) -> bytes:
@@ -120,40 +120,40 @@ class Vault:
         return DataKey(self._unwrap(wrapped, place), bound=self.is_bound(wrapped))
 
     def rewrap(self, wrapped: bytes, place: bytes, *, bound: bool) -> bytes:
-        """Wrap a key with the first key; unchanged if it is already."""
+        """Wrap a key with the first key again; unchanged if it is already."""
         if wrapped[:_HEAD_BYTES] == self._first.head(bound=bound):
             return wrapped
         return self._wrap(self._unwrap(wrapped, place), place, bound=bound)
 
     def reseal(self, sealed: bytes, place: bytes) -> bytes:
-        """Seal with the first key and bind what belongs to no account; unchanged if it is already."""
+        """Encrypt again with the first key, and bind a value that belongs to no account; unchanged if it is already."""
         if sealed[:_HEAD_BYTES] == self.first_head:
             return sealed
         return self._first.seal(self._first.intake, self.open(sealed, place), place, bound=True)
 
     @property
     def first_head(self) -> bytes:
-        """The first bytes of what the first key has sealed or wrapped and bound."""
+        """The first bytes of all bound values and wrapped keys of the first key."""
         return self._first.head(bound=True)
 
     @property
     def key_ids(self) -> tuple[bytes, ...]:
-        """The bytes after the first by which each of the keys is known in what it has sealed, in their order."""
+        """The key ids in the headers of encrypted values, in the order of the keys."""
         return self._ids_in_order
 
     @property
     def binds(self) -> bool:
-        """Whether this installation binds what it writes: from its first day, or since its keys were rotated."""
+        """Whether this installation binds its new values: from its first day, or since its keys were rotated."""
         self.prepare()
         return self._binds
 
     def fingerprint(self, value: str) -> bytes:
-        """Return a keyed hash to look a value up by: the same after a rotation, and nothing without the keyring."""
+        """Return a keyed hash for look-ups of a value: the same after a rotation, and useless without the keyring."""
         return hmac.digest(self._index(), value.encode(), "sha256")
 
     @property
     def signer(self) -> Signer:
-        """What signs for this installation; the same after a rotation of the encryption keys."""
+        """Signer of this installation; the same after a rotation of the encryption keys."""
         if self._signet is None:
             # An installation that an earlier version began stays readable for its processes until its keys are rotated.
             wrapped = self._wrapped(_LEDGER, bound=self.is_bound(self._wrapped(_INDEX, bound=True)))
@@ -162,7 +162,7 @@ class Vault:
         return self._signet
 
     def prepare(self) -> None:
-        """Have index key and signer at hand. Call it before a transaction that decides: the first call makes them."""
+        """Load index key and signer. Call it before a transaction that decides: the first call creates them."""
         self._index()
         _ = self.signer
 
@@ -184,7 +184,7 @@ class Vault:
     def _seal_of(self, sealed: bytes) -> _Seal:
         seal = self._seals.get(sealed[1:_HEAD_BYTES]) if self.has_sealed(sealed) else None
         if seal is None:
-            raise UnreadableError("none of the ENCRYPTION_KEYS has sealed this")
+            raise UnreadableError("none of the ENCRYPTION_KEYS has encrypted this")
         return seal
 
     def _index(self) -> bytes:
@@ -199,16 +199,16 @@ class Vault:
 
 
 def random_key_text() -> str:
-    """Return a new encryption key as it is written in `ENCRYPTION_KEYS`: base64 of 32 bytes."""
+    """Return a new encryption key for `ENCRYPTION_KEYS`: base64 of 32 bytes."""
     return base64.b64encode(os.urandom(_KEY_BYTES)).decode()
 
 
 class _Seal:
-    """What is derived from one encryption key.
+    """Keys derived from one encryption key.
 
-    One key seals every delivery, far more than random nonces allow for under a single AES-GCM key; so each message
-    has a key of its own, from a random salt, and the nonce need not differ. What a key does before it sees the salt is
-    done once.
+    The first key encrypts every delivery. Random nonces would repeat at that number of messages under a single AES-GCM
+    key. So each message has its own key, derived with HMAC from a random salt, and the nonce may stay the same. The
+    part of the derivation that needs no salt is done once.
     """
 
     __slots__ = ("id", "intake", "signing", "wrapping")
@@ -236,7 +236,7 @@ class _Seal:
         try:
             return _cipher(purpose, salt).decrypt(_ZERO_NONCE, body, data)
         except (InvalidTag, ValueError) as error:
-            raise UnreadableError("changed since it was sealed, or sealed for another purpose or place") from error
+            raise UnreadableError("changed since its encryption, or encrypted for another purpose or place") from error
 
 
 def _cipher(purpose: HMAC, salt: bytes) -> AESGCM:

@@ -1,4 +1,4 @@
-"""All that follows from a book at one moment: cases, holds, entitlement, standing, timers. Pure and repeatable."""
+"""Assessment of a book at one moment: cases, holds, entitlement, standing, timers. Pure and repeatable."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _RANK = {standing: rank for rank, standing in enumerate(Standing)}
 
 
 def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: bool = True) -> State:
-    """Return everything that the facts give under these terms, and the account's own, at `now`.
+    """Assess the book at `now`, under these terms and the account's own.
 
-    Every area adds to the draft what it finds, in their order; then they say what they hold, and when to look again.
+    Every area adds its findings to the draft, in order; then it yields its holds, and its timers.
     """
     moment = Moment(terms.under(book, now), zone, now)
     draft = State(as_of=now)
@@ -60,7 +60,7 @@ def _timers(draft: State, book: Book, moment: Moment) -> tuple[Timer, ...]:
 
 
 def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ...]) -> State:
-    """Return the draft with what all that it found amounts to."""
+    """Return the draft with the totals of the findings: standing, plan, access, add-ons."""
     holds = _in_force(draft, book, moment)
     rights = _rights(draft, holds, moment.terms)
     if draft.kept is not None and draft.closed_at is None:
@@ -90,7 +90,7 @@ def _in_force(draft: State, book: Book, moment: Moment) -> tuple[Hold, ...]:
 
 
 def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
-    """Return what is left of the plans and add-ons after the union of the holds."""
+    """Return the rest of the plans and add-ons after the union of the holds."""
     left_of_all = [hold.access for hold in holds if hold.scope == "account"] if holds else []
     if left_of_all:
         return Rights(FREE, Access.NONE if Access.NONE in left_of_all else Access.FREE, (), ())
@@ -111,7 +111,7 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
 
 
 def _at_least(kept: Kept, rights: Rights, holds: Sequence[Hold], terms: Terms) -> Rights:
-    """Return the rights, and what is kept although the rules give less; what was held since takes that, too."""
+    """Return the rights, and those kept although the rules give less; new holds take the kept ones, too."""
     if any(hold.since > kept.since for hold in holds):
         return rights
     plan = max(rights.plan, kept.plan or FREE, key=terms.catalogue.rank)
@@ -120,7 +120,7 @@ def _at_least(kept: Kept, rights: Rights, holds: Sequence[Hold], terms: Terms) -
 
 
 def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:
-    """Return the worst that a hold or a case in grace makes of the account."""
+    """Return the worst standing that a hold or a case in grace causes."""
     in_grace = any(case.state is CaseState.GRACE and not case.claim for case in cases) if cases else False
     standing = Standing.GRACE if in_grace else Standing.GOOD
     if not holds:

@@ -1,7 +1,7 @@
 """Runs an account's history under another policy: the same news from outside, other rules. Pure.
 
 Both policies are given the same world: what the provider and the operators said, when it reached us. What we did
-ourselves is decided anew, a final warning is delivered at once, and a look at the provider finds what the facts say.
+ourselves is decided again, a final warning is delivered at once, and a look at the provider finds what the facts say.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from kulanz.policy.facts import (
 from kulanz.policy.state import Access, Account, Decision, Standing, Terms
 
 OUTLOOK = timedelta(days=90)
-"""How far ahead what is open is followed, with no more news."""
+"""How long open matters are followed after the last news."""
 _MAX_DECISIONS = 1000
-"""Looks at one account after which it is left: rules that look again every hour for ever are no story."""
+"""Limit of steps for one account: rules that look again every hour for ever make no useful comparison."""
 _RANK = {access: rank for rank, access in enumerate((Access.NONE, Access.FREE, Access.FULL))}
 _GONE = frozenset({Status.CANCELLED, Status.EXPIRED})
 _WARNINGS = (notices.WARNING, notices.WARNING_CALLBACK)
 
 
 class News(NamedTuple):
-    """A fact and when it reached us."""
+    """A fact with the time of its arrival."""
 
     at: datetime
     fact: Fact
 
 
 class Scene(NamedTuple):
-    """From when an account stood so, and by which rule."""
+    """The start of a standing, and the rule behind it."""
 
     at: datetime
     standing: Standing
@@ -60,28 +60,28 @@ class Scene(NamedTuple):
     rule: str
     clause: str
     owed: tuple[tuple[str, int], ...]
-    """What was due in open dunning cases, by currency, in minor units."""
+    """Amounts due in open dunning cases, by currency, in minor units."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """How one account would have fared otherwise."""
+    """The difference that another policy makes to one account."""
 
     at: datetime
     """From when on."""
     was: Scene
     would_be: Scene
     lost: timedelta
-    """How long it would have less access, to the end of the outlook."""
+    """How much longer it would have less access, to the end of the outlook."""
     gained: timedelta
     now: tuple[Scene, Scene]
-    """How it stands, and would stand, at the end of the history."""
+    """Its standing at the end of the history under both policies."""
     refunds: tuple[Reversal, ...] = ()
-    """The requests for refunds that would have been answered otherwise."""
+    """The requests for refunds that would have been answered differently."""
 
     @property
     def stands_otherwise(self) -> bool:
-        """Whether the account itself would fare otherwise, and not only an answer that it got."""
+        """Whether the account itself would fare differently, and not only an answer that it got."""
         return self.was[1:4] != self.would_be[1:4]
 
     @property
@@ -94,12 +94,12 @@ class Divergence:
 
     @property
     def owed(self) -> tuple[tuple[str, int], ...]:
-        """What was due in open cases when it would have begun to differ, by currency, in minor units."""
+        """Amounts due in open cases when the difference would have begun, by currency, in minor units."""
         return max(self.was.owed, self.would_be.owed)
 
 
 def touched(old: Iterable[Policy], new: Policy) -> frozenset[str]:
-    """Return the tables in which a new policy takes or gives otherwise than one of the old ones."""
+    """Return the tables in which a new policy takes or gives something else than one of the old ones."""
     stored_differences = (
         difference
         for each in old
@@ -110,12 +110,12 @@ def touched(old: Iterable[Policy], new: Policy) -> frozenset[str]:
 
 
 def may_differ(book: Book, tables: frozenset[str]) -> bool:
-    """Whether an account knows anything that the rules of these tables are about; of a new table nobody can tell."""
+    """Whether an account has facts that the rules of these tables are about; true for a new table."""
     return any(_KNOWS.get(table, _anything)(book) for table in tables)
 
 
 def story(news: Iterable[News], book: Book) -> tuple[News, ...]:
-    """Return what others said, in the order in which it reached us, without the echo of our own cancellations."""
+    """Return the facts from others, in the order of their arrival, without the echo of our own cancellations."""
     newses = [other_news for other_news in news if _is_others(other_news.fact) and not _is_echo(other_news, book)]
     return tuple(sorted(newses, key=lambda other_news: other_news.at))
 
@@ -137,7 +137,7 @@ def compare(newses: Sequence[News], old: Terms, new: Terms, now: datetime) -> Di
 def _of_refunds(
     refunds: tuple[Reversal, ...], ours: Sequence[Scene], theirs: Sequence[Scene], now: datetime
 ) -> Divergence:
-    """Return what differs where the account stands the same, and only an answer is another one."""
+    """Return the difference where the account stands the same, and only an answer differs."""
     at, none = refunds[0].was.at, timedelta()
     return Divergence(
         at=at,
@@ -180,7 +180,7 @@ def _worth(scene: Scene, terms: Terms) -> tuple[int, tuple[int, str]]:
 
 
 def _scenes(newses: Sequence[News], stage: _Run, now: datetime) -> Iterator[Scene]:
-    """Yield each way in which the account stands, from the first news to the end of the outlook."""
+    """Yield each standing of the account, from the first news to the end of the outlook."""
     last = None
     for at, facts in _moments(stage, newses, now):
         scene = _scene(stage.look(at, facts), at)
@@ -190,9 +190,9 @@ def _scenes(newses: Sequence[News], stage: _Run, now: datetime) -> Iterator[Scen
 
 
 def _moments(stage: _Run, newses: Sequence[News], now: datetime) -> Iterator[tuple[datetime, tuple[Fact, ...]]]:
-    """Yield when to look: at each arrival, and at what the rules themselves set themselves to look at.
+    """Yield the times to look: at each arrival, and at the timers of the rules.
 
-    What the policy answers to a request is seen before a person has decided, even in the same moment.
+    The policy's answer to a request is seen before a person has decided, even in the same moment.
     """
     for at, arrivals in groupby(newses, key=lambda news: news.at):
         yield from stage.due(at)
@@ -205,7 +205,7 @@ def _moments(stage: _Run, newses: Sequence[News], now: datetime) -> Iterator[tup
 
 
 class _Run:
-    """One account under one policy, in a world where every warning is delivered at once."""
+    """Run of one account under one policy, in a world where every warning is delivered at once."""
 
     def __init__(self, terms: Terms) -> None:
         self._terms = replace(terms, can_look=frozenset())
@@ -213,10 +213,10 @@ class _Run:
         self._next: datetime | None = None
         self._looks = 0
         self.rulings: dict[str, Ruling] = {}
-        """What each request was answered, by its id."""
+        """The answer to each request, by its id."""
 
     def look(self, at: datetime, facts: tuple[Fact, ...]) -> Decision:
-        """Decide at a moment, and keep what follows."""
+        """Decide at a moment, and keep the consequences."""
         facts = tuple(self._promised(fact) if isinstance(fact, RefundRequested) else fact for fact in facts)
         decision = decide(self._account, facts, self._terms, at)
         delivered = [item for fact in decision.facts for item in _delivered(fact)]
@@ -262,7 +262,7 @@ def _scene(decision: Decision, at: datetime) -> Scene:
 
 
 def _is_others(fact: Fact) -> bool:
-    """Whether a fact is what a provider or an operator said, and not what followed from it."""
+    """Whether a fact came from a provider or an operator, and is no consequence."""
     if isinstance(fact, ProviderFact):
         return True
     return bool(getattr(fact, "actor", "")) and not isinstance(fact, VersionApplied)
@@ -306,4 +306,4 @@ _KNOWS: Mapping[str, Callable[[Book], bool]] = {
     "refund": _has_asked_for_a_refund,
     "overrides": lambda _: False,
 }
-"""Whether an account knows anything that a table's rules are about; who has to approve changes nothing."""
+"""Whether an account has facts that a table's rules are about; the table of approvals changes no outcome."""

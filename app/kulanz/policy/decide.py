@@ -33,16 +33,16 @@ from kulanz.policy.state import (
 
 MOVED_RULE = "ownership.moved"
 _MAX_ITERATIONS = 12
-"""Rounds after which acts that ask for acts are a fault in a rule, not a policy."""
+"""Limit of rounds: steps that cause more steps beyond it are a fault in a rule, not a policy."""
 
 
 def decide(
     account: Account, facts: Iterable[Fact], terms: Terms, now: datetime, situation: Situation = CALM
 ) -> Decision:
-    """Return what follows for an account when facts arrive, or when a timer is due (no facts) at `now`.
+    """Return the decision for an account when facts arrive, or when a timer is due (no facts) at `now`.
 
-    The facts are merged, the account is assessed, and what the policy does about it (a promise, a notice, a hold, a
-    cancellation) is a fact of our own that is merged in turn, until nothing more is to be done.
+    The facts are merged and the account is assessed. Each due step of the policy (a promise, a notice, a hold, a
+    cancellation) is a fact of our own that is merged in turn, until no step is left.
     """
     before = _as_decided(account, terms)
     if before is not None and not account.was_told(before):
@@ -62,13 +62,13 @@ def decide(
             step = Transition(account, before, step.after, book, terms)
         if all(_is_quiet(act, step.after) for act in due):
             return _decision(step, acts, facts, moment)
-    raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
+    raise RuntimeError(f"the rules of the policy never settle: {acts[-1]}")
 
 
 def moved(account: Account, book: Book, detail: Mapping[str, Any], terms: Terms, now: datetime) -> Decision:
-    """Return what follows for an account whose purchases came from another account, or went to it.
+    """Return the decision for an account whose purchases came from another account, or moved to it.
 
-    The product hears of a changed entitlement and the customer of nothing. What is due now is due at the next timer.
+    The product gets the changed entitlement, the customer no notice. Steps that are due now wait for the next timer.
     """
     before = _as_decided(account, terms)
     if before is not None and not account.was_told(before):
@@ -94,7 +94,7 @@ def _as_decided(account: Account, terms: Terms) -> State | None:
 
 
 def _due(step: Transition, moment: Moment) -> list[OwnFact]:
-    """Return what is to be done, each thing once; what hands promises on comes before what relies on them."""
+    """Return the due steps, each once; steps that hand promises on come before those that rely on them."""
     due: list[OwnFact] = []
     for area in areas_for(step.new, "carried_over"):
         due.extend(area.carried_over(step, moment))
@@ -115,7 +115,7 @@ def _due_facts(state: State, book: Book, moment: Moment) -> list[OwnFact]:
 
 
 def _is_quiet(act: OwnFact, state: State) -> bool:
-    """Whether an act only records what is so: it makes no difference to the state, and asks for no other act."""
+    """Whether a step only records a fact: it does not change the state, and causes no other step."""
     match act:
         case f.DeadlinePromised():
             case = state.case(act.case)
@@ -148,7 +148,7 @@ def _moved_on(step: Transition, facts: list[OwnFact], at: datetime) -> Account:
     return evolve(
         account,
         book=book,
-        # A notice may matter to whoever assesses next; whatever else was done last is quiet.
+        # A notice may matter to the next assessment; the other steps of this decision change nothing in it.
         assessed=NO_MEMO if facts else Memo(book, step.terms, state),
         plan=state.plan,
         access=state.access,

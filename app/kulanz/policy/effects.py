@@ -1,6 +1,6 @@
 """Effects: outgoing actions as values, which a decision asks for and `kulanz.delivery` carries out.
 
-An effect's `id` is made from what it is for, so the same wish is one effect however often it is decided (I5, I11).
+An effect's `id` is made from its purpose, so the same wish is one effect however often it is decided (I5, I11).
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from msgspec import Struct, field
 
 
 class Notify(Struct, frozen=True, kw_only=True):
-    """Tell the merchant's product (CONTRACT section 4)."""
+    """Send a callback to the merchant's product (CONTRACT section 4)."""
 
     id: str
     type: str
     """`account.grace_started`, `account.downgraded`, …"""
     subject: str
-    """The case, dispute, subscription or account that it is about."""
+    """The case, dispute, subscription or account of the callback."""
     step: int = 0
     data: dict[str, Any] = field(default_factory=dict)
     """JSON-ready: entitlement, reason and what the type adds; no personal data."""
 
 
 class Words(Struct, frozen=True, kw_only=True):
-    """The words of a notice as they are handed over: written once, kept with it, and hashed into the ledger."""
+    """The words of a notice as handed over: written once, kept with it, and hashed into the ledger."""
 
     language: str
     subject: str
@@ -38,11 +38,11 @@ class Words(Struct, frozen=True, kw_only=True):
     """As the mail names it; empty on paper."""
     reply_to: str | None
     salt: str
-    """Random: the hash in the ledger tells nothing of the words without it."""
+    """Random salt: without it the words could be guessed from the ledger's hash."""
 
     @property
     def digest(self) -> str:
-        """Return the hash that the ledger has of them."""
+        """Return the hash of the words for the ledger."""
         return words_digest({name: getattr(self, name) for name in self.__struct_fields__})
 
 
@@ -63,13 +63,13 @@ class SendMail(Struct, frozen=True, kw_only=True):
     to: str
     locale: str | None
     data: dict[str, Any] = field(default_factory=dict)
-    """What the template fills in: `plan`, `deadline`, `amount_due`, `currency`, …; instants as RFC 3339."""
+    """The fields for the template: `plan`, `deadline`, `amount_due`, `currency`, …; timestamps as RFC 3339."""
     words: Words | None = None
     """None: no attempt has begun, or one of a version that kept no words."""
 
 
 class AlertOperators(Struct, frozen=True, kw_only=True):
-    """Tell the people who run this: a mail to `OPS_ALERT_TO` and an `ops.alert` callback."""
+    """Alert the operators: a mail to `OPS_ALERT_TO` and an `ops.alert` callback."""
 
     id: str
     topic: str
@@ -96,7 +96,7 @@ class ResumeSubscription(Struct, frozen=True, kw_only=True):
 
 
 class LookUpSubscription(Struct, frozen=True, kw_only=True):
-    """Ask the provider for the subscription before access is taken (the fresh look of DOMAIN section 3)."""
+    """Ask the provider for the subscription before access is taken (the re-check of DOMAIN section 3)."""
 
     id: str
     subscription: str
@@ -118,7 +118,7 @@ class RefundPayment(Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     before: int
-    """What had gone back of it when it was approved: the refund is what moves that by `amount` (I11)."""
+    """The refunded amount at its approval: the refund moves that by `amount` (I11)."""
     step: int = 0
     """Which of the request's decisions it is for: one may lapse and be followed by another."""
 
@@ -133,14 +133,14 @@ class DisableLicence(Struct, frozen=True, kw_only=True):
 
 
 class SendLetter(Struct, frozen=True, kw_only=True):
-    """Send one notice on paper, to the postal address of who owes."""
+    """Send one notice on paper, to the postal address of the debtor."""
 
     id: str
     notice: str
     subject: str
     step: int
     to: str
-    """As it stands on the envelope, in lines."""
+    """The address on the envelope, in lines."""
     by: str
     """`file` or `callback`: how it gets to the print partner."""
     locale: str | None
@@ -149,7 +149,7 @@ class SendLetter(Struct, frozen=True, kw_only=True):
 
 
 class DropFile(Struct, frozen=True, kw_only=True):
-    """Leave a file for somebody outside to fetch: it holds personal data, so it is private to the user."""
+    """Write a file for a collection agency or credit bureau: it holds personal data, so it is private to the user."""
 
     id: str
     folder: str
@@ -175,15 +175,15 @@ Effect = (
 )
 
 NOTICE_DUE = "notice.due"
-"""The callback in place of a mail that the merchant's product writes: its delivery counts as that of the mail."""
+"""The callback in place of a mail that the merchant's product writes: its delivery counts as the mail's."""
 OPERATORS_NOTICE = "ops_alert"
-"""The mail of an alert: it tells operators, so it counts as no notice of the case or dispute that it is about."""
+"""The mail of an alert: it is for operators, so it counts as no notice of its case or dispute."""
 EFFECT_KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
 """Every kind of effect by its name: how a recorded effect finds its type again."""
 
 
 def in_place_of_mail(effect: Effect) -> Effect:
-    """Return the mail that a callback stands for, so that what is true of the mail is true of it; else the effect."""
+    """Return the mail that a callback stands for, so that both are judged alike; else the effect."""
     if not isinstance(effect, Notify) or effect.type != NOTICE_DUE:
         return effect
     return SendMail(
@@ -192,7 +192,7 @@ def in_place_of_mail(effect: Effect) -> Effect:
 
 
 def fan_out(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...]:
-    """Return what the outbox holds for an effect: an alert goes two ways, each with its own attempts and outcome."""
+    """Return the outbox entries of an effect: an alert has two channels, each with its own attempts and outcome."""
     if not isinstance(effect, AlertOperators):
         return (effect,)
     data = {"topic": effect.topic, "subject": effect.subject, **effect.data}

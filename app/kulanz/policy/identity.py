@@ -1,4 +1,4 @@
-"""Names that are made from what they are for, so that the same wish has the same name however often it is decided."""
+"""Deterministic names, made from a purpose: the same wish has the same name however often it is decided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audits each decision that took access for its promised notice, independently of the rules that made it."""
+"""Audits each decision that took access for its promised notice, independently of the policy's own rules."""
 
 from __future__ import annotations
 

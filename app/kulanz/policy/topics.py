@@ -1,4 +1,4 @@
-"""Topics of what waits for a person: how grave each is, what it says, what to do, and how it ends."""
+"""Topics of the matters that wait for a person: how grave each is, what it says, what to do, and how it ends."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How soon somebody has to look."""
+    """Urgency of a matter."""
 
     URGENT = "urgent"
-    """Money, access or a promise is at stake until somebody acts."""
+    """Money, access or a promise is at stake until a person acts."""
     NORMAL = "normal"
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One kind of matter. `act` is a command; `{subject}` and `{account}` stand for those of the matter."""
+    """A kind of matter. `act` is a command; `{subject}` and `{account}` stand for those of the matter."""
 
     says: str
     act: str
@@ -63,7 +63,7 @@ TOPICS: Mapping[str, Topic] = {
     ),
     # By an account's last decision.
     "unrequested_refund": Topic(
-        "a payment went back in full, and nobody here asked for it", _EXPLAIN, _URGENT, ends_when_seen=True
+        "a payment went back in full without a request here", _EXPLAIN, _URGENT, ends_when_seen=True
     ),
     "chargeback_warned": Topic("a chargeback is announced: a refund prevents it", _EXPLAIN, _URGENT),
     "dispute_answer_due": Topic(
@@ -73,9 +73,9 @@ TOPICS: Mapping[str, Topic] = {
         ends_when_seen=True,
     ),
     "dispute_silent": Topic(
-        "nothing is heard of a dispute, and dunning goes on: has the bank decided?", _EXPLAIN, _URGENT
+        "nothing is heard of a dispute, and dunning continues: has the bank decided?", _EXPLAIN, _URGENT
     ),
-    "dispute_needs_review": Topic("a dispute takes nothing by itself: a person decides", _EXPLAIN, _URGENT),
+    "dispute_needs_review": Topic("a dispute takes nothing until a person decides", _EXPLAIN, _URGENT),
     "dispute_claim": Topic("a dispute takes less than the whole account: a person may suspend it", _EXPLAIN),
     "data_deletion_eligible": Topic("the account's data may be deleted", _EXPLAIN),
     "data_deletion_needs_approval": Topic(
@@ -114,20 +114,23 @@ TOPICS: Mapping[str, Topic] = {
     "mandate_revoked": Topic("a direct-debit mandate was revoked", _SHOW, ends_when_seen=True),
     "overpaid": Topic("a transfer paid more than is owed", _SHOW, ends_when_seen=True),
     "paid_in_collections": Topic(
-        "a transfer paid a debt that the agency has: tell it", "kulanz collections list", _URGENT, ends_when_seen=True
+        "a transfer paid a debt that the agency has: inform it",
+        "kulanz collections list",
+        _URGENT,
+        ends_when_seen=True,
     ),
     "ready_for_collections": Topic(
         "a debt may go to a collection agency", "kulanz collections propose {account} --reason …"
     ),
     "collection_recalled": Topic(
-        "a debt was recalled: tell the agency", "kulanz collections show {subject}", _URGENT, ends_when_seen=True
+        "a debt was recalled: inform the agency", "kulanz collections show {subject}", _URGENT, ends_when_seen=True
     ),
     "credit_report_to_correct": Topic(
         "a credit report is to be corrected", "kulanz collections show {subject}", _URGENT, ends_when_seen=True
     ),
     "no_mail_address": Topic("a customer in grace has no mail address", _EXPLAIN, _URGENT),
     "no_postal_address": Topic("a letter is due and there is no postal address", _EXPLAIN),
-    # Told once.
+    # Alerted once.
     "account_could_be_linked": Topic(
         "a customer bought with and without an account's id",
         "kulanz account link {subject} {account} --reason … --dry-run",
@@ -141,7 +144,7 @@ TOPICS: Mapping[str, Topic] = {
     ),
     "account_id_unusable": Topic("an event names an account by an id that is none", _EVENT, ends_when_seen=True),
     "dispute_of_unknown_payment": Topic(
-        "a dispute is about a payment of nobody here", _EVENT, _URGENT, ends_when_seen=True
+        "a dispute is about a payment of no known account", _EVENT, _URGENT, ends_when_seen=True
     ),
     "mass_expiry": Topic(
         "the provider ended more paid accounts within an hour than the limit: is that right?",
@@ -181,9 +184,9 @@ SEEN_ELSEWHERE = frozenset(
         "refund_needs_review",
     }
 )
-"""Topics of alerts about what is found where it stands: parked events, effects, requests, disputes, the breaker."""
+"""Topics of alerts whose matter is listed elsewhere: parked events, effects, requests, disputes, the breaker."""
 NOTES = frozenset({"unknown_word"})
-"""Topics of alerts that wait for nobody."""
+"""Topics of alerts that need no person."""
 
 
 def is_listed(topic: str) -> bool:
@@ -192,5 +195,5 @@ def is_listed(topic: str) -> bool:
 
 
 def topic_of(name: str) -> Topic:
-    """Return what is said of a topic."""
+    """Return the topic of a name; an unknown name gets a general one."""
     return TOPICS.get(name) or Topic(name.replace("_", " "), "kulanz doctor", ends_when_seen=True)

@@ -17,7 +17,7 @@ USERS = "users"
 
 
 def book(account: Stage, quantity: int = 1, *, ident: str = "ao_1", **told: Any) -> f.AddOnBooked:
-    """Book as the API does, and return what was booked."""
+    """Book as the API does, and return the booking."""
     usual = {"kind": USERS, "unit_price": 590, "currency": "EUR", "period_ends_at": MONDAY}
     order = add_ons.BookAddOn(**{**usual, "quantity": quantity, **told})
     booked = add_ons.book(order, account.state, account.account.book, account.moment, ident=ident, actor="ada")
@@ -26,7 +26,7 @@ def book(account: Stage, quantity: int = 1, *, ident: str = "ao_1", **told: Any)
 
 
 def cancel(account: Stage, ident: str = "ao_1", *, quantity: int | None = None, part: str = "ao_2") -> f.AddOnCancelled:
-    """Cancel as the API does, and return what was noted."""
+    """Cancel as the API does, and return the cancellation."""
     order, book = add_ons.CancelAddOn(add_on=ident, quantity=quantity), account.account.book
     cancelled = add_ons.cancel(order, account.state, book, account.moment, ident=part, actor="ada")
     account.hear(cancelled)

@@ -195,7 +195,7 @@ def _is_called(story: Story, status: Status, **told: Any) -> None:
 
 
 def _next(story: Story) -> datetime:
-    """Return when the period that runs now ends."""
+    """Return the end of the current period."""
     return BOUGHT + ((story.stage.now - BOUGHT) // (30 * DAY) + 1) * 30 * DAY
 
 
@@ -209,7 +209,7 @@ def _pays_nothing(story: Story) -> None:
 
 
 def _a_colleague_tries(story: Story, plan: str) -> None:
-    """Tell of a trial by an order of nothing, of another customer of the same account."""
+    """Add a trial by an order of 0, of another customer of the same account."""
     at = story.stage.now
     story.stage.hear(
         _of_colleague(story, Status.ON_TRIAL, at, plan, at, trial_ends_at=at + 14 * DAY, renews_at=at + 14 * DAY),

@@ -64,7 +64,7 @@ def _with_grace(story: Story, days: str) -> Policy:
 
 
 def _known(story: Story, other: Policy) -> int:
-    """Let the terms know another policy beside their own, and return its version."""
+    """Add another policy to the terms, and return its version."""
     stage, version = story.stage, 2
     policy = stage.terms.current
     versions = {policy.version: policy, version: replace(other, version=version)}

@@ -1,4 +1,4 @@
-"""Sentences of case tables about debts: transfers, letters, hand-overs, mandates, and how long what is kept."""
+"""Sentences of case tables about debts: transfers, letters, hand-overs, mandates, retention."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ OUTCOMES: Sentences = {
     r"nothing is proposed": lambda story: not story.stage.account.book.collections,
     r"the agency gets (.+)": lambda story, names: _gets(story, "handover") == _listed(names),
     r"the bureau gets (.+)": lambda story, names: _gets(story, "credit-report") == _listed(names),
-    r"the agency is told of the recall": lambda story: _gets(story, "recall") != set(),
+    r"the recall is sent to the agency": lambda story: _gets(story, "recall") != set(),
     r"the mandate is (active|revoked)": lambda story, state: (
         [one.revoked is not None for one in story.stage.account.book.mandates.values()] == [state == "revoked"]
     ),

@@ -1,4 +1,4 @@
-"""Sentences of case tables about chargebacks, of organisations that go, and of what is kept of them and until when."""
+"""Sentences of case tables about chargebacks, closed organisations, and the retention of their records."""
 
 from __future__ import annotations
 

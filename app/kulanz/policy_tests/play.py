@@ -1,4 +1,4 @@
-"""Plays the rows of case tables: each step and each outcome is a sentence that is understood here."""
+"""Plays the rows of case tables: each step and each outcome is a sentence with a known pattern."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def terms_of(policy: Policy, plans: Iterable[str]) -> Terms:
 
 
 def played(case: Case, policy: Policy) -> Story:
-    """Let everything happen that a row tells, under a policy; raise InvalidInputError where it cannot happen."""
+    """Play the steps of a row under a policy; raise InvalidInputError for a step that is impossible."""
     story = Story(stage=Stage(terms=terms_of(policy, case.plans), now=BOUGHT), plans=case.plans)
     story.hear(
         a_subscription(at=BOUGHT, created_at=BOUGHT, renews_at=MONDAY, **story.bought(case.plans[0])),
@@ -49,7 +49,7 @@ def played(case: Case, policy: Policy) -> Story:
 
 
 def differences(case: Case, story: Story) -> list[str]:
-    """Return what of a row did not come true."""
+    """Return the outcomes of a row that did not come true."""
     unmet = [f"not so: {said}" for said in case.outcomes if not _holds(said, story)]
     if story.refused and not any(said.startswith("refused:") for said in case.outcomes):
         unmet.append(f"refused: {story.refused}")
@@ -61,7 +61,7 @@ def differences(case: Case, story: Story) -> list[str]:
 
 
 def found(story: Story) -> str:
-    """Say in one line how the customer stands at the end of the story."""
+    """Return one line about the customer at the end of the story."""
     state = story.stage.state
     told = {
         "plan": state.plan,
@@ -74,7 +74,7 @@ def found(story: Story) -> str:
 
 
 def problems(case: Case) -> Iterator[str]:
-    """Yield the sentences of a row that nothing here understands, each with the one that it may mean."""
+    """Yield the sentences of a row with no known pattern, each with the nearest known one."""
     for day, what in _steps(case):
         if not re.fullmatch(r"\d{1,5}( at ([01]\d|2[0-3]):[0-5]\d)?", day):
             said = f"{day}: {what}".rstrip(": ")
@@ -89,7 +89,7 @@ def problems(case: Case) -> Iterator[str]:
 
 
 def sentences() -> dict[str, list[str]]:
-    """Return every sentence that a table may say, as a pattern with capitals where something is filled in."""
+    """Return every known sentence, as a pattern with capitals for the filled-in parts."""
     return {"steps": [*map(_readable, STEPS)], "outcomes": [*map(_readable, OUTCOMES)]}
 
 

@@ -1,4 +1,4 @@
-"""One account on its own: facts are decided as they come, and effects carried out at once."""
+"""A single account: facts are decided as they come, and outgoing actions carried out at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Decide = Callable[..., Decision]
 
 @dataclass(kw_only=True)
 class Stage:
-    """One account, a clock, a postman and a provider: facts are decided and effects carried out as they come."""
+    """A stage: one account, a clock, a postman and a provider. Decides facts and carries out actions as they come."""
 
     terms: Terms
     now: datetime
@@ -38,19 +38,19 @@ class Stage:
     situation: Situation = field(default_factory=Situation)
     decide: Decide = decide
     mail: Outcome | None = Outcome.DONE
-    """What becomes of mails; None: they stay on the way."""
+    """The outcome of mails; None: they stay on the way."""
     letter: Outcome | None = Outcome.DONE
     callback: Outcome | None = Outcome.DONE
     cancel: Outcome | None = Outcome.DONE
     resume: Outcome | None = Outcome.DONE
     answer: Status | None = Status.PAST_DUE
-    """What the provider answers to a look; None: no answer."""
+    """The provider's answer to a look; None: no answer."""
     done: list[tuple[datetime, Effect]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     last: State | None = None
 
     def hear(self, *facts: Fact, at: datetime | None = None) -> Decision:
-        """Let facts arrive, at once or at a later time, before which everything else takes its course."""
+        """Apply facts, now or at a later time; timers that are due before then fire first."""
         if at is not None:
             self.wait(at)
         decision = self._decided(facts)
@@ -69,17 +69,17 @@ class Stage:
         return self.hear()
 
     def next_due(self) -> datetime | None:
-        """Return when the account is to be looked at next."""
+        """Return the time of the next timer."""
         return min((timer.due_at for timer in self.last.timers), default=None) if self.last else None
 
     @property
     def state(self) -> State:
-        """How the account stands now."""
+        """Assessment of the account now."""
         return assess(self.account.book, self.terms, self.account.zone(self.terms), self.now)
 
     @property
     def moment(self) -> Moment:
-        """When and by which terms it is looked at."""
+        """The moment and the terms of the assessment."""
         return Moment(self.terms, self.account.zone(self.terms), self.now)
 
     @property
@@ -89,12 +89,12 @@ class Stage:
 
     @property
     def callbacks(self) -> list[str]:
-        """The types of what the product was told."""
+        """The types of the callbacks to the product."""
         return [effect.type for _, effect in self.done if isinstance(effect, Notify)]
 
     @property
     def alerts(self) -> list[str]:
-        """The topics that operators were told of."""
+        """The topics of the alerts to operators."""
         return [effect.topic for _, effect in self.done if isinstance(effect, AlertOperators)]
 
     @property
@@ -111,7 +111,7 @@ class Stage:
         return decision
 
     def carry_out(self, effects: Iterable[Effect]) -> None:
-        """Carry effects out, and let their outcomes be decided about in turn."""
+        """Carry out outgoing actions, and decide about their outcomes in turn."""
         waiting = list(effects)
         while waiting:
             effect = waiting.pop(0)

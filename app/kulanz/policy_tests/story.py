@@ -1,4 +1,4 @@
-"""The customer of one line: who bought a plan on day 0 for thirty days, and paid."""
+"""The customer of one line: bought a plan on day 0 for thirty days, and paid."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ UNLISTED = "lemonsqueezy:394499"
 _DAY = re.compile(r"(\d{1,5})(?: at (\d\d):(\d\d))?")
 
 Sentences = dict[str, Callable[..., object]]
-"""What a step does or an outcome asks, by the sentence that says it."""
+"""The function of a step or an outcome, by its sentence."""
 
 
 @dataclass(kw_only=True)
 class Story:
-    """A customer, and what has happened to them."""
+    """A customer with their history."""
 
     stage: Stage
     plans: tuple[str, ...]
-    """The merchant's plans, rising; the first is the one that was bought on day 0."""
+    """The merchant's plans, rising; the first is the one bought on day 0."""
     told: int = 0
-    """How many decisions there were before the first step."""
+    """Number of decisions before the first step."""
     refused: str = ""
     renewals: int = 0
     disputed_at: datetime | None = None
     quoted: list[Quote] = field(default_factory=list)
     """The prices of changes of plan that were asked for."""
     dispute: dict[str, Any] = field(default_factory=dict)
-    """What is told of the chargeback each time."""
+    """The fields that every event of the chargeback has."""
 
     def at(self, day: str) -> datetime:
         """Return the instant of `36`, which is at nine o'clock in UTC, or of `36 at 09:30` in the customer's zone."""
@@ -58,12 +58,12 @@ class Story:
         self.stage.hear(*facts)
 
     def bought(self, plan: str) -> dict[str, Any]:
-        """Return what a subscription to a plan names; one that the merchant does not list is named by its product."""
+        """Return the fields of a subscription to a plan; an unlisted plan is named by its product."""
         return {"variant": variant(self.plans.index(plan)) if plan in self.plans else UNLISTED, "product": plan}
 
     @property
     def moment(self) -> Moment:
-        """When and by which terms the account is looked at."""
+        """The moment and the terms of the assessment."""
         return self.stage.moment
 
     @property
@@ -79,7 +79,7 @@ class Story:
 
     @property
     def changes(self) -> list[Change]:
-        """What changed since the first step."""
+        """The changes since the first step."""
         return [change for decision in self.stage.decisions[self.told :] for change in decision.changes]
 
 

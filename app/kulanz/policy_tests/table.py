@@ -1,4 +1,4 @@
-"""Reads the case tables of a Markdown file: each row is one customer, and what follows for them."""
+"""Reads the case tables of a Markdown file: each row is one customer with the expected outcomes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _PLAN = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One customer: a row, or one of the words of a list in it."""
+    """A customer: a row, or one of the words of a list in it."""
 
     source: str
     line: int
     clause: str
-    """Empty: what the terms do not speak of."""
+    """Empty: the terms do not mention it."""
     holds: bool
     told: str
     follows: str
@@ -28,12 +28,12 @@ class Case:
 
     @property
     def place(self) -> str:
-        """Where it stands."""
+        """The place of the case."""
         return f"{self.source}:{self.line}"
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """What follows, one by one."""
+        """The outcomes, split into single ones."""
         return tuple(said for item in self.follows.split(";") if (said := item.strip()))
 
     def __str__(self) -> str:
@@ -42,14 +42,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a file says, and what of it cannot be read, each with its line."""
+    """The content of a file and its unreadable lines, each with its number."""
 
     cases: tuple[Case, ...]
     problems: tuple[str, ...]
 
 
 def read(text: str, source: str) -> Table:
-    """Read every row under a head of the four columns; other tables and all other text are left alone."""
+    """Read every row under a head of the four columns; other tables and all other text are ignored."""
     plans: tuple[str, ...] = PLANS
     problems: list[str] = []
     rows: list[tuple[int, list[str]]] = []

@@ -1,4 +1,4 @@
-"""Builders of facts as a provider or a person tells them: one customer, one subscription, one renewal."""
+"""Builders of facts from a provider or a person: one customer, one subscription, one renewal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PRO, ENTERPRISE, SEATS = "lemonsqueezy:394420", "lemonsqueezy:394421", "lemonsqu
 
 
 def a_subscription(status: Status = Status.ACTIVE, at: datetime = LONG_AGO, **told: Any) -> f.SubscriptionSeen:
-    """Return a snapshot of the owner's professional subscription, unless told otherwise."""
+    """Return a snapshot of the owner's professional subscription, with the given fields changed."""
     existing_document: dict[str, Any] = {
         "key": SUB,
         "customer": OWNER,

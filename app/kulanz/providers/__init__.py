@@ -17,4 +17,4 @@ PROVIDERS: Mapping[str, Provider] = {
     "paddle": paddle,
     "standard": standard,
 }
-"""What speaks each provider's words; the name is also that of its endpoint and of its keys."""
+"""Modules of the providers; the name is also that of the endpoint and of the keys."""

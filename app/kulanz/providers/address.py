@@ -14,23 +14,23 @@ from kulanz.providers.reading import PayloadReader
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _ZONE = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+){1,2}|UTC")
-"""Names of the IANA database that mean the same on every machine: `localtime` does not."""
+"""Names of the IANA database that are not the same on every machine, such as `localtime`, are left out."""
 
 
 class CustomerAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """What custom data says of the account, each word only where it is usable."""
+    """Customer's address from custom data, each word only where it is usable."""
 
     locale: str | None = None
     timezone: str | None = None
     country: str | None = None
     delivery: str | None = None
-    """How letters shall come: `mail` or `letter`."""
+    """Channel of letters: `mail` or `letter`."""
     organisation: str | None = None
-    """What the account's organisation is called: compared with requests for refunds."""
+    """The name of the account's organisation: compared with requests for refunds."""
 
     @property
     def has_more(self) -> bool:
-        """Whether it says what no snapshot carries."""
+        """Whether it has a word that no snapshot carries."""
         return bool(self.country or self.delivery or self.organisation)
 
 
@@ -39,7 +39,7 @@ _NOWHERE = CustomerAddress()
 
 
 def customer_address(custom: PayloadReader) -> CustomerAddress:
-    """Read custom data of whatever shape."""
+    """Read custom data of any shape."""
     if _WORDS.isdisjoint(custom.values):
         return _NOWHERE
     locale, country, delivery = custom.text("locale"), custom.text("country"), custom.text("delivery")
@@ -53,7 +53,7 @@ def customer_address(custom: PayloadReader) -> CustomerAddress:
 
 
 def known(given_customer_address: CustomerAddress, at: datetime) -> tuple[AddressKnown, ...]:
-    """Return the fact that a country, a way of delivery or an organisation is, which no snapshot carries."""
+    """Return the fact for a country, a letter channel or an organisation, which no snapshot carries."""
     if not given_customer_address.has_more:
         return ()
     words = {

@@ -17,7 +17,7 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body is. Raises `MalformedPayloadError`."""
+    """Return the JSON object in a body. Raises `MalformedPayloadError`."""
     try:
         payload = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -44,7 +44,7 @@ def needed_name(payload: dict[str, Any], key: str, path: str = "") -> str:
 
 
 def fingerprint(value: object) -> bytes:
-    """Return the SHA-256 of a value's canonical JSON: the same whatever the order of its keys."""
+    """Return the SHA-256 of a value's canonical JSON: the same for every order of its keys."""
     try:
         return sha256(_canonical(value)).digest()
     except RecursionError as error:
@@ -52,5 +52,5 @@ def fingerprint(value: object) -> bytes:
 
 
 def lane(key: str) -> int:
-    """Return where events of one customer queue up behind each other."""
+    """Return the queue lane of a customer: events of one customer are handled one after the other."""
     return crc32(key.encode()) % LANES

@@ -10,7 +10,7 @@ _CUSTOMERS: Mapping[str, str] = {
     "paddle": "https://vendors.paddle.com/customers-v2/",
     "stripe": "https://dashboard.stripe.com/customers/",
 }
-"""Addresses without the customer's id. Those of Polar and Dodo cannot be told from the id alone."""
+"""Addresses without the customer's id. An id alone does not say whether it is of Polar or of Dodo."""
 
 
 def customer_page(key: str) -> str | None:

@@ -13,7 +13,7 @@ _MOST = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventHeader:
-    """When a snapshot was taken and by whom it was told, with what was told beside it."""
+    """Time and source of a snapshot, with the fields that were sent beside it."""
 
     stamp: Stamp
     signed: bool = False
@@ -23,11 +23,11 @@ class EventHeader:
 
 
 def quantity(item: PayloadReader, name: str = "quantity") -> int:
-    """Return how many are subscribed to: one, where no usable number is told."""
+    """Return the quantity: one, where the event has no usable number."""
     stated = item.values.get(name)
     return stated if isinstance(stated, int) and not isinstance(stated, bool) and 1 <= stated <= _MOST else 1
 
 
 def several(items: Sequence[SubscribedItem]) -> tuple[SubscribedItem, ...]:
-    """Return the items of a subscription as a snapshot keeps them: none where there is one, which it tells itself."""
+    """Return the items of a subscription for a snapshot: none for a single item, which the snapshot has itself."""
     return tuple(items) if len(items) > 1 else ()

@@ -1,4 +1,4 @@
-"""Keys of a provider's objects: its name before its own id, which is unique there only."""
+"""Keys of a provider's objects: its name before its own id, as ids are only unique at one provider."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The names of one provider's objects."""
+    """Key builder for one provider's objects."""
 
     provider: str
 
@@ -16,9 +16,9 @@ class Keys:
         return f"{self.provider}:{identifier}"
 
     def key_if_any(self, identifier: str | None) -> str | None:
-        """Return the key of an object that may not be told of."""
+        """Return the key of an object that the event may leave out."""
         return f"{self.provider}:{identifier}" if identifier else None
 
     def binding(self, kind: str, identifier: str) -> str:
-        """Return an object's key among the bindings, where objects of all kinds are together."""
+        """Return an object's key among the bindings, which hold objects of all kinds."""
         return f"{self.provider}:{kind}:{identifier}"

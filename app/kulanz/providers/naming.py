@@ -1,4 +1,4 @@
-"""Which account an event names, and how far that may be trusted (CONTRACT section 2)."""
+"""The account that an event names, and how far that may be trusted (CONTRACT section 2)."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from kulanz.providers.signing import account_signature
 
 SIGNATURE_KEY = "account_sig"
 ACCOUNT_ID = r"[A-Za-z0-9._:@|+-]{1,128}"
-"""The form of every account id that there may be, as a regular expression."""
+"""The form of every account id, as a regular expression."""
 _USABLE = re.compile(r"(?!(?:lemonsqueezy|stripe|paddle|standard)-)[A-Za-z0-9][A-Za-z0-9._:@|+-]{0,127}", re.ASCII)
-"""An id that begins like one of ours would let a buyer name an account that another customer is going to have.
+"""An id that begins like one of ours would let a buyer name an account that another customer gets later.
 
 One that begins with a sign can be a path (`..`) or an option (`--help`): no new account gets it.
 """
 _KEPT = re.compile(r"[._:@-][A-Za-z0-9._:@-]{0,127}", re.ASCII)
 """Ids that were usable before: an account that has one keeps it."""
 _SIGNATURE = re.compile(r"(?:([0-9]{1,12})\.)?([0-9A-Fa-f]{64})", re.ASCII)
-"""The digits before the point are the time after which the signature proves nothing, in seconds since 1970."""
+"""The digits before the point are the end of the signature's validity, in seconds since 1970."""
 METADATA, CUSTOMER = "metadata.", "customer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """Where an event names the account, and what proves that the merchant wrote it there."""
+    """Places where an event names the account, and the proof that the merchant wrote it there."""
 
     account_key: str = "account_id"
     account_from: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Naming:
     require_signed: bool = False
     """Whether a name without the merchant's signature counts as none."""
     trusted: frozenset[str] = frozenset()
-    """Providers where the merchant's server alone writes custom data: their claims count as signed."""
+    """Providers where only the merchant's server writes custom data: their claims count as signed."""
     places: tuple[str, ...] = field(init=False)
     """The places that count."""
     keys: tuple[str, ...] = field(init=False)
@@ -55,7 +55,7 @@ class Naming:
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event says about the account."""
+    """An event's word about the account."""
 
     account: str | None = None
     unusable: str | None = None
@@ -65,7 +65,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Told = Callable[[], datetime | None]
-"""When the purchase was made, by the provider's time; asked only where a signature has an end."""
+"""The time of the purchase, by the provider's clock; asked for only if a signature has an end."""
 _NOBODY = Claim()
 _NO_PLACES: Mapping[str, object] = {}
 
@@ -77,9 +77,9 @@ def claim(
     made_at: Told = lambda: None,
     beside: Mapping[str, object] = _NO_PLACES,
 ) -> Claim:
-    """Return the claim of the first place that names an account, in custom data of whatever shape or beside it.
+    """Return the claim of the first place that names an account, in custom data of any shape or beside it.
 
-    What is no usable id is kept apart, for operators to see.
+    An unusable id is kept apart, for operators to see.
     """
     told: Mapping[str, object] = custom if isinstance(custom, dict) else _NO_PLACES
     unusable = _NOBODY
@@ -95,7 +95,7 @@ def claim(
 
 
 def customer_claim(told: Mapping[str, object], naming: Naming, provider: str) -> str | None:
-    """Return the account that a customer's own record names, which never is a proof."""
+    """Return the account that a customer's own record names; it is never a proof."""
     metadata = inner(told, "metadata")
     for place in naming.places:
         if place.startswith(CUSTOMER):
@@ -114,7 +114,7 @@ def _read(stated: object, signature: object, naming: Naming, provider: str, made
     signed = provider in naming.trusted or _is_signed(account, signature, naming.account_secret, made_at)
     if naming.require_signed and not signed:
         return Claim(unusable=shown(stated))
-    if not is_usable(account):  # It proves nothing: where no account has it, the event belongs to another one.
+    if not is_usable(account):  # A name without proof: if no account has it, the event belongs to another account.
         return Claim(unusable=shown(stated), kept=account)
     return Claim(account=account, signed=signed)
 

@@ -1,4 +1,4 @@
-"""The name of a plan where the catalogue knows no better: made from that of the product."""
+"""The fallback name of a plan that the catalogue does not map: the slug of the product's name."""
 
 from __future__ import annotations
 

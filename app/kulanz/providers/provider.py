@@ -14,7 +14,7 @@ from kulanz.providers.reading import UnknownWord
 
 
 class DeliveryHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """As much of a delivery as the inbox needs: what it is, and whether it was here before."""
+    """Header of a delivery for the inbox: what it is, and whether it was here before."""
 
     name: str
     type: str
@@ -26,38 +26,38 @@ class DeliveryHeader(msgspec.Struct, frozen=True, kw_only=True):
     content_key: bytes
     """The same for a resend by hand under a new delivery id; also the digest of a fact's stamp, in hex."""
     lane: int
-    """0 to 63, from the provider's customer: what two workers must not handle at once has one lane."""
+    """0 to 63, from the provider's customer: events that two workers must not handle at once share a lane."""
     test_mode: bool
     store: str | None
     recognised: bool
-    """Whether anybody acts on events of this name."""
+    """Whether events of this name are acted on."""
 
 
 class Routing(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose event it is. Keys name the kind too, as `lemonsqueezy:customer:3083767`: bindings are kept under them."""
+    """Account of an event. Keys name the kind too, as `lemonsqueezy:customer:3083767`: bindings are kept under them."""
 
     claim: str | None = None
     """The account that custom data names; a buyer can edit it unless it is `signed`."""
     unusable_claim: str | None = None
-    """What was found there instead, as operators are shown it: printable, cut short, empty for an empty text."""
+    """The unusable text found there, for operators: printable, cut short, empty for an empty text."""
     kept_claim: str | None = None
-    """An id that is unusable for a new account; one that has it from before keeps it."""
+    """An id that is unusable for a new account; an account that already has it keeps it."""
     signed: bool = False
     customer: str | None = None
     subscription: str | None = None
     order: str | None = None
     needs_subscription: bool = False
-    """The event says something of a subscription that must be known first."""
+    """The event is about a subscription that must be known first."""
     needs_order: bool = False
-    """The event names nobody but a payment, which must be known first: whose that was is whose this is."""
+    """The event names only a payment, which must be known first: its account is the event's."""
     customer_claim: str | None = None
     """The account that the customer's own record names in this snapshot, or in an event about the customer."""
     checkout: str | None = None
-    """The checkout that the event tells of: what was bought there is its subscription, or what its `parts` paid."""
+    """The checkout of the event: what was bought there is its subscription, or what its `parts` paid."""
     within: tuple[str, ...] = ()
-    """What a charge says that it pays, by any of its names; only some of them are ever told of."""
+    """The payment that a charge belongs to, by any of its names; only some of them are ever sent."""
     parts: tuple[str, ...] = ()
-    """Further names of the payment that an invoice tells of."""
+    """Further names of the payment in an invoice."""
     is_payment: bool = False
     """The order is a payment of the subscription."""
     is_charge: bool = False
@@ -65,7 +65,7 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None = None
     """The account at the provider for which an event was sent to us, where it is another than the endpoint's own."""
     problem: str | None = None
-    """What operators must hear of the endpoint or of its keys; an event that has one acts for nobody."""
+    """The alert about the endpoint or its keys; an event that has one is not acted on."""
     fallback: str | None = None
     """The account where nothing better is known: `lemonsqueezy-3083767`."""
 
@@ -76,12 +76,12 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def waits_for(self) -> str | None:
-        """What that is."""
+        """The key of the awaited object."""
         return self.order if self.needs_order else self.subscription
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """One object as a provider's API lists it."""
+    """An object as a provider's API lists it."""
 
     binding: str
     """Names its kind too: `lemonsqueezy:invoice:1134999`."""
@@ -95,32 +95,32 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refunded(NamedTuple):
-    """What a provider's API says has gone back of a payment."""
+    """The refunded part of a payment by the provider's API."""
 
     amount: int
     """Cumulative, in minor units."""
     currency: str
     facts: tuple[ProviderFact, ...] = ()
-    """What the answer tells beside that."""
+    """Other facts in the answer."""
 
 
 class Provider(Protocol):
-    """One provider's words. A module is one; nothing in it has a state."""
+    """Protocol of a provider's vocabulary. A module implements it, and has no state."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
-        """Return which secret signed the body, None where none did. Never raises, whatever was sent."""
+        """Return the secret that signed the body; None where none did. Never raises, for any input."""
 
     def may_settle(self, name: str) -> bool:
-        """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+        """Whether an event of this name can report that a renewal was paid, or is no longer owed."""
 
     def peek(self, body: bytes) -> DeliveryHeader:
-        """Look at a verified body, quickly. Raises `MalformedPayloadError`."""
+        """Return the header of a verified body, quickly. Raises `MalformedPayloadError`."""
 
     def decode(self, body: bytes) -> dict[str, Any]:
         """Return a body as JSON of the provider's outer shape. Raises `MalformedPayloadError`."""
 
     def route(self, payload: Mapping[str, Any], naming: Naming) -> Routing:
-        """Say whose event it is. Never raises: what is not usable is absent."""
+        """Return the account of an event. Never raises: what is not usable is absent."""
 
     def translate(
         self,
@@ -130,8 +130,8 @@ class Provider(Protocol):
         naming: Naming,
         unknown: list[UnknownWord] | None = None,
     ) -> tuple[ProviderFact, ...]:
-        """Say what happened in our words; nothing for a kind nobody acts on. Raises `UntranslatableError`.
+        """Translate an event into facts; none for a kind that is not acted on. Raises `UntranslatableError`.
 
-        `digest` is the last word between two snapshots of one instant: `DeliveryHeader.content_key` in hex. What was
-        left aside because no decision needs it is added to `unknown`.
+        `digest` breaks the tie between two snapshots of one instant: `DeliveryHeader.content_key` in hex. Words that
+        no decision needs and that are unknown are added to `unknown`.
         """

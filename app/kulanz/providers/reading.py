@@ -1,4 +1,4 @@
-"""Lenient reading of a provider's JSON: what is usable is taken, and a complaint names the key in one line."""
+"""Lenient reading of a provider's JSON: usable values are taken, and a complaint names the key in one line."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Word = TypeVar("Word", bound=str)
 Spelt = TypeVar("Spelt", bound=StrEnum)
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
-"""What may stand in a path of a provider's API and behind the colon of a key."""
+"""The characters allowed in a path of a provider's API and behind the colon of a key."""
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _YEARS = range(1970, 3000)
-"""Beyond them a date is a mistake, and adding a grace period to it could overflow."""
+"""A date beyond them is a mistake, and adding a grace period to it could overflow."""
 _LAST_SECOND = int(datetime(_YEARS.stop, 1, 1, tzinfo=UTC).timestamp())
 _LARGEST_AMOUNT = 10**15
 _ID_LIMIT = 10**18
@@ -30,7 +30,7 @@ _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _WEB_ADDRESS = re.compile(r"https?://[!-~]{1,4000}")
 _INDEX = re.compile(r"\[\d+\]")
 _ABSENT = (None, "", 0)
-"""How a provider writes that there is nothing; False is 0."""
+"""Values of a provider for "nothing"; False is 0."""
 
 
 def identifier(value: object) -> str | None:
@@ -43,18 +43,18 @@ def identifier(value: object) -> str | None:
 
 
 def flag(value: object) -> bool:
-    """Return a truth that came as a bool, as 0 or 1, as text, or not at all."""
+    """Return a boolean that came as a bool, as 0 or 1, as text, or not at all."""
     return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in {"1", "true", "yes"})
 
 
 def unix(value: object) -> datetime | None:
-    """Return the instant that seconds since 1970 stand for; None for what is none, and for 0."""
+    """Return the time for seconds since 1970; None for an unusable value, and for 0."""
     seconds = _whole(value)
     return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < _LAST_SECOND else None
 
 
 def shown(value: object, longest: int = 60) -> str:
-    """Return a value from outside as one short printable line may carry it."""
+    """Return a value from outside in a form for one short printable line."""
     if isinstance(value, Mapping | list | tuple):
         return "an object" if isinstance(value, Mapping) else "a list"
     if isinstance(value, int) and abs(value) > _LARGEST_AMOUNT:
@@ -71,19 +71,19 @@ def inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 class UnknownWord(NamedTuple):
-    """A value that says nothing to us and that no decision needed."""
+    """An unknown value that no decision needed."""
 
     field: str
     word: str
 
 
 class PayloadReader(msgspec.Struct, frozen=True):
-    """One object of a payload, read key by key. `path` is where it stands, for complaints."""
+    """Reader of one object of a payload, key by key. `path` is where it stands, for complaints."""
 
     values: Mapping[str, Any]
     path: str
     unknown: list[UnknownWord] = []
-    """What was met on the way through the payload and left aside; shared by all its objects."""
+    """Unknown words met on the way through the payload; shared by all its objects."""
 
     def below(self, key: str) -> PayloadReader:
         """Return the object under a key; an empty one where there is none."""
@@ -94,7 +94,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
         return identifier(self.values.get(key))
 
     def needed_identifier(self, key: str) -> str:
-        """Return an id that nothing can be said without."""
+        """Return a required id."""
         return self.identifier(key) or self._complain(key, "an id")
 
     def expect(self, key: str, word: str) -> None:
@@ -103,7 +103,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
             self._complain(key, word)
 
     def flag(self, key: str) -> bool:
-        """Return a truth; what is missing or null is false."""
+        """Return a boolean; a missing or null one is false."""
         return flag(self.values.get(key))
 
     def instant(self, key: str, *, matters: bool = False) -> datetime | None:
@@ -115,7 +115,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
         return stored_value
 
     def needed_instant(self, key: str) -> datetime:
-        """Return an instant that nothing can be said without."""
+        """Return a required instant."""
         return self.instant(key) or self._complain(key, "a date and time of the years 1970 to 2999")
 
     def unix(self, key: str) -> datetime | None:
@@ -123,7 +123,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
         return unix(self.values.get(key))
 
     def needed_unix(self, key: str) -> datetime:
-        """Return an instant in seconds since 1970 that nothing can be said without."""
+        """Return a required instant from seconds since 1970."""
         return self.unix(key) or self._complain(key, "seconds since 1970, before the year 3000")
 
     def reference(self, key: str) -> str | None:
@@ -131,7 +131,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
         return self.identifier(key) or self.below(key).identifier("id")
 
     def needed_reference(self, key: str) -> str:
-        """Return the id of another object that nothing can be said without."""
+        """Return the required id of another object."""
         return self.reference(key) or self._complain(key, "an id")
 
     def first(self, key: str) -> PayloadReader:
@@ -150,7 +150,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
         )
 
     def amount(self, key: str) -> int:
-        """Return minor units or a count that nothing depends on: 0 where there is no usable one, which is noted."""
+        """Return optional minor units or a count: 0 where there is no usable one, which is noted."""
         value = self.values.get(key)
         amount = 0 if value in _ABSENT else _amount(value)
         if amount is None:
@@ -162,7 +162,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
         return 0 if self.values.get(key) in _ABSENT else self.needed_amount(key)
 
     def needed_amount(self, key: str) -> int:
-        """Return minor units that nothing can be said without."""
+        """Return required minor units."""
         value = _amount(self.values.get(key))
         return self._complain(key, "a whole number of minor units") if value is None else value
 
@@ -171,12 +171,12 @@ class PayloadReader(msgspec.Struct, frozen=True):
         return self.optional_currency(key) or self._complain(key, "a currency of three letters")
 
     def optional_currency(self, key: str) -> str | None:
-        """Return a currency that nothing depends on."""
+        """Return an optional currency."""
         value = self.values.get(key)
         return value.upper() if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
 
     def decimals(self, amount: str, currency: str, written: str) -> int | None:
-        """Return how many decimals an amount has by what is written beside it; None: as many as its currency."""
+        """Return the decimals of an amount, by what is written beside it; None: as many as its currency."""
         text = self.text(written)
         if text is None:
             return None
@@ -187,7 +187,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
         return None if told in (None, own) else told
 
     def word(self, key: str, words: Mapping[str, Word], otherwise: Word | None = None) -> Word:
-        """Return what a word of the provider means; `otherwise` is what the event itself says where it is unknown."""
+        """Return the meaning of a provider's word; `otherwise` is the event's own where the word is unknown."""
         value = self.values.get(key)
         known = words.get(value) if isinstance(value, str) else None
         if known is not None:
@@ -225,7 +225,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
 
 
 def spelt(words: type[Spelt], **aliases: Spelt) -> Mapping[str, Spelt]:
-    """Return the vocabulary of a provider that writes our words, and some of them in another way too."""
+    """Return the vocabulary of a provider that writes our words, and some of them in other spellings."""
     return {**{word.value: word for word in words}, **aliases}
 
 

@@ -1,4 +1,4 @@
-"""Signatures over raw bytes. A verifier is total: whatever was sent, it says which secret fits, or that none does."""
+"""Signatures over raw bytes. A verifier is total: for any input it returns the secret that fits, or none."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ def lemonsqueezy(header: str | bytes | None, body: bytes, secrets: Sequence[byte
     if not _HEX_SHA256.fullmatch(text):
         return None
     value = None
-    for index, secret in enumerate(secrets):  # All of them, so that the time does not tell which one fits.
+    for index, secret in enumerate(secrets):  # All are tried: the time does not show which fits.
         if hmac.compare_digest(_hex_hmac(secret, body), text) and secret and value is None:
             value = index
     return value
 
 
 def lemonsqueezy_signature(body: bytes, secret: bytes) -> str:
-    """Return what Lemon Squeezy puts into `X-Signature`."""
+    """Return the content of Lemon Squeezy's `X-Signature`."""
     return _hex_hmac(secret, body)
 
 
 def account_signature(account: str, secret: str, until: int | None = None) -> str:
-    """Return what a merchant puts into custom data as `account_sig`, so that a buyer cannot name another account.
+    """Return the signature for custom data (`account_sig`), so that a buyer cannot name another account.
 
-    With `until`, in seconds since 1970, it proves nothing for what is bought later. No account's id has a space.
+    With `until`, in seconds since 1970, it proves nothing for later purchases. No account's id has a space.
     """
     if until is None:
         return _hex_hmac(secret.encode(), account.encode())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 TOLERANCE = 300
-"""Seconds that a signed time may be off, either way, by real time."""
+"""Tolerance of a signed time in seconds, either way, by real time."""
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _BASE64_SHA256 = re.compile(r"[A-Za-z0-9+/]{43}=", re.ASCII)
@@ -18,12 +18,12 @@ _STANDARD_PREFIX = b"whsec_"
 _PREFIXES = (_STANDARD_PREFIX, b"polar_whs_")
 
 Keys = Callable[[bytes], Iterable[bytes]]
-"""The keys that a secret may stand for."""
+"""The possible keys of a secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scheme:
-    """How one header tells a time and signatures, and what joins the time and the body."""
+    """Format of a header with a time and signatures, and of the signed text."""
 
     separator: str
     time: str
@@ -36,17 +36,17 @@ _PADDLE = _Scheme(separator=";", time="ts", joint=b":", signature="h1")
 
 
 def stripe(header: str | bytes | None, body: bytes, secrets: Sequence[bytes], *, now: float) -> int | None:
-    """Return which secret signed: `t=<seconds>,v1=<hex>[,v1=…]` over `<seconds>.<body>`."""
+    """Return the secret that signed: `t=<seconds>,v1=<hex>[,v1=…]` over `<seconds>.<body>`."""
     return _signer(header, _STRIPE, body, secrets, now=now)
 
 
 def paddle(header: str | bytes | None, body: bytes, secrets: Sequence[bytes], *, now: float) -> int | None:
-    """Return which secret signed: `ts=<seconds>;h1=<hex>[;h1=…]` over `<seconds>:<body>`."""
+    """Return the secret that signed: `ts=<seconds>;h1=<hex>[;h1=…]` over `<seconds>:<body>`."""
     return _signer(header, _PADDLE, body, secrets, now=now)
 
 
 def standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], *, now: float) -> int | None:
-    """Return which secret signed: `v1,<base64>[ v1,…]` over `<id>.<seconds>.<body>` (Standard Webhooks 1.0)."""
+    """Return the secret that signed: `v1,<base64>[ v1,…]` over `<id>.<seconds>.<body>` (Standard Webhooks 1.0)."""
     ident, seconds = header(headers, "webhook-id"), header(headers, "webhook-timestamp")
     tokens = [token.partition(",") for token in _text(header(headers, "webhook-signature")).split(" ")]
     signatures = [text for scheme, _, text in tokens if scheme == "v1" and _BASE64_SHA256.fullmatch(text)]
@@ -57,7 +57,7 @@ def standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], 
 
 
 def standard_keys(secret: bytes) -> tuple[bytes, ...]:
-    """Return the keys that a secret stands for.
+    """Return the possible keys of a secret.
 
     The standard's is base64 behind a prefix. Polar signs with all the bytes as they are written, prefix included, where
     the secret is from before 2026-09-08. The likelier reading comes first.
@@ -73,23 +73,23 @@ def standard_keys(secret: bytes) -> tuple[bytes, ...]:
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:
-    """Return a header's value, whatever case its name is in."""
+    """Return a header's value; names match in upper and lower case."""
     text = headers.get(name)
     return text if text is not None else next((text for key, text in headers.items() if key.lower() == name), None)
 
 
 def stripe_signature(body: bytes, secret: bytes, at: int) -> str:
-    """Return what Stripe puts into `Stripe-Signature`."""
+    """Return the content of Stripe's `Stripe-Signature`."""
     return f"t={at},v1={hmac.digest(secret, b'%d.' % at + body, 'sha256').hex()}"
 
 
 def paddle_signature(body: bytes, secret: bytes, at: int) -> str:
-    """Return what Paddle puts into `Paddle-Signature`."""
+    """Return the content of Paddle's `Paddle-Signature`."""
     return f"ts={at};h1={hmac.digest(secret, b'%d:' % at + body, 'sha256').hex()}"
 
 
 def standard_signature(ident: str, body: bytes, secret: bytes, at: int) -> str:
-    """Return what a sender of Standard Webhooks puts into `webhook-signature`."""
+    """Return the content of `webhook-signature` of Standard Webhooks."""
     digest = hmac.digest(standard_keys(secret)[0], f"{ident}.{at}.".encode() + body, "sha256")
     return f"v1,{base64.b64encode(digest).decode()}"
 
@@ -109,7 +109,7 @@ def _signer(
 def _matching(
     message: bytes, signatures: Sequence[str], secrets: Sequence[bytes], keys: Keys, write: Callable[[bytes], str]
 ) -> int | None:
-    """Return the index of the first secret that fits; all are tried, so that the time does not tell which one."""
+    """Return the index of the first secret that fits; all are tried, so that the time does not show which one."""
     fits: list[int] = []
     for index, secret in enumerate(secrets):
         for key in keys(secret):

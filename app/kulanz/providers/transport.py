@@ -1,7 +1,7 @@
-"""One request to a provider's API: its place in a rate limit, time-outs, errors in plain words.
+"""A request to a provider's API: rate limit, time-outs, errors in plain words.
 
-What is only read may be asked again; what is written is sent again only where the provider says that it did nothing
-with it (429), or where no connection was ever made. Everything else is for the caller to read before it is repeated.
+A read may be repeated. A write is repeated only if the provider says that it did nothing with it (429), or if
+no connection was ever made. In every other case the caller reads the state before it repeats the write.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from kulanz.providers.reading import shown
 MAX_RESPONSE_BYTES = 4 << 20
 """A page of a hundred orders is about 300 KiB."""
 MAX_RETRY_AFTER = timedelta(hours=1)
-"""A `Retry-After` beyond it is taken as this much."""
+"""The longest `Retry-After` that is followed; a longer one is cut to it."""
 FIRST_PAUSE = 1.0
 T = TypeVar("T")
 _RETRYABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class RateLimiter(Protocol):
-    """How fast we may ask, all processes together."""
+    """Rate limit of our requests, shared by all processes."""
 
     def acquire(self) -> None:
-        """Wait for a place; raise FarEndError, without taking one, where that would take too long."""
+        """Wait for a place; raise FarEndError, without taking one, if that would take too long."""
 
     def observe(self, remaining: int) -> None:
-        """Learn from `X-Ratelimit-Remaining` what others with the same key have used."""
+        """Adjust the limit by `X-Ratelimit-Remaining`, which counts other users of the key too."""
 
     def back_off(self, wait: timedelta | None) -> None:
-        """Let nobody ask before a 429 is over; None: the provider did not say how long."""
+        """Hold all requests back until a 429 is over; None: the provider did not say how long."""
 
     def sleep_for(self, seconds: float) -> None:
-        """Wait, by the same clock."""
+        """Sleep by the same clock."""
 
 
 class _Unlimited:
-    """No limit of our own."""
+    """Rate limiter without a limit."""
 
     def acquire(self) -> None:
         pass
@@ -67,15 +67,15 @@ UNLIMITED: RateLimiter = _Unlimited()
 
 
 def _nothing() -> None:
-    """Let every write be sent."""
+    """Allow every write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+    """Transport of one API key. Failures raise `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END: ClassVar[str]
-    """What people call the provider."""
+    """The provider's name for people."""
     ACCEPTS: ClassVar[str] = "application/json"
     SENDS: ClassVar[str] = "application/json"
 
@@ -83,18 +83,18 @@ class Transport:
     api_url: str
     session: requests.Session = field(repr=False)
     timeouts: tuple[float, float] = (5.0, 15.0)
-    """Seconds to connect, and seconds of silence; the second is also what a body may take in all."""
+    """Seconds to connect, and seconds of silence; the second also limits the transfer of a body."""
     rate_limit: RateLimiter = field(default=UNLIMITED, repr=False)
     tries: int = 1
-    """How often a request is made in all where repeating it is safe."""
+    """Attempts of a request in all, where repeating it is safe."""
     before_write: Callable[[], None] = field(default=_nothing, repr=False)
-    """Called directly before a request that changes something; what it raises keeps the request from being sent."""
+    """Hook directly before each write; if it raises, the write is not sent."""
 
     REFUND_KEY_LASTS: ClassVar[timedelta] = timedelta()
-    """How long a refund under the same key is the same refund; zero where the provider looks at no keys."""
+    """Lifetime of an idempotency key for refunds; zero where the provider has none."""
 
     def checked(self, before_write: Callable[[], None], /) -> Self:
-        """Return the same client, with something to be done directly before each write."""
+        """Return the same client, with a hook before each write."""
         return replace(self, before_write=before_write)
 
     def ask(self, path: str, query: Mapping[str, object] | None = None) -> dict[str, Any]:
@@ -102,24 +102,24 @@ class Transport:
         return self.ask_when(path, query)[0]
 
     def ask_when(self, path: str, query: Mapping[str, object] | None = None) -> tuple[dict[str, Any], datetime | None]:
-        """Return the document at a path, and when it was answered by the far end's clock."""
+        """Return the document at a path, and the time of the answer by the remote server's clock."""
         return self._repeat(lambda: self._ask(path, query or {}), lambda error: error.retryable)
 
     def tell(
         self, method: str, path: str, document: object = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any] | None:
-        """Have something done; return the answer's document, None where it has none that can be read."""
+        """Send a write; return the answer's document, None where it has none that can be read."""
         return self._repeat(
             lambda: self._tell(method, path, document, headers or {}),
             lambda error: error.answer == HTTPStatus.TOO_MANY_REQUESTS,
         )
 
     def write(self, document: object) -> bytes:
-        """Return what is sent, as the provider wants it written."""
+        """Return the request body in the provider's format."""
         return msgspec.json.encode(document)
 
     def said(self, document: Mapping[str, Any]) -> object:
-        """Return the provider's own words about what is wrong, from its answer."""
+        """Return the provider's own error message, from its answer."""
         error = document.get("error")
         return error.get("detail") or error.get("message") if isinstance(error, dict) else None
 
@@ -182,7 +182,7 @@ class Transport:
         )
 
     def _heed(self, response: requests.Response, document: Mapping[str, Any] | None) -> None:
-        """Learn the rate limit from an answer, and raise what says that it is a refusal."""
+        """Adjust the rate limit by an answer, and raise the error for a refusal."""
         remaining = response.headers.get("X-Ratelimit-Remaining", "")
         if remaining.isascii() and remaining.isdigit():
             self.rate_limit.observe(int(remaining[:9]))
@@ -220,7 +220,7 @@ class _Bearer(AuthBase):
 
 
 def _body(response: requests.Response, seconds: float) -> bytes:
-    """Read a body of sensible size within a sensible time; what breaks off is as good as none."""
+    """Read a body within the limits of size and time; a body that breaks off counts as none."""
     body, until = b"", monotonic() + seconds
     try:
         while chunk := response.raw.read1(65536, decode_content=True):
@@ -250,7 +250,7 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
 
 
 def _until(then: str, now: str) -> timedelta:
-    """Return the time between two of the far end's own dates, as its clock need not be ours."""
+    """Return the time between two dates of the remote server, as its clock need not be ours."""
     return parsedate_to_datetime(then) - parsedate_to_datetime(now)
 
 
@@ -263,7 +263,7 @@ def _date(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _was_sent(error: requests.RequestException) -> bool:
-    """Return whether the request may have arrived: not so if no connection was ever made."""
+    """Return whether the request may have arrived; False if no connection was ever made."""
     if isinstance(error, requests.ConnectTimeout):
         return False
     reason = getattr(error.args[0], "reason", None) if error.args else None

@@ -11,10 +11,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 QUIET = ("rq.worker", "rq.queue", "rq.job", "rq.registry")
-"""Loggers that would write arguments and tracebacks; what matters of them is logged under our own names."""
+"""Loggers that would write arguments and tracebacks; their essentials are logged under our own names."""
 
 _WORD = re.compile(r"[\w.,:;@/+*()<>-]*")
-"""What needs no quotes."""
+"""Characters that need no quotes."""
 
 
 class Log:
@@ -24,30 +24,30 @@ class Log:
     """
 
     part = "none"
-    """The part of Kulanz that this process is."""
+    """The part of Kulanz in this process, such as the worker."""
     as_json = False
 
     def info(self, event: str, **fields: object) -> None:
-        """Note what is as it should be."""
+        """Log a normal event."""
         self._write("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Note what cures itself, or will be tried again."""
+        """Log a fault that is retried or ends without a person."""
         self._write("warning", event, fields)
 
     def error(self, event: str, **fields: object) -> None:
-        """Note what somebody must look at."""
+        """Log what an operator must look at."""
         self._write("error", event, fields)
 
     def critical(self, event: str, **fields: object) -> None:
-        """Note a fault of our own."""
+        """Log a fault of our own."""
         self._write("critical", event, fields)
 
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         head = {"timestamp": at, "level": level, "part": self.part, "event": event}
         text = _line(head, fields, as_json=self.as_json)
-        with suppress(OSError):  # Nobody's work ends because nobody can read of it.
+        with suppress(OSError):  # A log that cannot be written must not stop the work.
             sys.stderr.write(text + "\n")  # In one piece, so that threads do not cut each other's lines.
 
 
@@ -55,7 +55,7 @@ log = Log()
 
 
 def configure(part: str, *, as_json: bool = False) -> None:
-    """Mark our events with the part that says them, and let libraries say what they warn of, in the same form."""
+    """Mark our events with their part of Kulanz, and write the warnings of libraries in the same form."""
     log.part, log.as_json = part, as_json
     handler = logging.StreamHandler()
     handler.setFormatter(_LibraryFormatter())
@@ -65,7 +65,7 @@ def configure(part: str, *, as_json: bool = False) -> None:
 
 
 class _LibraryFormatter(logging.Formatter):
-    """Writes what a library logs as one of our lines."""
+    """Writes a library's records as lines of ours."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -74,7 +74,7 @@ class _LibraryFormatter(logging.Formatter):
 
 
 def _line(head: Mapping[str, str], fields: Mapping[str, object], *, as_json: bool) -> str:
-    """Return a line of our own words, and of fields that may be anything."""
+    """Return a line of our own words, and of fields with any content."""
     known = {name: value for name, value in fields.items() if value is not None}
     if as_json:
         return json.dumps({**head, **known}, default=str)
@@ -83,6 +83,6 @@ def _line(head: Mapping[str, str], fields: Mapping[str, object], *, as_json: boo
 
 
 def _shown(value: object) -> str:
-    """Write a value as one word, or in quotes where it has spaces, quotes or what would end the line."""
+    """Write a value as one word, or in quotes if it has spaces, quotes or line ends."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())

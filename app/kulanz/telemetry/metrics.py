@@ -1,7 +1,7 @@
 """Every metric of Kulanz, declared in one place; labels come from small closed sets, never from ids.
 
-What processes count is here as counters and histograms: each counts for itself, `kulanz.runtime.counters` adds all of
-it up in the database. What can be read there at any time is a `Gauge`: `kulanz.queries.gauges` reads it. Each is
+Counts of processes are counters and histograms here: each process counts for itself, and `kulanz.runtime.counters`
+adds them up in the database. A `Gauge` is computed from the database by `kulanz.queries.gauges`. Each metric is
 defined in docs/operations.md.
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 REGISTRY = CollectorRegistry()
-"""Ours alone: what other libraries register for themselves is not published."""
+"""Our own registry: metrics of other libraries are not published."""
 _LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 21_600, 86_400)
 
 DELIVERIES = Counter(
     "kulanz_deliveries",
-    "Webhook deliveries by endpoint and by what was answered.",
+    "Webhook deliveries by endpoint and answer.",
     ("endpoint", "answer"),
     registry=REGISTRY,
 )
@@ -32,13 +32,13 @@ COMMIT_ROWS = Histogram(
 
 SLOW_BODIES = Counter(
     "kulanz_slow_bodies",
-    "Requests that were given up because their senders took too long over a body.",
+    "Requests that were given up because their bodies came too slowly.",
     registry=REGISTRY,
 )
 
 SPOOLED = Counter(
     "kulanz_spooled",
-    "Deliveries that were kept beside the database because it did not take them.",
+    "Deliveries that were spooled to disk because the database did not take them.",
     registry=REGISTRY,
 )
 
@@ -51,21 +51,21 @@ REQUESTS = Counter(
 
 EVENT_LAG = Histogram(
     "kulanz_event_lag_seconds",
-    "From the arrival of an event to the commit of what it changed.",
+    "Time from the arrival of an event to the commit of its changes.",
     buckets=_LATENCY_BUCKETS,
     registry=REGISTRY,
 )
 
 EVENTS_SETTLED = Counter(
     "kulanz_events_settled",
-    "Events that a worker has settled, by the state that they came to.",
+    "Events that a worker has settled, by final state.",
     ("state",),
     registry=REGISTRY,
 )
 
 EVENT_FAILURES = Counter(
     "kulanz_event_failures",
-    "Attempts to apply an event that failed, by what became of it: tried again, or parked.",
+    "Failed attempts to apply an event, by outcome: tried again, or parked.",
     ("became",),
     registry=REGISTRY,
 )
@@ -86,14 +86,14 @@ OTHER_DECIMALS = Counter(
 
 TIMER_LATENESS = Histogram(
     "kulanz_timer_lateness_seconds",
-    "From the due time of a timer to when it fired, in policy time.",
+    "Time from the due time of a timer to its firing, in policy time.",
     buckets=_LATENCY_BUCKETS,
     registry=REGISTRY,
 )
 
 EFFECT_ATTEMPTS = Counter(
     "kulanz_effect_attempts",
-    "Attempts to carry effects out, by kind and by what became of them.",
+    "Attempts to deliver outgoing actions, by kind and outcome.",
     ("kind", "became"),
     registry=REGISTRY,
 )
@@ -127,7 +127,7 @@ VIOLATIONS = Counter(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauge:
-    """A metric that is read when somebody asks."""
+    """A metric that is computed at each scrape."""
 
     name: str
     documentation: str
@@ -138,18 +138,18 @@ def _gauge(name: str, documentation: str, *labels: str) -> Gauge:
     return Gauge(name=f"kulanz_{name}", documentation=documentation, labels=labels)
 
 
-INBOX = _gauge("inbox_events", "Events by state; of those handled there is no end, so they are not counted.", "state")
+INBOX = _gauge("inbox_events", "Events by state, without the handled ones, whose number only grows.", "state")
 INBOX_OLDEST = _gauge("inbox_oldest_seconds", "Age of the oldest event in a state, in policy time.", "state")
-EFFECTS = _gauge("effects", "Effects by state; those done are not counted.", "state")
-EFFECTS_OLDEST = _gauge("effects_oldest_due_seconds", "For how long the effect that is due longest has been due.")
+EFFECTS = _gauge("effects", "Outgoing actions by state, without those that are done.", "state")
+EFFECTS_OLDEST = _gauge("effects_oldest_due_seconds", "Time since the oldest due outgoing action was due.")
 TIMERS_DUE = _gauge("timers_due", "Timers that are due now, at most 10000.")
-TIMERS_OLDEST = _gauge("timers_oldest_due_seconds", "For how long the timer that is due longest has been due.")
-CLOCK_AGE = _gauge("clock_age_seconds", "Since when the clock process has not been seen; it says so once a minute.")
+TIMERS_OLDEST = _gauge("timers_oldest_due_seconds", "Time since the oldest due timer was due.")
+CLOCK_AGE = _gauge("clock_age_seconds", "Time since the scheduler was last seen; it reports once a minute.")
 CLOCK_JUMP = _gauge("clock_jump", "1 while the host's time is not believed and no timer fires.")
 TEST_CLOCK = _gauge("test_clock", "1 while the test clock is set.")
 BREAKER_TRIPPED = _gauge("breaker_tripped", "1 while the circuit breaker for mass downgrades is tripped.")
 BREAKER_WAITING = _gauge("breaker_waiting_accounts", "Accounts whose grace is over and that have not lost access.")
-RECONCILED_AGE = _gauge("reconcile_age_seconds", "Since the last reconciliation that came to its end, if there was.")
+RECONCILED_AGE = _gauge("reconcile_age_seconds", "Time since the last complete reconciliation, if any.")
 POLICY = _gauge("policy_info", "1 for the policy version in force.", "policy", "policy_version")
 ACCOUNTS = _gauge("accounts", "Accounts by standing.", "standing")
 AT_RISK = _gauge("mrr_at_risk", "Unpaid renewals in open dunning cases, in minor units.", "currency")
@@ -158,13 +158,13 @@ CASES_OPENED = _gauge("dunning_cases_opened", "Dunning cases ever opened.", "pol
 CASES_RECOVERED = _gauge("dunning_cases_recovered", "Of these, those paid after all.", "policy_version", "currency")
 CASES_EXHAUSTED = _gauge("dunning_cases_exhausted", "Of these, those given up.", "policy_version", "currency")
 RECOVERIES = _gauge("dunning_recoveries", "Recovered cases by where they were and what showed it.", "stage", "cause")
-RECOVERED = _gauge("dunning_recovered_amount", "What recovered cases brought, in minor units.", "currency")
-DISPUTES = _gauge("disputes", "Disputes by what became of them.", "status")
+RECOVERED = _gauge("dunning_recovered_amount", "Amounts of recovered cases, in minor units.", "currency")
+DISPUTES = _gauge("disputes", "Disputes by outcome.", "status")
 SPOOL = _gauge("spool_bytes", "Deliveries on this host's disk that the database did not take yet.")
 REFUNDS = _gauge("refund_requests", "Refund requests by state.", "state")
 COLLECTIONS = _gauge("collections", "Debts handed over to collection, or proposed to be, by state.", "state")
 QUEUE_JOBS = _gauge("queue_jobs", "RQ jobs that wait or failed; they carry no work of their own.", "state")
-WORKERS = _gauge("workers", "Worker processes alive, by the queue that they attend.", "queue")
+WORKERS = _gauge("workers", "Worker processes alive, by their queue.", "queue")
 GAUGE_READ_OK = _gauge("gauge_read_ok", "1 where the source of readings could be read, else 0.", "source")
 GAUGE_READ_SECONDS = _gauge("gauge_read_duration_seconds", "How long reading it took.", "source")
 
@@ -183,7 +183,7 @@ FORMER_NAMES = {
 
 
 def names() -> frozenset[str]:
-    """Return the name of every sample that can be on the page."""
+    """Return the name of every possible sample of the page."""
     counted = {sample for family in REGISTRY.collect() for sample in _samples(family.name, family.type)}
     return frozenset({*counted, *(gauge.name for gauge in GAUGES), *FORMER_NAMES.values()})
 

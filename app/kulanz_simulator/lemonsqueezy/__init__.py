@@ -1,4 +1,4 @@
-"""Lemon Squeezy, played. What its documentation leaves open is named in `assumptions`."""
+"""Simulation of Lemon Squeezy. The gaps of its documentation are named in `assumptions`."""
 
 from __future__ import annotations
 

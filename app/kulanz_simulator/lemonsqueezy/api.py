@@ -1,4 +1,4 @@
-"""Lemon Squeezy's REST API over the simulated store: JSON:API, paging, filters, and its way to say no."""
+"""Lemon Squeezy's REST API over the simulated store: JSON:API, paging, filters, and its errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SimulatedApi:
     api_key: str
 
     def respond(self, request: ApiRequest) -> ApiResponse:
-        """Answer a request; what cannot be done is a JSON:API error."""
+        """Answer a request; an impossible one gets a JSON:API error."""
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return failure(401, "Unauthenticated.")
         for method, pattern, act in self._routes():
@@ -168,7 +168,7 @@ def failure(status: int, detail: str) -> ApiResponse:
 
 
 def _attributes(request: ApiRequest) -> dict[str, Any]:
-    """Return what a request wants changed."""
+    """Return the changes that a request asks for."""
     return dict(_data(request).get("attributes") or {})
 
 

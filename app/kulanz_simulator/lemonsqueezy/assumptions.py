@@ -1,4 +1,4 @@
-"""What the simulator does where Lemon Squeezy's documentation does not say, or says it only in words."""
+"""Assumptions of the simulator where Lemon Squeezy's documentation says nothing, or says it only in words."""
 
 from __future__ import annotations
 

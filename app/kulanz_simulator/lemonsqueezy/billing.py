@@ -1,4 +1,4 @@
-"""What happens to subscriptions by itself: checkout, renewals, failed charges and their retries, the end."""
+"""Automatic billing of subscriptions: checkout, renewals, failed charges and their retries, the end."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Billing:
             self._failed(sub, contract, attempt=0)
 
     def retry(self, sub: str) -> None:
-        """Charge again for the open invoice, out of turn, as a customer does who enters another card."""
+        """Charge again for the open invoice, out of turn, as when a customer enters another card."""
         contract = self.store.contract(sub)
         if contract.open_invoice is None:
             raise RefusedError("nothing is owed")
@@ -70,7 +70,7 @@ class Billing:
             self._tell_failure(contract)
 
     def charge_change(self, sub: str) -> None:
-        """Charge the difference of a changed plan, in vain; the renewal comes at its time."""
+        """Charge the difference of a changed plan and fail; the renewal comes at its time."""
         contract = self.store.contract(sub)
         contract.unpaid_change = self._invoice(contract, sub, reason="updated", status="pending")
         echo = self.assumptions.invoices_echo_custom_data
@@ -79,7 +79,7 @@ class Billing:
         self.store.tell("subscription_updated", sub)
 
     def pay_change(self, sub: str) -> None:
-        """Take the difference of a changed plan after all."""
+        """Collect the difference of a changed plan after all."""
         contract = self.store.contract(sub)
         if contract.unpaid_change is None:
             raise RefusedError("no change of plan is owed")
@@ -104,7 +104,7 @@ class Billing:
         self._plan(sub, at, self.expire)
 
     def plan_renewal(self, sub: str) -> None:
-        """Go on charging, after a cancellation or a pause that was taken back."""
+        """Continue charging, after a cancellation or a pause that was taken back."""
         self._void(sub)
         contract = self.store.contract(sub)
         if contract.open_invoice is None:
@@ -188,6 +188,6 @@ class Billing:
 
 
 def _amounts(purchase: Purchase, price: int) -> dict[str, int]:
-    """Return what is charged; of nothing there is no tax."""
+    """Return the charged amount; an amount of 0 has no tax."""
     tax = purchase.taxes if price else 0
     return {"total": price, "subtotal": price - tax, "tax": tax}

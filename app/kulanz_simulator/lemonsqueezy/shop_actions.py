@@ -1,4 +1,4 @@
-"""What people do to the store's objects: customers, the merchant in the dashboard or by the API, the bank."""
+"""Actions of people on the store's objects: customers, the merchant in the dashboard or by the API, the bank."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _ENDED = frozenset({"expired"})
 
 @dataclass(frozen=True, slots=True)
 class ShopActions:
-    """Acts on the store; each says what the provider tells of it."""
+    """Acts on the store; each sends the provider's webhooks about it."""
 
     store: Store
     billing: Billing
     assumptions: Assumptions
 
     def cancel(self, sub: str) -> None:
-        """Stop the renewal; what is paid runs out, what is past due may expire at once."""
+        """Stop the renewal; a paid subscription runs out, a past-due one may expire at once."""
         document = self.store.told(SUBSCRIPTIONS, sub)
         self._refuse_ended(document)
         if document["cancelled"]:
@@ -79,12 +79,12 @@ class ShopActions:
         self.store.tell("subscription_updated", sub)
 
     def change_plan_unpaid(self, sub: str, variant: int) -> None:
-        """Switch the variant and charge the difference at once, in vain."""
+        """Switch the variant and charge the difference at once; the charge fails."""
         self.change_plan(sub, variant)
         self.billing.charge_change(sub)
 
     def pay_change(self, sub: str) -> None:
-        """Pay the difference that was charged in vain, with a new card."""
+        """Pay the difference whose charge failed, with a new card."""
         self.billing.pay_change(sub)
 
     def change_quantity(self, sub: str, quantity: int) -> None:
@@ -113,7 +113,7 @@ class ShopActions:
             self.store.tell("order_refunded", order)
 
     def call_fraudulent(self, order: str, *, told_by: str | None = None) -> None:
-        """Let the bank call an order fraudulent; which event tells of it, if any, is an assumption."""
+        """Let the bank call an order fraudulent; its event, if any, is an assumption."""
         self.store.change(ORDERS, order, status="fraudulent")
         name = told_by or self.assumptions.fraud_is_told_by
         if name and name != "nothing":

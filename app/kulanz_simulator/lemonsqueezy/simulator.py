@@ -21,7 +21,7 @@ from kulanz_simulator.simulator import API_KEY, ROWS_SHOWN, Listing, Pace, ShopA
 
 
 class LemonSqueezySimulator(Simulator):
-    """One simulated store."""
+    """A simulated store."""
 
     provider = "lemonsqueezy"
 
@@ -89,7 +89,7 @@ class LemonSqueezySimulator(Simulator):
         return failure(status, words)
 
     def headers(self, remaining: int) -> Mapping[str, str]:
-        """Return the kind of an answer, and what is left of the rate limit."""
+        """Return the content type of an answer, and the rest of the rate limit."""
         return {
             "Content-Type": "application/vnd.api+json",
             "X-Ratelimit-Limit": str(self.conditions.limit),
@@ -97,7 +97,7 @@ class LemonSqueezySimulator(Simulator):
         }
 
     def acts(self) -> Mapping[str, ShopAct]:
-        """Return what customers, the merchant and the bank do."""
+        """Return the acts of customers, the merchant and the bank."""
         desk = self.desk
         bought = ("account", "email", "price", "variant", "product_name", "trial_days", "licence", "customer")
         return {

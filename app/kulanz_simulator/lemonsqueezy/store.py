@@ -1,4 +1,4 @@
-"""The store's objects as the provider holds them, and who is told when one changes."""
+"""The store's objects as the provider holds them, and the webhooks that a change sends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Announce = Callable[[str, Payload, object], None]
 
 @dataclass(slots=True)
 class Contract:
-    """What the provider knows of one subscription and does not tell."""
+    """The provider's knowledge of one subscription that it does not send."""
 
     purchase: Purchase
     paid_until: datetime
@@ -32,14 +32,14 @@ class Contract:
     failed_at: datetime | None = None
     """When the open invoice's charge failed first."""
     unpaid_change: str | None = None
-    """The invoice of a changed plan that was charged in vain."""
+    """The invoice of a changed plan whose charge failed."""
     generation: int = 0
-    """Grows with every change of what is due, so that what was planned before is void."""
+    """Grows with every change of the plan, so that acts planned before are void."""
 
 
 @dataclass(slots=True)
 class Store(Timeline):
-    """Everything the provider holds."""
+    """All objects of the provider."""
 
     announce: Announce
     test_mode: bool = True
@@ -52,7 +52,7 @@ class Store(Timeline):
     _ids: count[int] = field(default_factory=lambda: count(1_000_001))
 
     def new_id(self) -> int:
-        """Return an id that nothing has."""
+        """Return an unused id."""
         return next(self._ids)
 
     def add(self, name: str, purchase: Purchase, custom: object, **attributes: object) -> Payload:
@@ -103,7 +103,7 @@ class Store(Timeline):
         self.announce(name, data, self.custom_data.get((kind, str(own_id))) if custom else None)
 
     def contract(self, subscription: object) -> Contract:
-        """Return what is not told of a subscription."""
+        """Return the hidden part of a subscription."""
         contract = self.contracts.get(str(subscription))
         if contract is None:
             raise NotFoundError(f"no subscription {subscription}")

@@ -33,7 +33,7 @@ class LemonSqueezyWire:
         return wire(payload)
 
     def headers(self, body: bytes, secret: str, name: str, /) -> Mapping[str, str]:
-        """Return the signature and what comes with it."""
+        """Return the signature and the other headers."""
         return headers(body, secret, name)
 
     def resent(self, payload: Payload, /) -> Payload:

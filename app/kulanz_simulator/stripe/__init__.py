@@ -1,4 +1,4 @@
-"""Stripe, played. What is left to a merchant's settings, or is not documented, is named in `assumptions`."""
+"""Simulation of Stripe. Merchant settings and gaps of its documentation are named in `assumptions`."""
 
 from __future__ import annotations
 

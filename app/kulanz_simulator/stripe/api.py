@@ -42,7 +42,7 @@ Act = Callable[..., Document]
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """An answer that is given again for the same key."""
+    """A stored answer for a repeated idempotency key."""
 
     at: datetime
     request: tuple[str, str, bytes]
@@ -64,7 +64,7 @@ class StripeApi:
     _answered: dict[str, _Answered] = field(default_factory=dict)
 
     def respond(self, request: ApiRequest) -> ApiResponse:
-        """Answer a request; what cannot be done is an error in Stripe's words."""
+        """Answer a request; an impossible one gets an error in Stripe's words."""
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return failure(HTTPStatus.UNAUTHORIZED, "Invalid API Key provided.")
         key = request.headers.get("idempotency-key")

@@ -1,4 +1,4 @@
-"""What the simulator does where Stripe leaves it to the merchant's settings, or does not say."""
+"""Assumptions of the simulator where Stripe leaves it to the merchant's settings, or does not say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HOUR = timedelta(hours=1)
 
 
 class LastResort(StrEnum):
-    """What becomes of a subscription when its last charge has failed: a setting of the merchant."""
+    """The end of a subscription whose last charge has failed: a setting of the merchant."""
 
     CANCEL = "cancel"
     UNPAID = "unpaid"

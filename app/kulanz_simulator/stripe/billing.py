@@ -1,4 +1,4 @@
-"""What happens to Stripe's subscriptions by itself: renewals, failed charges and their retries, what is overdue."""
+"""Automatic billing of Stripe's subscriptions: renewals, failed charges and their retries, what is overdue."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StripeBilling:
     assumptions: StripeAssumptions
 
     def check_out(self, purchase: StripePurchase, charges: Sequence[bool] = ()) -> None:
-        """Sell a subscription, now; its first invoice is charged, is sent, or is of nothing during a trial."""
+        """Sell a subscription, now; its first invoice is charged, is sent, or is of 0 during a trial."""
         store, sub, now = self.store, purchase.subscription, self.store.now
         ends = now + (purchase.trial or purchase.period)
         if purchase.customer not in store.objects.get(CUSTOMERS, {}):
@@ -285,7 +285,7 @@ class StripeBilling:
         store.plan(due, collection, fall_due)
 
     def _resort(self, sub: str) -> None:
-        """Do what the merchant has set for a subscription that nothing could be collected for."""
+        """Apply the merchant's setting to a subscription whose last charge failed."""
         match self.assumptions.last_resort:
             case LastResort.CANCEL:
                 self.end(sub)
@@ -304,7 +304,7 @@ class StripeBilling:
         self.store.tell(name, invoice)
 
     def _stop_collecting(self, sub: str) -> None:
-        """Charge no more for what is open; who pays it by hand still may."""
+        """Stop charging for open invoices; a customer who pays by hand still may."""
         for invoice in self.store.invoices_of(sub):
             if invoice["status"] in {"open", "draft"}:
                 self.store.collections[invoice["id"]].generation += 1
@@ -320,7 +320,7 @@ class StripeBilling:
             self.store.update(sub, pending_update=None, items={**document["items"], "data": data})
 
     def _expiry(self, sub: str) -> Callable[[], None]:
-        """Return what ends a subscription whose first invoice was never paid."""
+        """Return the act that ends a subscription whose first invoice was never paid."""
 
         def expire() -> None:
             for invoice in self.store.invoices_of(sub):

@@ -1,4 +1,4 @@
-"""What people do to Stripe's objects: customers in the portal, the merchant by the API, banks."""
+"""Actions of people on Stripe's objects: customers in the portal, the merchant by the API, banks."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ FEE = 1500
 
 @dataclass(frozen=True, slots=True)
 class StripeDesk:
-    """Acts on one account; each tells what Stripe tells of it."""
+    """Acts on one account; each sends Stripe's webhooks about it."""
 
     store: StripeStore
     billing: StripeBilling
 
     def cancel(self, sub: str, *, at_period_end: bool = True) -> None:
-        """Stop the renewal; what is paid runs out."""
+        """Stop the renewal; the paid period runs out."""
         document = self._running(sub)
         if document["cancel_at_period_end"] == at_period_end:
             return
@@ -73,7 +73,7 @@ class StripeDesk:
         self.billing.end(sub)
 
     def pause(self, sub: str, behaviour: str = "void", resumes_at: datetime | None = None) -> None:
-        """Collect nothing; the periods go on."""
+        """Collect nothing; the periods continue."""
         self._running(sub)
         if behaviour not in _PAUSES:
             raise InvalidInputError(f"Invalid pause_collection[behavior]: must be one of {', '.join(sorted(_PAUSES))}")
@@ -88,7 +88,7 @@ class StripeDesk:
     def change_items(
         self, sub: str, items: Sequence[Item], *, proration: str = "none", payment: str = "allow_incomplete"
     ) -> None:
-        """Have other prices or quantities from now on; `always_invoice` charges the difference at once."""
+        """Change to other prices or quantities; `always_invoice` charges the difference at once."""
         document = self._running(sub)
         if document["pending_update"]:
             raise RefusedError("This subscription has a pending update.")
@@ -111,7 +111,7 @@ class StripeDesk:
         self.store.update(sub, metadata={**document["metadata"], **metadata})
 
     def pay(self, invoice: str) -> None:
-        """Let the customer pay what is open, with another card or by a transfer."""
+        """Let the customer pay the open invoice, with another card or by a transfer."""
         self.billing.pay_by_transfer(self.store.get(INVOICES, invoice))
 
     def refund(self, charge: str, amount: int | None = None, metadata: Document | None = None) -> Document:
@@ -151,7 +151,7 @@ class StripeDesk:
         return document
 
     def move_dispute(self, dispute: str, status: str) -> None:
-        """Let a dispute go on, or end."""
+        """Continue a dispute, or end it."""
         document = self.store.get(DISPUTES, dispute)
         if status not in STATUSES:
             raise InvalidInputError("no such status")
@@ -187,7 +187,7 @@ class StripeDesk:
         self.billing.renew(sub)
 
     def recover(self, sub: str) -> None:
-        """Pay what is owed, with a new card."""
+        """Pay the open invoice, with a new card."""
         self.store.contract(sub).card_works = True
         owed = [invoice for invoice in self.store.invoices_of(sub) if invoice["status"] == "open"]
         if not owed:
@@ -202,7 +202,7 @@ class StripeDesk:
         return document
 
     def _items(self, document: Document, items: Sequence[Item]) -> list[Document]:
-        """Return the wanted items: the first keep their ids, whatever they were of."""
+        """Return the wanted items: the first keep their ids, also where the price changed."""
         held = document["items"]["data"]
         period = instant(held[0]["current_period_start"]), instant(held[0]["current_period_end"])
         idents = [item["id"] for item in held] + [self.store.new_id("si") for _ in items]
@@ -212,7 +212,7 @@ class StripeDesk:
         ]
 
     def _change_when_paid(self, sub: str, wanted: list[Document], more: int) -> None:
-        """Wait for the payment; what is not paid within 23 hours is not changed."""
+        """Wait for the payment; a change that is not paid within 23 hours does not happen."""
         invoice = self._difference(sub, wanted, more)
         expires = self.store.now + self.billing.assumptions.incomplete_expires_after
         pending = {"expires_at": seconds(expires), "subscription_items": wanted}

@@ -17,7 +17,7 @@ _METHODS: Mapping[str, Document] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """So many of a price."""
+    """A quantity of a price."""
 
     price: str
     quantity: int = 1
@@ -25,7 +25,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripePurchase:
-    """One subscription and who bought it."""
+    """A subscription with its buyer."""
 
     customer: str
     subscription: str
@@ -44,13 +44,13 @@ class StripePurchase:
 
     @property
     def metadata(self) -> Document:
-        """What the merchant's checkout wrote."""
+        """Metadata that the merchant's checkout wrote."""
         return {} if self.account is None else {"account_id": self.account}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CataloguePrice:
-    """What one of something costs for a period."""
+    """Price of one unit for a period."""
 
     id: str
     product: str
@@ -115,7 +115,7 @@ def _plan(known: CataloguePrice) -> Document:
 
 
 def customer(purchase: StripePurchase, at: datetime) -> Document:
-    """Return who bought."""
+    """Return the customer."""
     return {
         "id": purchase.customer,
         "object": "customer",
@@ -230,7 +230,7 @@ def line(ident: str, item: Document, amount: int, *, proration: bool = False) ->
 def invoice(
     ident: str, purchase: StripePurchase, metadata: Document, lines: Sequence[Document], at: datetime, *, reason: str
 ) -> Document:
-    """Return a draft."""
+    """Return a draft invoice."""
     total = sum(entry["amount"] for entry in lines)
     details = {"metadata": metadata, "subscription": purchase.subscription}
     parent = {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
@@ -283,7 +283,7 @@ def invoice(
 
 
 def payment_intent(ident: str, of: Document, at: datetime, methods: Iterable[str]) -> Document:
-    """Return what an invoice is to be paid by."""
+    """Return the way to pay an invoice."""
     return {
         "id": ident,
         "object": "payment_intent",
@@ -336,7 +336,7 @@ def charge(ident: str, intent: Document, email: str, at: datetime, *, status: st
 
 
 def invoice_payment(ident: str, of: Document, intent: Document, at: datetime) -> Document:
-    """Return which payment paid which invoice; it has another id at every payment."""
+    """Return the link of a payment to its invoice; it has another id at every payment."""
     return {
         "id": ident,
         "object": "invoice_payment",
@@ -354,7 +354,7 @@ def invoice_payment(ident: str, of: Document, intent: Document, at: datetime) ->
 
 
 def refund(ident: str, of: Document, amount: int, metadata: Document, at: datetime) -> Document:
-    """Return money that goes back."""
+    """Return a refund."""
     return {
         "id": ident,
         "object": "refund",
@@ -374,7 +374,7 @@ ANSWER_WITHIN = timedelta(days=14)
 
 
 def dispute(ident: str, of: Document, amount: int, at: datetime, **said: str) -> Document:
-    """Return what a bank questions, or takes back; `said` are its reason and its status."""
+    """Return a dispute; `said` are its reason and its status."""
     status = said["status"]
     return {
         "id": ident,
@@ -404,7 +404,7 @@ def dispute(ident: str, of: Document, amount: int, at: datetime, **said: str) ->
 
 
 def _disputed_with(of: Document, status: str) -> Document | None:
-    """Return the card; there is no word for a debit."""
+    """Return the card; a debit has no word of its own."""
     if "card" not in of["payment_method_details"]:
         return None
     case_type = "inquiry" if status.startswith("warning") else "chargeback"

@@ -1,4 +1,4 @@
-"""Stripe's requests: forms whose names have brackets, read into what they stand for."""
+"""Stripe's requests: forms whose names have brackets, read into nested objects."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ PLAN = (Item(price="price_pro"),)
 
 
 class StripeSimulator(Simulator):
-    """One simulated account, of one version of the API."""
+    """A simulated account, of one version of the API."""
 
     provider = "stripe"
 
@@ -87,12 +87,12 @@ class StripeSimulator(Simulator):
         return failure(status, words)
 
     def headers(self, _remaining: int) -> Mapping[str, str]:
-        """Return the kind of an answer, its time by the simulator's clock, and its version."""
+        """Return the content type of an answer, its time by the simulator's clock, and its version."""
         date = format_datetime(self.now.replace(microsecond=0), usegmt=True)
         return {"Content-Type": "application/json", "Date": date, "Stripe-Version": str(self.version)}
 
     def acts(self) -> Mapping[str, ShopAct]:
-        """Return what customers, the merchant and banks do."""
+        """Return the acts of customers, the merchant and banks."""
         desk = self.desk
         bought = ("account", "email", "price", "quantity", "trial_days", "by_hand", "debit", "customer")
         return {
@@ -129,7 +129,7 @@ class StripeSimulator(Simulator):
                 )["id"],
             ),
             "move-dispute": ShopAct(
-                "Let a dispute go on",
+                "Continue a dispute",
                 ("dispute", "status"),
                 lambda stated: desk.move_dispute(needed(stated, "dispute"), needed(stated, "status")),
             ),

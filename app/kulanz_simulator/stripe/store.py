@@ -1,4 +1,4 @@
-"""Everything that Stripe holds for one account, and what it tells when an object changes."""
+"""All objects of one Stripe account, and the events of their changes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CATALOGUE = (
     CataloguePrice(id="price_seat", product="prod_seat", amount=500),
 )
 Announce = Callable[[str, Document, Document | None], None]
-"""Takes an event's name, the object as it is now, and what of it was otherwise before."""
+"""Callback with an event's name, the object as it is now, and its fields before the change."""
 
 
 @dataclass(slots=True)
 class Contract:
-    """What Stripe knows of one subscription and does not tell."""
+    """Stripe's knowledge of one subscription that it does not send."""
 
     purchase: StripePurchase
     paid_until: datetime
@@ -66,7 +66,7 @@ class StripeStore(Timeline):
     _ids: count[int] = field(default_factory=lambda: count(1_000_001))
 
     def new_id(self, prefix: str) -> str:
-        """Return an id that nothing has."""
+        """Return an unused id."""
         return f"{prefix}_1Sim{next(self._ids)}"
 
     def add(self, kind: str, document: Document) -> Document:
@@ -90,21 +90,21 @@ class StripeStore(Timeline):
         self.announce(name, document, previous)
 
     def change(self, document: Document, **attributes: Any) -> Document:
-        """Change an object, now, and return what was otherwise before."""
+        """Change an object, now, and return its fields before the change."""
         stated = {key: seconds(value) if isinstance(value, datetime) else value for key, value in attributes.items()}
         before = {key: copy.deepcopy(document.get(key)) for key, value in stated.items() if document.get(key) != value}
         document.update(stated)
         return before
 
     def update(self, subscription: str, **attributes: Any) -> None:
-        """Change a subscription and tell of it, where that changes anything."""
+        """Change a subscription and send the event, if anything changed."""
         document = self.get(SUBSCRIPTIONS, subscription)
         before = self.change(document, **attributes)
         if before:
             self.tell("customer.subscription.updated", document, before)
 
     def contract(self, subscription: object) -> Contract:
-        """Return what is not told of a subscription."""
+        """Return the hidden part of a subscription."""
         self.get(SUBSCRIPTIONS, subscription)
         return self.contracts[str(subscription)]
 
@@ -120,5 +120,5 @@ class StripeStore(Timeline):
 
 
 def subscription_of(invoice: Document) -> str:
-    """Return the subscription that an invoice is of."""
+    """Return the subscription of an invoice."""
     return str(invoice["parent"]["subscription_details"]["subscription"])

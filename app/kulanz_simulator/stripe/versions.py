@@ -1,4 +1,4 @@
-"""How the versions of Stripe's API write an object. Objects are held as the newest writes them."""
+"""Versions of an object in Stripe's API. Objects are held as the newest version writes them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ApiVersion(StrEnum):
 def rendered(
     document: Document, version: ApiVersion, expand: Collection[str] = (), *, livemode: bool = False
 ) -> Document:
-    """Return an object as a version writes it; what is expanded only on request is left out."""
+    """Return an object in a version's format; fields that are expanded only on request are left out."""
     shown = copy.deepcopy(document)
     kind = str(shown["object"])
     if version.is_old and kind in _OLD:
@@ -47,7 +47,7 @@ def rendered(
 
 
 def _call_live(value: Any) -> None:
-    """Have an object and all in it say that they are no test."""
+    """Mark an object and all in it as live."""
     if isinstance(value, list):
         for entry in value:
             _call_live(entry)
@@ -118,4 +118,4 @@ _OLD: Mapping[str, Callable[[Document], None]] = {
     "dispute": _old_dispute,
 }
 _HIDDEN = {"invoice": ("payments", "paid_with"), "charge": ("pays_for",), "payment_intent": ("pays_for",)}
-"""What the newest versions tell only when it is asked for, or not at all."""
+"""Fields that the newest versions send only on request, or not at all."""

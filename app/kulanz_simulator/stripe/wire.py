@@ -22,7 +22,7 @@ class StripeWire:
         return json.dumps(thin(payload) if target.thin else payload, indent=2).encode()
 
     def headers(self, body: bytes, secret: str, _: str, /) -> Mapping[str, str]:
-        """Return the signature of this moment in real time, which receivers go by."""
+        """Return the signature of this moment in real time, the clock of receivers."""
         return {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",

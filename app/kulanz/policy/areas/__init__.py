@@ -53,7 +53,7 @@ AREAS: tuple[Area, ...] = (
     ContactsArea(),
 )
 HOOKS = tuple(name for name, value in vars(Area).items() if isfunction(value))
-"""What each of them may be asked."""
+"""The hooks of an area, by name."""
 LINES = {kind: line for area in AREAS for kind, line in area.lines.items()}
 ASKS = {cause: asks for area in AREAS for cause, asks in area.asks.items()}
 _FAMILIES = tuple(sorted({family for area in AREAS for family in area.families}))
@@ -61,7 +61,7 @@ _families_of = attrgetter(*_FAMILIES)
 
 
 def areas_for(book: Book, hook: str) -> tuple[Area, ...]:
-    """Return the areas that define a hook, given by its name, and of whose families the book has any."""
+    """Return the areas that define a hook, given by its name, and that have a filled family in the book."""
     last_book, by_hook = _LAST_BOOK[0]
     if last_book is not book:
         # The same book is asked about a dozen times in a row.
@@ -79,7 +79,7 @@ def _areas_by_hook(filled: tuple[bool, ...]) -> Mapping[str, tuple[Area, ...]]:
 
 
 def _implements(area: Area, hook: str) -> bool:
-    """Whether an area says anything under a hook of its own."""
+    """Whether an area overrides a hook."""
     return getattr(type(area), hook) is not getattr(Area, hook)
 
 

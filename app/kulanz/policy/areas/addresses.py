@@ -1,4 +1,4 @@
-"""The mail address of a subscription's customer: the one that the provider told last."""
+"""The mail address of a subscription's customer: the newest one that the provider sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Told = SubscriptionSeen | InvoiceSeen | OrderSeen | CustomerSeen
 
 
 class _Record(Protocol):
-    """What the book keeps of one object."""
+    """Protocol of a record in the book: one object of the provider with its newest snapshot."""
 
     @property
     def seen(self) -> _Told:
@@ -20,7 +20,7 @@ class _Record(Protocol):
 
 
 class Contact(NamedTuple):
-    """The customer's name and mail address, as far as the provider told them."""
+    """The customer's name and mail address, as far as the provider sent them."""
 
     name: str | None
     mail: str | None
@@ -29,7 +29,7 @@ class Contact(NamedTuple):
 def mail_address(subscription: str, book: Book) -> str | None:
     """Return the newest address of a subscription or of its customer; or of a single order.
 
-    An invoice's counts only where neither tells one: it keeps the address that it was sent to.
+    An invoice's address counts only if both have none: it keeps the address that it was sent to.
     """
     sub = book.subscriptions.get(subscription)
     sold = sub or book.orders.get(subscription)
@@ -40,7 +40,7 @@ def mail_address(subscription: str, book: Book) -> str | None:
 
 
 def contact(book: Book) -> Contact:
-    """Return the name and the address that were told last of any purchase of the account; else an invoice's."""
+    """Return the newest name and address of any purchase of the account; without one, those of an invoice."""
     records: tuple[Mapping[str, _Record], ...] = (book.subscriptions, book.orders, book.customers)
     told: list[_Told] = [record.seen for each in records for record in each.values()]
     billed = [invoice for key in book.invoices for invoice in _invoices(key, book)]

@@ -1,4 +1,4 @@
-"""How an amount is told: in minor units of its currency, or in those that its provider has instead."""
+"""Amounts as shown: in minor units of their currency, or in the units that the provider uses instead."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from collections.abc import Mapping
 
 
 def told_decimals(decimals: int | None) -> Mapping[str, int]:
-    """Return what stands beside an amount in a record or a notice: the decimals, where the currency's are others."""
+    """Return the decimals for a record or a notice, if they differ from the currency's own."""
     return {} if decimals is None else {"decimals": decimals}

@@ -1,4 +1,4 @@
-"""Direct debits that the bank returned days later (SEPA, ACH, Bacs): told as disputes, mostly failed payments."""
+"""Direct debits that the bank returned days later (SEPA, ACH, Bacs): sent as disputes, mostly failed payments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAID_ORDERS = frozenset({OrderStatus.PAID, OrderStatus.PARTIAL_REFUND})
 
 
 def replaces(dispute: Dispute, rules: DisputeRules) -> bool:
-    """Whether a dispute is taken for a failed payment, and for no chargeback."""
+    """Whether a dispute counts as a failed payment, not as a chargeback."""
     return rules.bounced == "failed_payment" and _is_returned(dispute)
 
 
@@ -28,7 +28,7 @@ def is_reviewed(dispute: Dispute, rules: DisputeRules) -> bool:
 
 
 def returned(book: Book, terms: Terms) -> dict[str, datetime]:
-    """Return the invoices whose payment the bank returned and that were not paid since, each with when."""
+    """Return the invoices whose payment the bank returned, unpaid since, each with the time of the return."""
     if not book.disputes:
         return {}
     bounced: dict[str, datetime] = {}
@@ -58,7 +58,7 @@ def _invoices(dispute: Dispute, book: Book) -> Iterator[Invoice]:
 
 
 def _is_paid_since(invoice: Invoice, dispute: Dispute, book: Book) -> bool:
-    """Whether a success of the invoice that did not bounce is known, or a later charge of that customer for as much."""
+    """Whether a success of the invoice without a bounce is known, or a later charge of that customer for as much."""
     seen = invoice.seen
     if invoice.paid_at is not None and invoice.paid_at > dispute.opened_at:
         return True

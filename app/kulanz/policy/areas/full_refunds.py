@@ -1,4 +1,4 @@
-"""Money that went back in full although nobody here asked for it (DOMAIN section 4)."""
+"""Money that went back in full without a request here (DOMAIN section 4)."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class FullRefund:
 
 
 def unrequested(result: Mapping[str, FullRefund], disputes: Iterable[Dispute], book: Book) -> list[FullRefund]:
-    """Return those full refunds that neither a dispute nor a request made here explains."""
+    """Return the full refunds that neither a dispute nor a request made here explains."""
     explained = {payment for dispute in disputes for payment in _explained(dispute, book)}
     left = (result[payment] for payment in sorted(result.keys() - explained))
     return [refund for refund in left if not _was_asked_for(refund, book)]
 
 
 def keys_of(name: str, book: Book) -> tuple[str, ...]:
-    """Return the payments that a name means: a person types the provider's id alone."""
+    """Return the payments that a name means: people type the provider's id alone."""
     if ":" in name:
         return (name,)
     existing = (*book.orders, *(key for invoices in book.invoices.values() for key in invoices.known))
@@ -56,7 +56,7 @@ def keys_of(name: str, book: Book) -> tuple[str, ...]:
 
 
 def heard_of(payment: str, book: Book) -> bool:
-    """Whether anything was told of a payment, by its one name: one from before the import is as unknown as a slip."""
+    """Whether a payment is known, by its one name: one from before the import is as unknown as a slip."""
     if payment in book.orders or book.invoice(payment) is not None:
         return True
     return any(sub.seen.order == payment for sub in book.subscriptions.values())
@@ -115,7 +115,7 @@ def _told_one_by_one(payment: str, refunds: Refunds, total: int | None) -> Itera
 
 
 def _total(payment: str, book: Book) -> int | None:
-    """Return what was paid, where that is known and not nothing."""
+    """Return the paid amount, where it is known and not 0."""
     invoice, order = book.invoice(payment), book.orders.get(payment)
     totals = [record.seen.total for record in (invoice, order) if record is not None]
     return max(totals, default=0) or None
@@ -127,7 +127,7 @@ def _explained(dispute: Dispute, book: Book) -> Iterator[str]:
 
 
 def _was_asked_for(refund: FullRefund, book: Book) -> bool:
-    """Whether somebody here had wanted the money back before it went, and nobody denied it."""
+    """Whether a refund was requested here before the money went back, and not denied."""
     for log in book.refund_requests.values():
         fact = log.requested
         if fact is None or (log.decided is not None and not log.decided.approved):

@@ -14,7 +14,7 @@ _TOGETHER = timedelta(hours=1)
 
 
 def payment_of(key: str, book: Book) -> str:
-    """Return the order's name where an invoice is the first of its subscription, or where something says so."""
+    """Return the order's name where an invoice is the first of its subscription, or where a link is known."""
     invoice = book.invoice(key)
     if invoice is None or not book.orders:
         return _first_order(invoice, book) or key
@@ -41,7 +41,7 @@ def _is_one_of(name: str, order: Order, money: frozenset[str]) -> bool:
 
 
 def _only_match(invoice: Invoice, book: Book) -> str | None:
-    """Return the charge that paid an invoice where nothing says so, if only one can have paid only this one.
+    """Return the charge that paid an invoice where no link is known, if only one can have paid only this one.
 
     Since 2025 Stripe's invoices and charges do not name each other; the event that names both may not be sent.
     """

@@ -42,9 +42,9 @@ def began(subscription: str, book: Book, at: datetime) -> datetime | None:
 
 
 def furthest(subscription: str, book: Book, at: datetime, zone: str) -> datetime | None:
-    """Return the last moment that belongs to the period that runs or to the next one; None where nothing tells.
+    """Return the last moment of the period that runs or of the next one; None where it is unknown.
 
-    A renewal that is behind us has just been, or is about to be told.
+    A renewal that is behind us has just been, or is about to be reported.
     """
     sub, months = book.subscriptions.get(subscription), term(subscription, book, zone)
     if months is None or sub is None or sub.seen.status not in RUNNING_STATUSES or sub.seen.renews_at is None:
@@ -53,7 +53,7 @@ def furthest(subscription: str, book: Book, at: datetime, zone: str) -> datetime
 
 
 def ends(subscription: str, book: Book, zone: str) -> datetime | None:
-    """Return when what is paid for ends: the provider's word, or the last paid period's length by the calendar."""
+    """Return the end of the paid period: the provider's word, or the last paid period's length by the calendar."""
     stated = _told_end(subscription, book)
     paid = [started(invoice) for invoice in regular_invoices(subscription, book) if invoice.paid]
     if not paid or (stated is not None and stated > paid[-1] + _A_DAY):
@@ -62,9 +62,9 @@ def ends(subscription: str, book: Book, zone: str) -> datetime | None:
 
 
 def term(subscription: str, book: Book, zone: str, terms: Iterable[int] = (1, 3, 12)) -> int | None:
-    """Return how many months are paid for at a time, of the terms that are sold; None where nothing tells (bitrix24).
+    """Return the length of the paid periods in months, of the terms that are sold; None if unknown (bitrix24).
 
-    The distance from the last invoice to the end that the provider gives tells, or else that of the last two.
+    It follows from the distance of the last invoice to the end that the provider gives, or else of the last two.
     """
     matches = _distances(subscription, book, zone)
     return next((n for days in matches for n in terms if abs(days - n * _A_MONTH) <= _TOLERANCE), None)

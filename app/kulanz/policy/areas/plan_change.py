@@ -17,11 +17,11 @@ from kulanz.policy.state.terms import Moment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The plan that somebody would like to have."""
+    """The wanted plan."""
 
     plan: str
     price: int | None = None
-    """For a whole period of the new plan, in minor units without taxes; None: as an order of the account told."""
+    """For a whole period of the new plan, in minor units without taxes; None: taken from an order of the account."""
     currency: str | None = None
     """Of the price; None: that of the subscription."""
     subscription: str | None = None
@@ -30,7 +30,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What would follow; amounts in minor units, without taxes."""
+    """The result of a change of plan; amounts in minor units, without taxes."""
 
     subscription: str | None
     from_plan: str
@@ -51,7 +51,7 @@ class Quote:
 
 
 def quote(wanted: Wanted, state: State, book: Book, moment: Moment) -> Quote:
-    """Return what a change of plan would charge and when it would count, or raise what says why nobody can tell."""
+    """Return the charge of a change of plan and the time from which it counts; raise if that is unknown."""
     _check(wanted, moment)
     base = _base(wanted, state, moment)
     return _from_nothing(wanted, book, moment) if base is None else _from_plan(wanted, base, book, moment)
@@ -143,7 +143,7 @@ def _base(wanted: Wanted, state: State, moment: Moment) -> Grant | None:
 
 
 def _paid_price(subscription: str, book: Book) -> tuple[int | None, str | None]:
-    """Return what a period was last charged, without taxes, by its invoice or by the order that it began with."""
+    """Return the last charge for a period, without taxes, by its invoice or by the order that it began with."""
     paid = [invoice for invoice in periods.regular_invoices(subscription, book) if invoice.paid]
     if paid:
         seen = paid[-1].seen
@@ -153,7 +153,7 @@ def _paid_price(subscription: str, book: Book) -> tuple[int | None, str | None]:
 
 
 def _price_of(wanted: Wanted, book: Book, moment: Moment) -> tuple[int | None, str | None]:
-    """Return the price of the wanted plan: as given, or as the account's newest order of that plan told."""
+    """Return the price of the wanted plan: as given, or that of the account's newest order of that plan."""
     if wanted.plan == FREE:
         return 0, None
     if wanted.price is not None:

@@ -16,19 +16,19 @@ SAME_RENEWAL = timedelta(days=1)
 
 
 def credited(book: Book, invoice: Invoice) -> int:
-    """Return what was transferred for an invoice, also while only a snapshot told of it."""
+    """Return the sum of the transfers for an invoice, also while only a snapshot speaks of it."""
     if not book.transfers:
         return 0
     return sum(share.amount for share in _shares(book) if _is_for(share, invoice))
 
 
 def outstanding(book: Book, invoice: Invoice) -> int:
-    """Return what is still owed for an invoice: neither refunded nor withdrawn from nor transferred."""
+    """Return the debt of an invoice: neither refunded nor withdrawn from nor transferred."""
     return max(claimed(book, invoice) - credited(book, invoice), 0)
 
 
 def claimed(book: Book, invoice: Invoice) -> int:
-    """Return what an invoice may ask for: not what went back, nor, while it is unpaid, what was withdrawn from."""
+    """Return the amount that an invoice may ask for: less refunds and, while it is unpaid, withdrawn bookings."""
     withdrawn = taken_off(book.add_ons, invoice.seen.key) if book.add_ons and not invoice.paid else 0
     return max(invoice.seen.total - invoice.refunded - withdrawn, 0)
 
@@ -39,9 +39,9 @@ def settled(book: Book, invoice: Invoice) -> bool:
 
 
 def settled_snapshot(book: Book, subscription: str, ran_at: datetime | None) -> datetime | None:
-    """Return since when a subscription was unpaid that a transfer has paid before any invoice was known.
+    """Return the start of the unpaid time that a transfer has paid before any invoice was known.
 
-    How much was owed is then unknown, and the word of who recorded the money counts.
+    The amount that was owed is then unknown, and the word of the operator who recorded the money counts.
     """
     if not book.transfers:
         return None
@@ -50,7 +50,7 @@ def settled_snapshot(book: Book, subscription: str, ran_at: datetime | None) -> 
 
 
 def known(book: Book) -> Iterator[tuple[PaymentRecorded, Transfer]]:
-    """Yield the transfers that were told of, void ones too."""
+    """Yield the recorded transfers, void ones too."""
     for transfer in book.transfers.values():
         if transfer.told is not None:
             yield transfer.told, transfer

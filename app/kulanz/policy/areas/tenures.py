@@ -1,4 +1,4 @@
-"""The plans that a subscription had one after the other, what each charge was for, and which plan is paid for."""
+"""The plans that a subscription had one after the other, the purpose of each charge, and the paid plan."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Tenure:
     """A time in which a subscription was of one variant."""
 
     since: datetime | None
-    """The first snapshot; None: the first variant that is known of the subscription."""
+    """The first snapshot; None: the first known variant of the subscription."""
     last: Snapshot
 
     @property
     def paid_until(self) -> datetime | None:
-        """The end of the period paid for; None while it was unpaid, when no end is told."""
+        """The end of the period paid for; None while it was unpaid, when no end is known."""
         return self.last.until if self.last.runs or self.last.status is Status.CANCELLED else None
 
 
@@ -73,9 +73,9 @@ def counted(sub: Subscription, book: Book, terms: Terms) -> Counted:
 
 
 def counted_pieces(add_on: str, sub: Subscription, book: Book, catalogue: Catalogue) -> int:
-    """Return how many pieces of an add-on count: more than before at once, unless they are known to be unpaid.
+    """Return the counted quantity of an add-on: an increase counts at once, unless it is known to be unpaid.
 
-    The charge for more pieces is found as that for a dearer plan is, and none of them counts while it is owed.
+    The charge for more pieces is found like that for a dearer plan, and none of them counts while it is owed.
     """
     counts: int | None = None
     before: int | None = None
@@ -100,7 +100,7 @@ def anything_paid(sub: Subscription, book: Book) -> bool:
 
 
 def any_payment_told(sub: Subscription, book: Book) -> bool:
-    """Whether a payment of the subscription was ever told, one of nothing too."""
+    """Whether a payment of the subscription is known, also one of 0."""
     return any(invoice.paid or settling.settled(book, invoice) for invoice in _invoices(sub, book))
 
 
@@ -112,14 +112,14 @@ def is_for_a_period(invoice: Invoice, sub: Subscription) -> bool:
 
 
 def is_for_a_change(invoice: Invoice, sub: Subscription) -> bool:
-    """Whether a charge is the one for a change of plan; without a reason, its time tells."""
+    """Whether a charge is the one for a change of plan; without a reason, its time decides."""
     if invoice.seen.reason is not BillingReason.UNKNOWN:
         return invoice.seen.reason is BillingReason.UPDATED
     return any(abs(started(invoice) - changed) <= _A_FEW_MINUTES for changed in _changes(tenures(sub)))
 
 
 def unpaid_change(sub: Subscription, book: Book, at: datetime) -> Invoice | None:
-    """Return the unpaid charge for a change that explains that a subscription is called unpaid at a time."""
+    """Return the unpaid charge for a change that explains why a subscription is called unpaid at a time."""
     begun = (
         invoice
         for invoice in _invoices(sub, book)
@@ -129,9 +129,9 @@ def unpaid_change(sub: Subscription, book: Book, at: datetime) -> Invoice | None
 
 
 def was_taken_back(sub: Subscription, book: Book, at: datetime) -> bool:
-    """Whether a change whose charge was not paid was undone after it was called unpaid at a time of the paid period.
+    """Whether an unpaid change was undone after it was called unpaid at a time of the paid period.
 
-    What was owed was the charge for the change: the plan of before is paid for, and runs again.
+    Only the charge for the change was owed: the plan of before is paid for, and runs again.
     """
     charge = unpaid_change(sub, book, at)
     if charge is None:
@@ -169,7 +169,7 @@ def _owed_for_a_change(sub: Subscription, book: Book, changed: datetime) -> bool
 
 
 def _snapshots(sub: Subscription) -> list[Snapshot]:
-    """Return the history; of the time before there was one, the newest snapshot of each variant is known."""
+    """Return the history; for the time before it, only the newest snapshot of each variant is known."""
     heard = {snapshot.variants for snapshot in sub.history}
     old = [
         Snapshot(

@@ -1,4 +1,4 @@
-"""Which trials the clause about trials covers: of which plans, how long, and whether a customer's first alone."""
+"""Trials that the clause about trials covers: of which plans, how long, and whether a customer's first alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kulanz.policy.document import Policy
 from kulanz.policy.state.terms import Catalogue
 
 _A_DAY = timedelta(days=1)
-"""By less than this the end that a provider tells may differ from the length that the policy names."""
+"""Tolerance between the provider's end of a trial and the length in the policy."""
 
 
 def clause(sub: Subscription, book: Book, policy: Policy, catalogue: Catalogue, zone: str) -> str:

@@ -1,4 +1,4 @@
-"""The sum of all facts of an account, the same in whatever order they came (DOMAIN section 2, I1).
+"""The sum of all facts of an account, the same in any order of arrival (DOMAIN section 2, I1): a state-based CRDT.
 
 Nothing here decides; `kulanz.policy.assess` reads the book.
 """
@@ -52,7 +52,7 @@ NO_NOTICES = NoticeLog(sent={})
 
 
 class Book(Struct, frozen=True, kw_only=True):
-    """All that is known of one account, by the key of each object."""
+    """The merged facts of one account, by the key of each object."""
 
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
     invoices: Mapping[str, Invoices] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Book(Struct, frozen=True, kw_only=True):
     customers: Mapping[str, Customer] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
     warnings: Mapping[str, FraudWarning] = field(default_factory=dict)
-    """Of chargebacks that are not there yet."""
+    """Warnings of chargebacks that are not there yet."""
     cases: Mapping[str, CaseLog] = field(default_factory=dict)
     notices: Mapping[str, NoticeLog] = field(default_factory=dict)
     """By the case, dispute or subscription that they are about."""
@@ -87,19 +87,19 @@ class Book(Struct, frozen=True, kw_only=True):
     """Objects (`family|key`) of which the merchant signed the claim, and since when. Books from before have customers
     here, which prove nothing any more: a signature belongs to the purchase that carries it."""
     debtors: Mapping[str, Debtor] = field(default_factory=dict)
-    """Who owes, under one key."""
+    """The debtor, under one key."""
     collections: Mapping[str, Collection] = field(default_factory=dict)
-    """Debts that were handed over, or proposed to be."""
+    """Debts that were handed over, or proposed for it."""
     mandates: Mapping[str, Mandate] = field(default_factory=dict)
-    """What may be debited directly."""
+    """Direct-debit mandates."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
     """Money that came outside the provider."""
     add_ons: Mapping[str, AddOnLog] = field(default_factory=dict)
     """Booked in quantities beside a subscription; those that a provider bills are subscriptions."""
     refunds: Mapping[str, Refunds] = field(default_factory=dict)
-    """By payment, where the provider tells each refund by itself."""
+    """By payment, where the provider sends each refund separately."""
     payment_links: Mapping[str, PaymentLink] = field(default_factory=dict)
-    """By invoice: the money that paid it, where neither tells of the other itself."""
+    """By invoice: the money that paid it, where neither names the other."""
     refund_requests: Mapping[str, RefundLog] = field(default_factory=dict)
     licence_logs: Mapping[str, LicenceLog] = field(default_factory=dict)
     credit: Mapping[str, CreditPot] = field(default_factory=dict)
@@ -109,12 +109,12 @@ class Book(Struct, frozen=True, kw_only=True):
     cancellations: Mapping[str, CancellationNotice] = field(default_factory=dict)
     """By notice to staff or a partner."""
     kept: Mapping[str, Kept] = field(default_factory=dict)
-    """By purchase, or `plan`: what an earlier version gave, and today's rules do not."""
+    """By purchase, or `plan`: rights that an earlier version gave, and today's rules do not."""
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     """With staff, before a chargeback or without one."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
-        """Return the book that knows these facts too, in whatever order they are given."""
+        """Return the book that knows these facts too; their order does not matter."""
         pages: dict[str, dict[str, Any]] = {}
         for fact in facts:
             for family, key, record in entries(fact):
@@ -126,7 +126,7 @@ class Book(Struct, frozen=True, kw_only=True):
         return evolve(self, **pages) if pages else self
 
     def join(self, other: Book) -> Book:
-        """Return the book that knows what both know."""
+        """Return the join of two books: the facts of both."""
         theirs = {family: getattr(other, family) for family in _FAMILIES}
         joined = {name: join_maps(getattr(self, name), pages) for name, pages in theirs.items() if pages}
         return evolve(self, **joined)
@@ -136,11 +136,11 @@ class Book(Struct, frozen=True, kw_only=True):
         return next((invoices.known[key] for invoices in self.invoices.values() if key in invoices.known), None)
 
     def case(self, key: str) -> CaseLog:
-        """Return what we did in a case, which may be nothing."""
+        """Return our record of a case, which may be empty."""
         return self.cases.get(key, NO_CASE_LOG)
 
     def notices_about(self, subject: str) -> NoticeLog:
-        """Return the notices about a subject, which may be none."""
+        """Return the notices about a subject, which may be empty."""
         return self.notices.get(subject, NO_NOTICES)
 
     def word(self, name: str) -> str | None:

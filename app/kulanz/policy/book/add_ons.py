@@ -1,4 +1,4 @@
-"""What the book keeps of one add-on: how it was booked, when it was cancelled, and on which invoices it went out."""
+"""The book's record of one add-on: how it was booked, when it was cancelled, and on which invoices it went out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kulanz.policy.facts import AddOnBooked, AddOnCancelled, AddOnInvoiced, OwnF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOnLog:
-    """One add-on; each part is unknown until its fact has been heard, in whatever order they come."""
+    """One add-on; each part is unknown until its fact has arrived, in any order."""
 
     booked: AddOnBooked | None = None
     cancelled: AddOnCancelled | None = None
@@ -43,7 +43,7 @@ class AddOnLog:
 
 
 def entries(fact: OwnFact) -> Iterator[tuple[str, str, AddOnLog]]:
-    """Yield what a fact tells of an add-on."""
+    """Yield the records of an add-on in a fact."""
     match fact:
         case AddOnBooked():
             yield "add_ons", fact.id, AddOnLog(booked=fact)
@@ -67,7 +67,7 @@ def withdrawal(add_ons: Mapping[str, AddOnLog], name: str) -> AddOnCancelled | N
 
 
 def taken_off(add_ons: Mapping[str, AddOnLog], invoice: str) -> int:
-    """Return what is not owed of an invoice, as bookings on it were withdrawn from."""
+    """Return the part of an invoice that is not owed, as bookings on it were withdrawn from."""
     logs = (log for log in add_ons.values() if log.invoiced is not None and log.invoiced.invoice == invoice)
     return sum(fact.refund_due for log in logs for fact in (log.cancelled, *log.parts) if fact and fact.withdrawn)
 
@@ -77,13 +77,13 @@ def _order(fact: AddOnInvoiced | AddOnCancelled) -> tuple[object, ...]:
 
 
 def _kinder(ours: AddOnCancelled | None, theirs: AddOnCancelled | None) -> AddOnCancelled | None:
-    """Return the withdrawal, which counts more than a cancellation, or the one that came first."""
+    """Return the withdrawal, which outranks a cancellation, or the earlier of two equals."""
     both = [fact for fact in (ours, theirs) if fact is not None]
     return min(both, key=lambda fact: (not fact.withdrawn, *_order(fact)), default=None)
 
 
 def _each_once(parts: tuple[AddOnCancelled, ...]) -> tuple[AddOnCancelled, ...]:
-    """Return the parts by their ids, of two words about one the first."""
+    """Return the parts by their ids; of two for one id, the first."""
     if not parts:
         return parts
     by_part = {fact.part: fact for fact in sorted(parts, key=_order, reverse=True)}

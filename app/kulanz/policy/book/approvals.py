@@ -14,17 +14,17 @@ Word = TypeVar("Word", f.OverrideAsked, f.OverrideDeclined)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One exception that was asked for: by whom, who stands for it, and whether it was declined."""
+    """An exception that was asked for: by which operator, for which customer, and whether it was declined."""
 
     asked: f.OverrideAsked | None = None
     """None while only an answer to it is known."""
     names: Mapping[str, datetime] = field(default_factory=dict)
-    """Who stands for it, since when: those who approved it, and who asked for it where that name was authenticated."""
+    """The supporters, with times: those who approved it, and the one who asked, if that name was authenticated."""
     declined: f.OverrideDeclined | None = None
 
     @classmethod
     def of(cls, fact: f.OverrideAsked | f.OverrideApproved | f.OverrideDeclined) -> Proposal:
-        """Return what one fact tells."""
+        """Return the record of one fact."""
         match fact:
             case f.OverrideAsked():
                 return cls(asked=fact, names={fact.actor: fact.at} if fact.signed_in else {})

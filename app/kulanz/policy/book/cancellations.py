@@ -9,14 +9,14 @@ from kulanz.policy.facts import CancellationNoted
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, CancellationNotice]]:
-    """Yield what a fact tells of a notice."""
+    """Yield the records of a notice in a fact."""
     if isinstance(fact, CancellationNoted):
         yield "cancellations", fact.id, CancellationNotice(noted=fact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationNotice:
-    """One notice; the same id is the same notice."""
+    """A notice of cancellation; the same id is the same notice."""
 
     noted: CancellationNoted
 
@@ -26,5 +26,5 @@ class CancellationNotice:
         return f"notice:{self.noted.id}"
 
     def join(self, other: CancellationNotice) -> CancellationNotice:
-        """Keep one word of two under one id, always the same."""
+        """Keep one of two words under one id, always the same one."""
         return self if self == other else max(self, other, key=lambda notice: (notice.noted.at, repr(notice.noted)))

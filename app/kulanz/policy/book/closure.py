@@ -21,13 +21,13 @@ F = TypeVar("F", ClosureRequested, ClosureWithdrawn, DeletionApproved, AccountCl
 
 
 class Deletion(Struct, frozen=True, kw_only=True):
-    """One reason for which data may go: a closure, a chargeback, an erasure, the end of retention."""
+    """A reason to delete data: a closure, a chargeback, an erasure, the end of retention."""
 
     requested: ClosureRequested | None = None
     withdrawn: ClosureWithdrawn | None = None
     approved: DeletionApproved | None = None
     announced: Mapping[str, RequestLog] = field(default_factory=dict)
-    """By when the product was told, as a text."""
+    """The time by which the product was told, as a text."""
     closed: AccountClosed | None = None
 
     def join(self, other: Deletion) -> Deletion:
@@ -47,7 +47,7 @@ class Deletion(Struct, frozen=True, kw_only=True):
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Deletion]]:
-    """Yield what a fact of this area tells the book."""
+    """Yield the records of a fact of this area."""
     match fact:
         case ClosureRequested():
             yield "deletions", fact.id, Deletion(requested=fact)

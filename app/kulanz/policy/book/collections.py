@@ -26,12 +26,12 @@ from kulanz.policy.facts.collecting import (
 )
 
 APPROVALS = 2
-"""How many different authenticated names a hand-over, and a report, take."""
+"""The number of different authenticated names that a hand-over, and a report, need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """One transfer; the same id is the same transfer."""
+    """A transfer; the same id is the same transfer."""
 
     told: PaymentRecorded | None = None
     voided: PaymentVoided | None = None
@@ -42,12 +42,12 @@ class Transfer:
 
     @property
     def shares(self) -> tuple[Share, ...]:
-        """What it pays; a void one pays nothing."""
+        """The debts that it pays; a void transfer pays none."""
         return self.told.shares if self.told is not None and self.voided is None else ()
 
     @property
     def unmatched(self) -> int:
-        """What pays no debt: it is the payer's, and a person decides what becomes of it."""
+        """The part that pays no debt: it is the payer's, and a person decides about it."""
         if self.told is None or self.voided is not None:
             return 0
         return self.told.amount - sum(share.amount for share in self.told.shares)
@@ -55,18 +55,18 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debtor:
-    """Who the debtor is: personal data, sealed with the account's own key."""
+    """The debtor's personal data, encrypted with the account's own key."""
 
     told: DebtorTold
 
     def join(self, other: Debtor) -> Debtor:
-        """Keep the newer telling whole."""
+        """Keep the newer statement whole."""
         return self if self == other else max(self, other, key=lambda debtor: (debtor.told.number, repr(debtor.told)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One hand-over of a debt, from its proposal to its end."""
+    """A hand-over of a debt, from its proposal to its end."""
 
     proposed: CollectionProposed | None = None
     approvals: tuple[tuple[datetime, str], ...] = ()
@@ -113,7 +113,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
-    """One direct-debit mandate: granted, and perhaps revoked."""
+    """A direct-debit mandate: granted, and perhaps revoked."""
 
     granted: MandateGranted | None = None
     revoked: MandateRevoked | None = None
@@ -124,7 +124,7 @@ class Mandate:
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Any]]:
-    """Yield what one fact tells of debts: the family of the book, the key in it, and the record."""
+    """Yield the records of debts in one fact: the family of the book, the key in it, and the record."""
     match fact:
         case PaymentRecorded():
             yield "transfers", fact.id, Transfer(told=fact)

@@ -1,4 +1,4 @@
-"""What the book keeps of contacts with the merchant's staff."""
+"""The book's record of contacts with the merchant's staff."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from kulanz.policy.facts import ContactNoted
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Contact]]:
-    """Yield what a fact tells of a contact."""
+    """Yield the records of a contact in a fact."""
     if isinstance(fact, ContactNoted):
         yield "contacts", fact.id, Contact(noted=fact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """One contact; the same id is the same contact."""
+    """A contact; the same id is the same contact."""
 
     noted: ContactNoted
 
     def join(self, other: Contact) -> Contact:
-        """Keep one word of two under one id, always the same."""
+        """Keep one of two words under one id, always the same one."""
         return self if self == other else max(self, other, key=lambda contact: (contact.noted.at, repr(contact.noted)))

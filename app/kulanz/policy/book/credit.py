@@ -10,7 +10,7 @@ from kulanz.policy.facts import CreditBooked, CreditEnded
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, CreditPot]]:
-    """Yield what a fact tells of prepaid credit."""
+    """Yield the records of prepaid credit in a fact."""
     match fact:
         case CreditBooked():
             yield "credit", fact.pot, CreditPot(booked={fact.id: CreditEntryRecord(told=fact)})
@@ -22,12 +22,12 @@ def entries(fact: object) -> Iterator[tuple[str, str, CreditPot]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditEntryRecord:
-    """One movement; the same id is the same movement."""
+    """A movement of credit; the same id is the same movement."""
 
     told: CreditBooked
 
     def join(self, other: CreditEntryRecord) -> CreditEntryRecord:
-        """Keep one word of two under one id, always the same."""
+        """Keep one of two words under one id, always the same one."""
         return self if self == other else max(self, other, key=lambda record: (record.told.at, repr(record.told)))
 
 

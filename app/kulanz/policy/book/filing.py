@@ -1,4 +1,4 @@
-"""Files a fact in the book: returns the family, the key of an object there, and the record to join."""
+"""Files a fact in the book: returns the family, the key in it, and the record to join."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ _ENTRIES_BY_AREA: tuple[Callable[[Any], Iterable[BookEntry]], ...] = (
 
 
 def entries(fact: Fact) -> Iterable[BookEntry]:
-    """Return what one fact tells, object by object."""
+    """Return the records in a fact, object by object."""
     return _FILED.get(type(fact), _of_an_area)(fact)
 
 
 def _of_an_area(fact: Fact) -> Iterable[BookEntry]:
-    """Return what a fact of another area of the policy tells: each files its own."""
+    """Return the records in a fact of another area of the policy: each area files its own."""
     return chain.from_iterable(filed(fact) for filed in _ENTRIES_BY_AREA)
 
 

@@ -13,7 +13,7 @@ class Mergeable(Protocol):
     """A join-semilattice: `join` is commutative, associative and idempotent."""
 
     def join(self, other: Self) -> Self:
-        """Return the least record that knows what both know."""
+        """Return the least record that holds the content of both: the least upper bound."""
         ...
 
 
@@ -23,11 +23,11 @@ V = TypeVar("V")
 
 
 class Dated(Protocol):
-    """Something that happened at a time."""
+    """A record with a time."""
 
     @property
     def at(self) -> datetime:
-        """When."""
+        """Its time."""
         ...
 
 
@@ -58,7 +58,7 @@ def oldest(ours: Later | None, theirs: Later | None) -> Later | None:
 
 
 def first(ours: D | None, theirs: D | None) -> D | None:
-    """Return the act that came first, where each happens once; at a tie the one that reads first."""
+    """Return the earlier of two acts that happen once; at a tie the one that sorts first."""
     if ours is None or theirs is None or ours == theirs:
         return theirs if ours is None else ours
     return min(ours, theirs, key=lambda item: (item.at, repr(item)))

@@ -1,4 +1,4 @@
-"""The book's record of what an account keeps although today's rules give it less."""
+"""The book's record of rights that an account keeps although today's rules give less."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from datetime import datetime
 from kulanz.policy.facts import KeptAfterUpgrade
 
 PLAN = "plan"
-"""The subject of what an account was last told; every other one is a purchase that another account has, too."""
+"""The subject of the account's last entitlement; every other one is a purchase that another account has, too."""
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Kept]]:
-    """Yield what a fact tells of something that is kept."""
+    """Yield the records of kept rights in a fact."""
     if isinstance(fact, KeptAfterUpgrade):
         yield "kept", fact.subject, Kept(until=fact.until, since=fact.at, plan=fact.plan, access=fact.access)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """How long the account keeps it; a later word prolongs that."""
+    """The time until which the account keeps it; a later word prolongs that."""
 
     until: datetime
     since: datetime

@@ -1,4 +1,4 @@
-"""What a snapshot leaves out keeps what an older one told: who bought, by which order, where mails go."""
+"""Completion of snapshots: a text that a snapshot leaves out (buyer, order, address) stays as an older one gave it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LASTING: Mapping[type, tuple[str, ...]] = {
     f.OrderSeen: ("customer", "variant", "product", "email", "name"),
     f.LicenceSeen: ("customer", "order", "product"),
 }
-"""Texts that a provider tells again and again, and whose absence says nothing."""
+"""Texts that a provider repeats in its snapshots, and whose absence says nothing."""
 S = TypeVar("S", f.SubscriptionSeen, f.OrderSeen, f.LicenceSeen)
 S_co = TypeVar("S_co", f.SubscriptionSeen, f.OrderSeen, f.LicenceSeen, covariant=True)
 
 
 class KeptWord(Struct, frozen=True, kw_only=True):
-    """A text that the newest snapshot does not tell, from the newest one that did."""
+    """A text that the newest snapshot leaves out, from the newest one that had it."""
 
     name: str
     stamp: Stamp
@@ -30,7 +30,7 @@ class KeptWord(Struct, frozen=True, kw_only=True):
 
 
 class Record(Protocol[S_co]):
-    """What the book keeps of one object: its newest snapshot, completed by the words that are kept."""
+    """Protocol of a record in the book: the newest snapshot of one object, completed by the kept words."""
 
     @property
     def seen(self) -> S_co:
@@ -38,11 +38,11 @@ class Record(Protocol[S_co]):
 
     @property
     def kept(self) -> tuple[KeptWord, ...]:
-        """What it does not tell itself."""
+        """The words that the newest snapshot does not have."""
 
 
 def joined(ours: Record[S], theirs: Record[S]) -> tuple[S, tuple[KeptWord, ...]]:
-    """Return the newer of two snapshots, with the newest of each word that it does not tell itself."""
+    """Return the newer of two snapshots, with the newest of each word that it leaves out."""
     raw, other = _as_told(ours), _as_told(theirs)
     if raw.stamp < other.stamp or (raw.stamp == other.stamp and repr(raw) < repr(other)):
         raw = other
@@ -55,13 +55,13 @@ def joined(ours: Record[S], theirs: Record[S]) -> tuple[S, tuple[KeptWord, ...]]
 
 
 def _as_told(record: Record[S]) -> S:
-    """Return the newest snapshot as its event told it."""
+    """Return the newest snapshot as its event sent it."""
     absent = {word.name: "" if word.name == "customer" else None for word in record.kept}
     return evolve(record.seen, **absent) if absent else record.seen
 
 
 def _words(record: Record[S]) -> list[KeptWord]:
-    """Return each lasting word that a record knows, with when it was told."""
+    """Return each lasting word that a record knows, with its time."""
     kept, seen = {word.name for word in record.kept}, record.seen
     own = {name: str(getattr(seen, name) or "") for name in _LASTING[type(seen)] if name not in kept}
     said: list[KeptWord] = [KeptWord(name=name, stamp=seen.stamp, value=value) for name, value in own.items() if value]

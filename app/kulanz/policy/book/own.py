@@ -15,7 +15,7 @@ _OUTCOMES = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
 class CaseLog(Struct, frozen=True, kw_only=True):
-    """What we promised and did in one dunning case. Acts are known by the beginning of the case they were for."""
+    """Our promises and steps in one dunning case. Steps are keyed by the beginning of their case."""
 
     promised: datetime | None = None
     held_for: datetime | None = None
@@ -26,9 +26,9 @@ class CaseLog(Struct, frozen=True, kw_only=True):
     exhausted_at: datetime | None = None
     waived_for: datetime | None = None
     absorbed: tuple[str, ...] = ()
-    """The cases that turned out to be this one."""
+    """The cases that merged into this one."""
     paused: tuple[tuple[datetime, datetime], ...] = ()
-    """From when to when disputes stopped the clock of its dunning letters."""
+    """The time spans in which disputes stopped the clock of its dunning letters."""
 
     def join(self, other: CaseLog) -> CaseLog:
         """Keep the latest promise and the latest of each act."""
@@ -47,13 +47,13 @@ class CaseLog(Struct, frozen=True, kw_only=True):
 
 
 class RequestLog(Struct, frozen=True, kw_only=True):
-    """Something that we asked for once: when, and what became of it."""
+    """A request that we sent once: when, and its outcome."""
 
     at: datetime
     outcome: Outcome
     outcome_at: datetime
     seen: datetime | None = None
-    """What we knew of the provider, or the deadline that we announced."""
+    """Our knowledge of the provider, or the deadline that we announced."""
 
     def join(self, other: RequestLog) -> RequestLog:
         """Keep the first time of asking and the outcome that ranks highest."""
@@ -78,7 +78,7 @@ class NoticeLog(Struct, frozen=True, kw_only=True):
         return NoticeLog(sent=join_maps(self.sent, other.sent))
 
     def get(self, kind: str, step: int) -> RequestLog | None:
-        """Return what became of one notice."""
+        """Return the outcome of one notice."""
         return self.sent.get(f"{kind}|{step}")
 
     def of(self, kind: str) -> Iterator[tuple[int, RequestLog]]:
@@ -90,7 +90,7 @@ class NoticeLog(Struct, frozen=True, kw_only=True):
 
 
 class RenewalStep(Struct, frozen=True, kw_only=True):
-    """One act of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
+    """A step of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
 
     step: int
     cause: str | None
@@ -98,7 +98,7 @@ class RenewalStep(Struct, frozen=True, kw_only=True):
 
 
 class RenewalLog(Struct, frozen=True, kw_only=True):
-    """What we asked the provider to do with the renewal of one subscription, in the order of asking."""
+    """Our requests to the provider about the renewal of one subscription, in the order of asking."""
 
     turns: tuple[RenewalStep, ...]
 
@@ -122,10 +122,10 @@ class RenewalLog(Struct, frozen=True, kw_only=True):
 
 
 class Lookups(Struct, frozen=True, kw_only=True):
-    """When the provider was asked for one subscription and what it answered."""
+    """Our look-ups of one subscription at the provider, with the answers."""
 
     asked: tuple[tuple[datetime, datetime], ...] = ()
-    """When, and the provider's time of the newest trouble that was known then."""
+    """The time, and the provider's time of the newest sign of non-payment that was known then."""
     answers: tuple[tuple[datetime, str], ...] = ()
     """The status in each answer, an empty text where there was none."""
 
@@ -149,7 +149,7 @@ class OverrideRecord(Struct, frozen=True, kw_only=True):
 
 
 class LiftedHold(Struct, frozen=True, kw_only=True):
-    """To when a hold is lifted by an operator's reinstatement."""
+    """The time until which a hold is lifted by an operator's reinstatement."""
 
     until: datetime
 
@@ -159,7 +159,7 @@ class LiftedHold(Struct, frozen=True, kw_only=True):
 
 
 class FirstTime(Struct, frozen=True, kw_only=True):
-    """When something was told or learned for the first time."""
+    """The first time at which something was said or learned."""
 
     at: datetime
 
@@ -169,7 +169,7 @@ class FirstTime(Struct, frozen=True, kw_only=True):
 
 
 class AddressLog(Struct, frozen=True, kw_only=True):
-    """The newest language, time zone and country that were named, each with the time when."""
+    """The newest language, time zone and country, each with its time."""
 
     words: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
 

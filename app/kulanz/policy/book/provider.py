@@ -1,4 +1,4 @@
-"""Records of the provider's objects: the newest snapshot, and what of older ones still counts."""
+"""Records of the provider's objects: the newest snapshot, and the parts of older ones that still count."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ S = TypeVar(
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """One entry of a subscription's history: its status and its plan at one time of the provider."""
+    """An entry of a subscription's history: its status and its plan at one time of the provider."""
 
     stamp: Stamp
     status: Status
@@ -42,11 +42,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """The next renewal while it runs, the end once it is cancelled, the resumption while it is paused."""
     pause: str | None = None
     told: bool = True
-    """Whether it names what is subscribed to; otherwise that is what the one before it names."""
+    """Whether it names the subscribed items; otherwise the entry before it decides."""
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Snapshot:
-        """Return the entry that a snapshot makes."""
+        """Return the entry for a snapshot."""
         return cls(
             stamp=seen.stamp,
             status=seen.status,
@@ -58,7 +58,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants of its items, in whatever order they came."""
+        """The variants of its items, in any order."""
         return tuple(sorted(item.variant for item in self.bought))
 
     @property
@@ -73,7 +73,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class Term(Struct, frozen=True, kw_only=True):
-    """The newest snapshot of a subscription under one variant: what was paid for before a change of plan."""
+    """The newest snapshot of a subscription under one variant: the paid plan before a change of plan."""
 
     variant: str
     product: str
@@ -84,7 +84,7 @@ class Term(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Term:
-        """Return what one snapshot tells."""
+        """Return the record of one snapshot."""
         runs = seen.status in RUNNING_STATUSES
         until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
         return cls(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until, items=seen.items)
@@ -96,12 +96,12 @@ class Term(Struct, frozen=True, kw_only=True):
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants of its items, in whatever order they came."""
+        """The variants of its items, in any order."""
         return tuple(sorted(item.variant for item in self.items)) if self.items else (self.variant,)
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """One subscription: its newest snapshot, and what older ones said that still counts."""
+    """A subscription: its newest snapshot, and what older ones said that still counts."""
 
     seen: f.SubscriptionSeen
     running: Stamp | None
@@ -118,7 +118,7 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Subscription:
-        """Return what one snapshot tells."""
+        """Return the record of one snapshot."""
         runs = seen.status in RUNNING_STATUSES
         return cls(
             seen=seen,
@@ -168,14 +168,14 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
 
 class Invoice(Struct, frozen=True, kw_only=True):
-    """One invoice: its newest snapshot, when charges for it failed, and when one succeeded."""
+    """An invoice: its newest snapshot, when charges for it failed, and when one succeeded."""
 
     seen: f.InvoiceSeen
     failures: tuple[datetime, ...] = ()
     paid_at: datetime | None = None
-    """The latest success that an event told of."""
+    """The latest success in an event."""
     paid: bool = False
-    """Whether money for it has arrived (I10), whatever happened to the money since."""
+    """Whether money for it has arrived (I10), also where it went back since."""
     refunded: int = 0
     """The highest cumulative amount that the provider reported."""
     refunded_at: datetime | None = None
@@ -183,7 +183,7 @@ class Invoice(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.InvoiceSeen, *, failed_at: datetime | None = None, paid_at: datetime | None = None) -> Invoice:
-        """Return what one snapshot tells, with the charge that it came with."""
+        """Return the record of one snapshot, with its charge."""
         return cls(
             seen=seen,
             failures=(failed_at,) if failed_at else (),
@@ -206,7 +206,7 @@ class Invoice(Struct, frozen=True, kw_only=True):
 
     @property
     def void(self) -> bool:
-        """Whether nothing is owed for it any more although it may never have been paid."""
+        """Whether it is no longer owed, although it may never have been paid."""
         return self.seen.status is InvoiceStatus.VOID or is_refunded(self.seen)
 
 
@@ -243,7 +243,7 @@ class Invoices(Struct, frozen=True, kw_only=True):
 
 
 class PaymentLink(Struct, frozen=True, kw_only=True):
-    """The money that paid an invoice, where another object than the invoice says so: there may be several parts."""
+    """The money that paid an invoice, if another object than the invoice says so: there may be several parts."""
 
     money: tuple[str, ...]
 
@@ -253,7 +253,7 @@ class PaymentLink(Struct, frozen=True, kw_only=True):
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """One order: its newest snapshot, and since when the provider calls it paid, fraudulent or refunded."""
+    """An order: its newest snapshot, and since when the provider calls it paid, fraudulent or refunded."""
 
     seen: f.OrderSeen
     fraudulent_at: datetime | None = None
@@ -267,7 +267,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.OrderSeen) -> Order:
-        """Return what one snapshot tells."""
+        """Return the record of one snapshot."""
         return cls(
             seen=seen,
             fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
@@ -292,20 +292,20 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Licence(Struct, frozen=True, kw_only=True):
-    """One licence key: its newest snapshot, and the most activations ever seen."""
+    """A licence key: its newest snapshot, and the most activations ever seen."""
 
     seen: f.LicenceSeen
     activations: int = 0
     kept: tuple[KeptWord, ...] = ()
 
     def join(self, other: Licence) -> Licence:
-        """Keep the newer snapshot; what was activated once stays activated."""
+        """Keep the newer snapshot; a licence that was activated once stays activated."""
         seen, kept = joined(self, other)
         return Licence(seen=seen, activations=max(self.activations, other.activations), kept=kept)
 
 
 class Customer(Struct, frozen=True, kw_only=True):
-    """Who buys: the newest snapshot."""
+    """A buyer: the newest snapshot."""
 
     seen: f.CustomerSeen
 
@@ -315,7 +315,7 @@ class Customer(Struct, frozen=True, kw_only=True):
 
 
 class Dispute(Struct, frozen=True, kw_only=True):
-    """One chargeback: its newest snapshot, when it was opened, and every status that it had."""
+    """A chargeback: its newest snapshot, when it was opened, and every status that it had."""
 
     seen: f.DisputeSeen
     opened_at: datetime
@@ -323,7 +323,7 @@ class Dispute(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, seen: f.DisputeSeen) -> Dispute:
-        """Return what one snapshot tells."""
+        """Return the record of one snapshot."""
         return cls(seen=seen, opened_at=seen.opened_at, marks=((seen.stamp, seen.status),))
 
     def join(self, other: Dispute) -> Dispute:
@@ -336,7 +336,7 @@ class Dispute(Struct, frozen=True, kw_only=True):
 
 
 class FraudWarning(Struct, frozen=True, kw_only=True):
-    """One warning of a chargeback: the newest snapshot."""
+    """A warning of a chargeback: the newest snapshot."""
 
     seen: f.ChargebackWarned
 
@@ -351,7 +351,7 @@ def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:
 
 
 def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
-    """Return what went back: all of it where the status says so, whatever amount stands beside it."""
+    """Return the refunded amount: all of it where the status says so, over the amount beside it."""
     return max(seen.refunded, seen.total) if full else seen.refunded
 
 
@@ -385,7 +385,7 @@ def _as_told(snapshot: Snapshot) -> Snapshot:
 
 
 def _completed(history: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
-    """Return the history in which a snapshot that names nothing is of what was named before it."""
+    """Return the history; a snapshot that names no items takes those of the one before it."""
     if all(snapshot.told for snapshot in history):
         return history
     complete: list[Snapshot] = []

@@ -12,14 +12,14 @@ from kulanz.policy.facts import Fact
 
 
 class Kind(StrEnum):
-    """Whether something is paid again and again."""
+    """Kind of a purchase: paid repeatedly, or once."""
 
     SUBSCRIPTION = "subscription"
     ORDER = "order"
 
 
 class Purchase(NamedTuple):
-    """One subscription or order, by its key among the facts."""
+    """A subscription or order, by its key among the facts."""
 
     kind: Kind
     key: str
@@ -32,7 +32,7 @@ Subjects = Mapping[str, Purchase]
 def subjects(book: Book) -> Subjects:
     """Return the purchase of every name in a book; where two objects share a name, the subscription has it."""
     known = dict(_objects(book))
-    # What follows is about objects, so it comes after them; a dispute may be about a refund request's payment.
+    # Consequences name objects, so they come after them; a dispute may be about a refund request's payment.
     known.update(_disputes(book, known))
     known.update((key, known[item.seen.payment]) for key, item in book.warnings.items() if item.seen.payment in known)
     for key, request in book.refund_requests.items():
@@ -195,4 +195,4 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
         _of_account,
     ),
 }
-"""Of every kind of fact, how its purchase is found."""
+"""The way to the purchase, for every kind of fact."""

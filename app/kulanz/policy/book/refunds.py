@@ -1,4 +1,4 @@
-"""Records of refund requests, of licences in use, and of refunds that tell their own amount."""
+"""Records of refund requests, of licences in use, and of refunds with their own amount."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ W = TypeVar("W", f.RefundRequested, f.RefundDecided, f.RefundConfirmed, f.Licenc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLog:
-    """One request: what was asked, what was decided last, and what became of that at the provider."""
+    """A request: its content, the last decision, and the outcome at the provider."""
 
     requested: f.RefundRequested | None = None
     amended: f.RefundAmended | None = None
-    """The newest word about what is asked for, from before a decision."""
+    """The newest word about the requested amount, from before a decision."""
     turn: int = 0
     """How often it had been decided before."""
     decided: f.RefundDecided | None = None
@@ -41,7 +41,7 @@ class RefundLog:
 
     @property
     def asked(self) -> f.RefundRequested | None:
-        """What is asked for, as it was last told."""
+        """The request's content, as last stated."""
         if self.requested is None or self.amended is None:
             return self.requested
         return replace(
@@ -59,14 +59,14 @@ class RefundLog:
 
     @property
     def lapsed(self) -> bool:
-        """Whether the last approval came to nothing, because it was not wanted any more when its turn came."""
+        """Whether the last approval lapsed, because the refund was no longer wanted when its turn came."""
         withdrawn = self.ordered is not None and self.ordered.outcome is Outcome.WITHDRAWN
         return self.decided is not None and self.decided.approved and withdrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceLog:
-    """What we know and did about one licence beside the provider's word."""
+    """Our knowledge and steps about one licence beside the provider's word."""
 
     deployed: f.LicenceDeployed | None = None
     switched_off: RequestLog | None = None
@@ -81,7 +81,7 @@ class LicenceLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refunds:
-    """The refunds of one payment that the provider tells one by one, by their own keys."""
+    """The refunds of one payment that the provider sends one by one, by their own keys."""
 
     seen: tuple[f.RefundSeen, ...]
 
@@ -96,12 +96,12 @@ class Refunds:
 
     @property
     def amount(self) -> int:
-        """All that went back, in minor units."""
+        """The sum that went back, in minor units."""
         return sum(fact.amount for fact in self.seen if fact.counts)
 
 
 def entries(fact: f.OwnFact) -> Iterator[tuple[str, str, RefundLog | LicenceLog]]:
-    """Yield the family of the book, the key in it and what a fact tells of that object."""
+    """Yield the family of the book, the key in it and the record, for each object in a fact."""
     match fact:
         case f.RefundRequested():
             yield "refund_requests", fact.id, RefundLog(requested=fact)

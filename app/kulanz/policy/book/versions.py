@@ -32,9 +32,9 @@ class Pin(Struct, frozen=True, kw_only=True):
     began: datetime
     at: datetime
     chosen: bool = True
-    """Whether a person chose it; otherwise it is only written down."""
+    """Whether a person chose it; otherwise it is only recorded."""
 
     def join(self, other: Pin) -> Pin:
-        """Keep what was applied last, up to the latest beginning: each is more lenient than the one before."""
+        """Keep the last applied version, up to the latest beginning: each is more lenient than the one before."""
         last = max(self, other, key=lambda pin: (pin.at, pin.chosen, pin.version))
         return Pin(version=last.version, began=max(self.began, other.began), at=last.at, chosen=last.chosen)

@@ -1,4 +1,4 @@
-"""Hours in which customers are written to: a window of the day by the wall clock of a zone, weekends or not."""
+"""Hours for writing to customers: a window of the day by the wall clock of a zone, with or without weekends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 _TEXT = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 _SATURDAY = 5
 _DAYS_TO_LOOK_AT = 8
-"""A week, and the day that it begins with once more: one of them is allowed."""
+"""A week and one day more: one of them is allowed."""
 _LAST = timedelta(minutes=1)
 """How long before its end a window is used at the latest: what ends at 24:00 ends on its own day."""
 SHORTEST = timedelta(hours=1)
@@ -82,6 +82,6 @@ def day_after(instant: datetime, zone: str) -> datetime:
 
 
 def _moment(day: date, at: timedelta, zone: str) -> datetime:
-    """Return a wall time of a day; one that a change of the clock leaves out is the same time by the clock before."""
+    """Return a wall time of a day; a time that a change of the clock skips is read by the clock before it."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
     return (midnight + at).astimezone(UTC)

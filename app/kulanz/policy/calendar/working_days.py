@@ -11,7 +11,7 @@ Calendar = Callable[[str, date], bool]
 
 
 def weekdays(_country: str, day: date) -> bool:
-    """Tell Monday to Friday from the rest: the calendar of nowhere."""
+    """Calendar without holidays: Monday to Friday are working days."""
     return day.isoweekday() <= 5  # noqa: PLR2004 - Friday
 
 

@@ -15,7 +15,7 @@ from kulanz.policy.state import Case, Change, Transition
 
 
 def changes(step: Transition, acts: Sequence[OwnFact]) -> Iterator[Change]:
-    """Yield every difference, in no order that matters."""
+    """Yield every difference, in any order."""
     for area in areas_for(step.new, "changes"):
         yield from area.changes(step, acts)
     yield from of_own_facts(step, acts)
@@ -24,7 +24,7 @@ def changes(step: Transition, acts: Sequence[OwnFact]) -> Iterator[Change]:
 
 
 def of_own_facts(step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-    """Name what we set out to do ourselves, so that each step of a story has its line."""
+    """Name our own steps, so that each step of a story has its line."""
     for act in acts:
         line = _LINES.get(type(act))
         if line is not None:
@@ -32,7 +32,7 @@ def of_own_facts(step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
 
 
 def notice_clause(case: Case, notice: f.NoticeReported) -> str:
-    """Return the clause that a notice about a case names: a dunning letter its level's own."""
+    """Return the clause for a notice about a case: a dunning letter has its level's own."""
     rules = levels.level(case, notice.step) if notice.kind == levels.NOTICE else None
     if rules is not None:
         return rules.clause

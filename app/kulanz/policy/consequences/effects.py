@@ -33,15 +33,15 @@ ALLOWED: Mapping[Access, tuple[str, ...]] = {
     Access.FREE: (*ALWAYS_ALLOWED, "use_free"),
     Access.FULL: (*ALWAYS_ALLOWED, "use_free", "use_paid"),
 }
-"""What is possible with each access; a closed account can do nothing."""
+"""The possible actions with each access; a closed account has none."""
 _CALLED_BACK = frozenset({notices.REMINDER, notices.WARNING, levels.NOTICE})
-"""Notices of a case that the merchant's product hears of, too."""
+"""Notices of a case that also go to the merchant's product."""
 _SHARED_ALERTS = frozenset({"mass_action_brake"})
-"""What concerns no single account: everybody's alert of one hour is one."""
+"""Alerts that concern no single account: all accounts share one alert an hour."""
 
 
 def entitlement(account: Account) -> dict[str, Any]:
-    """Return what the account may use, as the API and every callback tell it (CONTRACT sections 3 and 4)."""
+    """Return the rights of the account, as the API and every callback state them (CONTRACT sections 3 and 4)."""
     quantities = {"quantities": dict(account.quantities)} if account.quantities else {}
     closed = account.standing is Standing.CLOSED
     allows = () if closed else ALLOWED[account.access]
@@ -56,7 +56,7 @@ def entitlement(account: Account) -> dict[str, Any]:
 
 
 def effects(account: Account, decision: Decision) -> Iterator[Effect]:
-    """Yield everything that a decision asks of the world; `account` is as it was before."""
+    """Yield every outgoing action of a decision; `account` is the state before it."""
     yield from _callbacks(account, decision)
     for fact in decision.facts:
         if (asks := ASKS.get(type(fact))) is not None:
@@ -81,7 +81,7 @@ def _callbacks(account: Account, decision: Decision) -> Iterator[Notify]:
     heard = [change for change in decision.changes if change.callback is not None]
     for change in sorted(heard, key=lambda change: (-change.rank, change.subject)):
         kind = change.callback or ""
-        # What is given back while something else still takes it is no reinstatement.
+        # A hold that ends while another one still takes the same is no reinstatement.
         if kind == "account.reinstated" and decision.account.access is Access.NONE:
             continue
         # Several cases may begin or end at once; suspended and reinstated is the account as a whole.
@@ -123,7 +123,7 @@ def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Ite
 
 
 def _sent(account: Account, decision: Decision, fact: f.NoticeReported) -> Iterator[Effect]:
-    """Yield the notice on the way that the customer chose: a letter where there is an address for it, else a mail."""
+    """Yield the notice on the channel that the customer chose: a letter if there is an address, else a mail."""
     book, state = decision.account.book, decision.state
     case = state.case(fact.subject)
     postal = delivery.postal_address(case, fact.kind, book) if case is not None else None
@@ -158,7 +158,7 @@ def _sent(account: Account, decision: Decision, fact: f.NoticeReported) -> Itera
 
 
 def _left_to_product(account: Account, decision: Decision, fact: f.NoticeReported) -> Notify:
-    """Return the callback by which the merchant's product is told what to write to its customer."""
+    """Return the callback that tells the merchant's product what to write to its customer."""
     state, book = decision.state, decision.account.book
     case = state.case(fact.subject)
     subscription = next(iter(state.concerned(fact.subject)), "")
@@ -182,7 +182,7 @@ def _left_to_product(account: Account, decision: Decision, fact: f.NoticeReporte
 
 
 def _policy(subject: str, decision: Decision) -> Policy | None:
-    """Return the policy by which customers are told of a matter."""
+    """Return the policy that governs the notices about a matter."""
     state = decision.state
     matter = state.case(subject) or state.chargeback(subject) or state.refund(subject)
     change = next((change for change in decision.changes if change.subject == subject), None)
@@ -190,6 +190,6 @@ def _policy(subject: str, decision: Decision) -> Policy | None:
 
 
 def _own_zone(book: Book) -> dict[str, str]:
-    """Return the zone in which an account's deadlines are told, where it has one of its own."""
+    """Return the time zone in which an account's deadlines are shown, where it has one of its own."""
     zone = book.word("timezone")
     return {"timezone": zone} if zone else {}

@@ -1,4 +1,4 @@
-"""Which notices a change brings, to whom they go, and what they say."""
+"""Notices of a change: which ones are sent, to whom, and what they say."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from kulanz.policy.state import Access, Change, Decision, State
 
 
 def brought_by(changes: Iterable[Change], state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
-    """Yield the notices that changes bring with them, beyond those that have a time of their own."""
+    """Yield the notices that changes cause, beyond the scheduled ones."""
     for change in changes:
         kind = change.notice
-        # What is given back while something else still takes it is no reinstatement.
+        # A hold that ends while another one still takes the same is no reinstatement.
         if kind is None or (kind == "reinstated" and state.access is Access.NONE):
             continue
         if _subscriptions_of(change.subject, state, book, change):
@@ -37,7 +37,7 @@ def address(subject: str, state: State, book: Book, changes: Iterable[Change]) -
 
 
 def content(subject: str, subscription: str, decision: Decision) -> dict[str, Any]:
-    """Return what the templates fill in."""
+    """Return the fields for the templates."""
     given = next((grant.plan for grant in decision.state.grants if grant.subscription == subscription), None)
     document: dict[str, Any] = {
         "subscription": subscription,
@@ -55,7 +55,7 @@ def content(subject: str, subscription: str, decision: Decision) -> dict[str, An
 
 
 def jsonable(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values as every outside sees them: instants as text."""
+    """Return values in their outside form: timestamps as text."""
     return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 

@@ -1,4 +1,4 @@
-"""Before and after an effect is carried out: whether its matter still wants it, and what its outcome means."""
+"""Before and after an outgoing action: whether it is still wanted, and the meaning of its outcome."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kulanz.policy.state import State
 
 
 def still_wanted(effect: Effect, state: State, book: Book) -> bool:
-    """Whether an effect's matter still wants it: an effect looks again before it is sent (CONTRACT section 4)."""
+    """Whether an outgoing action is still wanted: this is checked again before it is sent (CONTRACT section 4)."""
     effect = in_place_of_mail(effect)
     answers = (area.still_wanted(effect, state, book) for area in areas_for(book, "still_wanted"))
     return next((answer for answer in answers if answer is not None), True)
 
 
 def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tuple[OwnFact, ...]:
-    """Return the facts that the outcome of an effect is; `book` knows already what was read on the way."""
+    """Return the facts for an outcome; `book` already has what was read on the way."""
     effect = in_place_of_mail(effect)
     if isinstance(effect, SendMail | SendLetter):
         if effect.notice == OPERATORS_NOTICE:

@@ -36,7 +36,7 @@ from kulanz.policy.document.rules import (
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Policy:
-    """One immutable policy document. `sha256` is over its bytes as written."""
+    """An immutable policy document. `sha256` is over its bytes as written."""
 
     name: str = field(metadata=read.key(read.text, "the policy's name"))
     title: str = field(default="", metadata=read.key(read.text, "what people call it"))
@@ -61,7 +61,7 @@ class Policy:
             read.NEUTRAL,
         ),
     )
-    """Where it is no word: the notices that are off."""
+    """The notices that are off, if it is no single word."""
     names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = field(
         default=(),
         metadata=read.key(
@@ -102,12 +102,12 @@ class Policy:
         return bool(self.url) or self.cites_clauses
 
     def mails_by_us(self, notice: str) -> bool:
-        """Whether we mail a notice; else the merchant's product does."""
+        """Whether we mail a notice; otherwise the merchant's product does."""
         off = self.mails
         return off == "on" or (isinstance(off, tuple) and notice not in off)
 
     def names_of(self, *words: str | None) -> dict[str, dict[str, str]]:
-        """Return what plans and add-ons are called, by language, of those that are asked for."""
+        """Return the names of plans and add-ons by language, of those that are asked for."""
         return {name: dict(texts) for name, texts in self.names if name in words}
 
 
@@ -118,12 +118,12 @@ def parse(document: str, *, version: int = 0) -> Policy:
 
 
 def remarks(document: str) -> list[str]:
-    """Return what a valid document says in vain (key, line, what was expected); raise PolicyError as `parse` does."""
+    """Return the keys without effect in a valid document (key, line, expected value); raise PolicyError as `parse`."""
     return _values(document)[1]
 
 
 def _values(document: str) -> tuple[dict[str, Any], list[str]]:
-    """Return what a document says, and what of it is said in vain."""
+    """Return the values of a document, and the keys in it that have no effect."""
     written = syntax_errors.read(document)
     reading = _DocumentReader(lines(written.text) if written.whole else {}, written.spoilt)
     values = reading.table(Policy, written.table, "") if written.whole else {}
@@ -134,7 +134,7 @@ def _values(document: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def preset(name: str) -> str:
-    """Return the text of a policy that ships with Kulanz; raise NotFoundError naming those there are."""
+    """Return the text of a policy that ships with Kulanz; raise NotFoundError with the known names."""
     try:
         return (resources.files("kulanz.policy") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -161,7 +161,7 @@ def keys(kind: type = Policy, path: str = "") -> list[tuple[str, str, Any]]:
 
 
 def expected(item: Field[Any]) -> str:
-    """Return what a key's reader says that it expects."""
+    """Return a key's expected value, by its reader."""
     try:
         item.metadata["reads"](None)
     except ValueError as error:
@@ -171,17 +171,17 @@ def expected(item: Field[Any]) -> str:
 
 @dataclass(slots=True)
 class _DocumentReader:
-    """One way through the tables of a document, which collects what is wrong on it."""
+    """Recursive reader of a document's tables, which collects all problems on its way."""
 
     places: Mapping[str, int]
     spoilt: frozenset[str]
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     read: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What each table says, as far as it could be read."""
+    """The values of each table, as far as they could be read."""
 
     def table(self, kind: type, table: Mapping[str, Any], path: str) -> dict[str, Any]:
-        """Return what one table says of the keys that `kind` knows; `path` ends with a dot, or is empty."""
+        """Return the values of one table's keys that `kind` knows; `path` ends with a dot, or is empty."""
         existing = {item.name: item for item in fields(kind) if item.metadata}
         for name in (name for name in table if name not in existing and not syntax_errors.is_stand_in(name)):
             self._complain(path + name, f"unknown key; expected one of {', '.join(sorted(existing))}")
@@ -226,7 +226,7 @@ class _DocumentReader:
         return MISSING if MISSING in read else tuple(read)
 
     def _rows(self, inner: list[Any], key: str) -> list[Mapping[str, Any]]:
-        """Return what could be read of each of several tables."""
+        """Return the readable values of each of several tables."""
         return [self.read.get(f"{key}[{place}]", {}) for place, _ in enumerate(inner, start=1)]
 
     def _table(self, kind: type, table: Any, key: str) -> Any:

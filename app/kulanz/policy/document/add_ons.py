@@ -10,10 +10,10 @@ from kulanz.policy.document import reading as read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOnRules:
-    """What can be booked in quantities, and what cancelling does (cloudcrm)."""
+    """Add-ons: what can be booked in quantities, and what cancelling does (cloudcrm)."""
 
     kinds: tuple[str, ...] = field(
-        default=(), metadata=read.key(read.names, "kinds that can be booked; empty: whatever the merchant sells")
+        default=(), metadata=read.key(read.names, "kinds that can be booked; empty: every kind that the merchant sells")
     )
     steps: tuple[tuple[str, int], ...] = field(
         default=(), metadata=read.key(read.counts, "how much one piece of a kind is: 10 for packages of 10 GB; else 1")
@@ -36,10 +36,10 @@ class AddOnRules:
     withdrawal_clause: str = field(default="", metadata=read.key(read.clause, "clause of the withdrawal"))
 
     def measure(self, kind: str, pieces: int) -> str | None:
-        """Return how much some pieces are in the unit of their kind, such as `30 GB`; None: they are pieces."""
+        """Return the quantity of some pieces in the unit of their kind, such as `30 GB`; None: they are pieces."""
         unit = dict(self.units).get(kind)
         return f"{pieces * self.step(kind)} {unit}" if unit else None
 
     def step(self, kind: str) -> int:
-        """Return how much one piece of a kind is."""
+        """Return the quantity in one piece of a kind."""
         return dict(self.steps).get(kind, 1)

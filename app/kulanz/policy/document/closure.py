@@ -9,13 +9,13 @@ from kulanz.policy.document import reading as read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureRules:
-    """What follows when an organisation asks to be deleted (plexo 13)."""
+    """Closure: what follows when an organisation asks to be deleted (plexo 13)."""
 
     deletion: str = field(
         default="automatic",
         metadata=read.key(
             read.one_of("automatic", "approval"),
-            "whether data go by themselves once nothing stands in the way, or after an operator's approval",
+            "whether data are deleted automatically once nothing stands in the way, or after an operator's approval",
         ),
     )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about closures name"))
@@ -23,7 +23,7 @@ class ClosureRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordClass:
-    """How long one class of records is kept, and by which law."""
+    """Record class: how long its records are kept, and by which law."""
 
     basis: str = field(
         default="",
@@ -37,7 +37,7 @@ class RecordClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRules:
-    """Which records are kept after an account is closed or erased, and what happens when that ends (dunning-at)."""
+    """Retention: which records of a closed or erased account are kept, and what happens at the end (dunning-at)."""
 
     destroy: str = field(
         default="approval",

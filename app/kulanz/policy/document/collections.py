@@ -20,14 +20,14 @@ TOLD = (
     "contract_date",
     "passport_copy",
 )
-"""What the merchant tells of a debtor, as far as a policy may name it; `age` follows from the date of birth."""
+"""The fields of a debtor from the merchant, as far as a policy may name them; `age` follows from the birth date."""
 DERIVED = ("arrears", "invoices", "statement")
-"""What we know of a debt ourselves."""
+"""The fields of a debt that we know ourselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelRules:
-    """One dunning letter (dunning-at 4)."""
+    """A dunning letter (dunning-at 4)."""
 
     after: Span = field(metadata=read.key(read.span, "from what `levels_from` names to when it goes out"))
     text: str = field(
@@ -44,7 +44,7 @@ class LevelRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditReportRules:
-    """What a credit bureau is told of a debt that was handed over, by a step of its own (dunning-at 6)."""
+    """Report to a credit bureau about a debt that was handed over, by a step of its own (dunning-at 6)."""
 
     fields: tuple[str, ...] = field(
         default=(),
@@ -90,7 +90,7 @@ class CollectionRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterRules:
-    """Notices that go by letter to whoever chose letters (dunning-at 2)."""
+    """Notices by letter, for customers who chose letters (dunning-at 2)."""
 
     notices: tuple[str, ...] = field(
         default=(),

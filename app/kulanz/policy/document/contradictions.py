@@ -1,4 +1,4 @@
-"""Keys of a policy document that are well-formed alone and make no sense together."""
+"""Keys of a policy document that are well-formed alone and contradict each other."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _A_DAY = 86_400.0
 
 
 class Contradiction(NamedTuple):
-    """What does not go together, by the key that is to be changed."""
+    """A contradiction, by the key that is to be changed."""
 
     key: str
     """Within its table."""
     expected: str
     fatal: bool = True
-    """False: the document can be used, and what the key says never happens."""
+    """False: the document can be used, and the key has no effect."""
 
 
 def contradictions(kind: type, values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Yield what contradicts itself in one table; `values` are told or by default, without what could not be read.
+    """Yield the contradictions in one table; `values` are given or default, without what could not be read.
 
-    A list of tables is a list of such values, so that what is wrong in one of them hides nothing.
+    A list of tables is a list of such values, so that an error in one of them hides nothing in the others.
     """
     check = _CHECKS.get(kind)
     return check(values) if check is not None else iter(())
 
 
 def of_document(document: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Yield what contradicts itself across tables of a document."""
+    """Yield the contradictions across tables of a document."""
     rules, off = document.get("dunning"), document.get("mails")
     unmailed = off == "off" or (isinstance(off, tuple) and "grace_warning" in off)
     if unmailed and isinstance(rules, DunningRules) and rules.warn_by == "mail" and _seconds(rules.grace):

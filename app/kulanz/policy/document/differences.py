@@ -1,4 +1,4 @@
-"""Compares two policies key by key, and says which is the more lenient in each (DOMAIN section 6)."""
+"""Compares two policies key by key, and finds the more lenient value of each (DOMAIN section 6)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _A_DAY = 86400
 
 
 class Leniency(StrEnum):
-    """What a new value means to the customer, beside the old one."""
+    """Meaning of a new value to the customer, beside the old one."""
 
     MORE = "more_lenient"
     LESS = "stricter"
     NEUTRAL = "neutral"
-    """It takes nothing and gives nothing: a text, a clause, when to remind."""
+    """Neutral: a text, a clause, the time of reminders."""
     UNCLEAR = "unclear"
-    """Neither is the kinder one in every case."""
+    """Unclear: neither is the kinder one in every case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One key of which two policies hold different values."""
+    """A key of which two policies hold different values."""
 
     key: str
     channels: str

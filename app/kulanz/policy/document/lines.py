@@ -1,4 +1,4 @@
-"""On which line of a TOML document each key stands: TOML's own reader does not tell. Pure.
+"""Line numbers of the keys in a TOML document, which TOML's own reader does not give. Pure.
 
 The document has been read before, so what stands here is known to be TOML; only places are looked for.
 """
@@ -27,7 +27,7 @@ def lines(document: str) -> dict[str, int]:
 
 
 class _Scan:
-    """One way through a document, from its first character to its last."""
+    """Scanner of a document, from its first character to its last."""
 
     def __init__(self, document: str) -> None:
         self.lines: dict[str, int] = {}

@@ -12,7 +12,7 @@ from kulanz.policy.document.differences import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyDescription:
-    """One key; `levels[].after` is that of every table of a list."""
+    """Description of a key; `levels[].after` is that of every table of a list."""
 
     key: str
     channels: str

@@ -1,4 +1,4 @@
-"""Readers of a policy document's keys: each returns the policy's own value or says what it expected."""
+"""Readers of a policy document's keys: each returns the policy's own value or names the expected form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kulanz.policy.calendar.hours import Window
 from kulanz.policy.calendar.time import Span
 
 Reader = Callable[[Any], Any]
-"""Turns a TOML value into the policy's own, or raises ValueError with what was expected."""
+"""Turns a TOML value into the policy's own, or raises ValueError with the expected form."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
@@ -57,12 +57,12 @@ def spans(value: Any) -> tuple[Span, ...]:
 
 
 def instant(value: Any) -> datetime:
-    """Read an instant with its offset, or a day, which begins in UTC."""
+    """Read a timestamp with its offset, or a day, which begins in UTC."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    raise ValueError("an instant such as 2026-03-01T09:00:00Z, or a day such as 2026-03-01, without quotes")
+    raise ValueError("a timestamp such as 2026-03-01T09:00:00Z, or a day such as 2026-03-01, without quotes")
 
 
 def words(value: Any) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ CUSTOMER_NOTICES = (
     *("grace_started", "grace_reminder", "grace_warning", "downgraded", "recovered", "dunning_level", "suspended"),
     *("reinstated", "refund_decided", "data_deletion_notice", "add_on_booked", "add_on_cancelled", "add_on_withdrawn"),
 )
-"""What customers are mailed."""
+"""The notices that are mailed to customers."""
 
 
 def flag_or_providers(value: Any) -> bool | tuple[str, ...]:
@@ -131,7 +131,7 @@ def flag_or_providers(value: Any) -> bool | tuple[str, ...]:
 
 
 def mails(value: Any) -> str | tuple[str, ...]:
-    """Read whether customers are mailed: `on`, `off`, or a table that says so by notice; return what is off."""
+    """Read whether customers are mailed: `on`, `off`, or a table by notice; return the notices that are off."""
     if value in ("on", "off"):
         return str(value)
     if not isinstance(value, dict) or not {*value} <= {*CUSTOMER_NOTICES} or not {*value.values()} <= {"on", "off"}:
@@ -231,14 +231,14 @@ def some_of(*words: str) -> SomeOf:
 
 
 MORE, LESS, NEUTRAL = "more", "less", "neutral"
-"""Which of two values is kinder to the customer: the greater, the smaller, or neither as both take nothing."""
+"""Direction of a key: whether the greater or the smaller value is kinder, or neither."""
 
 
 def key(reads: Reader, channels: str, kinder: str | tuple[Any, ...] | None = None) -> dict[str, Any]:
     """Describe a key: how its value is read, what it means, and which of two values is kinder to the customer.
 
-    `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. Where it is not said a longer span
-    is kinder, a clause or a text is neutral, and of anything else nobody can tell.
+    `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. By default a longer span is
+    kinder, a clause or a text is neutral, and any other kind of value is unknown.
     """
     untold = NEUTRAL if reads in {text, clause, instant, address, texts, texts_by_language} else None
     return {"reads": reads, "means": channels, "kinder": kinder or untold}

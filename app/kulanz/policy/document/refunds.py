@@ -1,4 +1,4 @@
-"""The table `[refund]` of a policy document: which payments go back, and who says so (plexo 3, 4, 8, 9, 11, 12, 14)."""
+"""The table `[refund]` of a policy document: which payments go back, and who decides (plexo 3, 4, 8, 9, 11, 12, 14)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _words(channels: str, kinder: str | None = None) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeveloperRules:
-    """Who made some of the products that follow their developer's policy (bitrix24)."""
+    """Developers: which companies made the products that follow their developer's policy (bitrix24)."""
 
     products: tuple[str, ...] = field(
         metadata=read.key(read.words, "stems of the names of their products", kinder=read.NEUTRAL)
@@ -30,7 +30,7 @@ class DeveloperRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRules:
-    """What a request for a refund is worth."""
+    """Refunds: what a request for a refund is worth."""
 
     subscriptions: str = field(
         default="none",
@@ -122,7 +122,7 @@ class RefundRules:
     )
     request_clause: str = _clause("clause about how a request is made, named when one is received")
     clause: str = _clause("clause about how a request is dealt with")
-    method_clause: str = _clause("clause about the original payment method; a transfer cannot go back by itself")
+    method_clause: str = _clause("clause about the original payment method; a transfer needs a refund by hand")
     contact_before: Span = field(
         default=Span(days=30),
         metadata=read.key(
@@ -133,7 +133,7 @@ class RefundRules:
         default=14,
         metadata=read.key(
             read.count,
-            "days of a consumer's statutory right of withdrawal, as told with every answer; 0: none is told",
+            "days of a consumer's statutory right of withdrawal, as stated in every answer; 0: none is stated",
             read.MORE,
         ),
     )

@@ -13,7 +13,7 @@ from kulanz.policy.facts.words import OverrideKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRules:
-    """A trial gives its plan to its end and bills by itself (plexo 2)."""
+    """A trial gives its plan to its end and is billed automatically (plexo 2)."""
 
     plans: tuple[str, ...] = field(
         default=(),
@@ -34,14 +34,14 @@ class TrialRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationRules:
-    """What cancelling does to access (plexo 4)."""
+    """Cancellation: what cancelling does to access (plexo 4)."""
 
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about cancellations name"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChangeRules:
-    """When another plan begins to count (plexo 5)."""
+    """Change of plan: when another plan begins to count (plexo 5)."""
 
     downgrade: str = field(
         default="period_end",
@@ -75,7 +75,7 @@ class PrepaidRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalRules:
-    """When a renewal that nothing is heard of is looked into."""
+    """Renewals: when a silent renewal is looked into."""
 
     overdue_after: Span = field(
         default=Span(days=7),
@@ -106,7 +106,7 @@ class MassActionLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRules:
-    """When customers are written to about a failed renewal; a final warning is rather early than late."""
+    """Notices: when to write to customers about a failed renewal; a final warning is rather early than late."""
 
     send_between: Window | None = field(
         default=None,
@@ -137,7 +137,7 @@ class NoticeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DunningRules:
-    """What follows a failed renewal (plexo 6)."""
+    """Dunning: what follows a failed renewal (plexo 6)."""
 
     grace: Span = field(
         metadata=read.key(read.span, "from the first failure to the end of access; 0d removes access at once")
@@ -188,7 +188,7 @@ class DunningRules:
         default="ends",
         metadata=read.key(
             read.one_of("ends", "goes_on"),
-            "whether the dunning of a renewal that fell due before ends when the customer cancels, or goes on",
+            "whether the dunning of a renewal that fell due before ends when the customer cancels, or continues",
             kinder=("goes_on", "ends"),
         ),
     )
@@ -232,7 +232,7 @@ class DunningRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeRules:
-    """What follows a chargeback (plexo 10)."""
+    """Disputes: what follows a chargeback (plexo 10)."""
 
     scope: str = field(
         default="account",
@@ -248,7 +248,7 @@ class DisputeRules:
         metadata=read.key(read.span, "from the opening, and again from the loss, to when data may be deleted"),
     )
     deletion_notices: tuple[Span, ...] = field(
-        default=(), metadata=read.key(read.spans, "before that day, when the customer is told", read.NEUTRAL)
+        default=(), metadata=read.key(read.spans, "before that day, when to tell the customer", read.NEUTRAL)
     )
     partially_lost: str = field(
         default="lost",
@@ -258,7 +258,7 @@ class DisputeRules:
         default="review",
         metadata=read.key(
             read.one_of("suspend", "review", "ignore"),
-            "what a full refund that nobody here asked for means",
+            "what a full refund without a request here means",
             kinder=("suspend", "review", "ignore"),
         ),
     )
@@ -282,7 +282,7 @@ class DisputeRules:
         default="approval",
         metadata=read.key(
             read.one_of("automatic", "approval"),
-            "whether data go by themselves after a lost chargeback and its notices, or after an operator's approval",
+            "whether a lost chargeback, after its notices, deletes data automatically or after an operator's approval",
         ),
     )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about chargebacks name"))
@@ -290,7 +290,7 @@ class DisputeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideRules:
-    """What operators may do about the policy, and who has to agree."""
+    """Overrides: what operators may do about the policy, and which of them have to agree."""
 
     second_approver: tuple[str, ...] = field(
         default=(),
@@ -302,7 +302,7 @@ class OverrideRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermsRules:
-    """How the rules themselves change: for one account by an agreement, for all by a new version (plexo 7, 15)."""
+    """Terms: how the rules change: for one account by an agreement, for all by a new version (plexo 7, 15)."""
 
     agreement_clause: str = field(
         default="", metadata=read.key(read.clause, "clause that an account's own terms name, when they begin and end")

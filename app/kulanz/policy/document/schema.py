@@ -60,11 +60,11 @@ _OF_READERS: Mapping[Any, JsonSchema] = {
     read.months: _list({"type": "integer", "minimum": 1}),
     read.share: {"type": "number", "minimum": 0, "maximum": 1},
 }
-"""What each reader of `kulanz.policy.document.reading` takes."""
+"""The JSON Schema of each reader of `kulanz.policy.document.reading`."""
 
 
 def schema() -> JsonSchema:
-    """Return the schema (draft 2020-12); the instants of TOML are texts in it, as editors hand them over."""
+    """Return the schema (draft 2020-12); TOML's timestamps are strings in it, as editors pass them on."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A policy of Kulanz"}
     return {**head, **_table(Policy, "")}
 

@@ -18,12 +18,12 @@ class Read(NamedTuple):
 
     table: dict[str, Any]
     text: str
-    """What was read: the lines that are no TOML are empty."""
+    """The readable part: lines that are no TOML are empty."""
     problems: list[str]
     spoilt: frozenset[str]
     """The names of keys whose lines could not be read: they are not missing."""
     whole: bool
-    """False: nothing can be said of what stands after the last mistake."""
+    """False: the rest after the last mistake is unknown."""
 
 
 def read(document: str) -> Read:
@@ -42,7 +42,7 @@ def read(document: str) -> Read:
             path = f"{_table(rows[:line])}{name}" if key else name
             problems.append(_problem(result["what"] if result else str(error), line, path))
             if not name:
-                # What a value of several lines would have been, and where it ends, cannot be told.
+                # The end of a value of several lines, and the value itself, are unknown here.
                 return Read({}, text, problems, frozenset(spoilt), whole=False)
             spoilt.add(name)
             rows[line - 1] = "" if key else f'["{_STAND_IN}{line}"]'

@@ -21,7 +21,7 @@ class AddOnBooked:
     currency: str
     period_ends_at: datetime
     draft_amount: int
-    """For the days left of the period, or of its first month where that is longer, as the customer was shown it."""
+    """Price for the days left of the period, or of its first month where that is longer, as shown to the customer."""
     actor: str = ""
     months: int = 0
     """Whole months between the one that the draft is for and the end of the period: each has a line of its own.
@@ -39,12 +39,12 @@ class AddOnCancelled:
     ends_at: datetime
     withdrawn: bool = False
     refund_due: int = 0
-    """Minor units of all that was on an invoice for it already when the booking was withdrawn from."""
+    """Minor units of the invoiced amount when the booking was withdrawn from."""
     actor: str = ""
     quantity: int = 0
     """Pieces, where only a part of them was cancelled; 0: all that are left."""
     part: str = ""
-    """The id under which these pieces go on by themselves."""
+    """The id under which these pieces continue separately."""
 
     @property
     def id(self) -> str:

@@ -24,7 +24,7 @@ class OverrideAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideApproved:
-    """Somebody who was signed in approved an exception that was asked for."""
+    """A signed-in operator approved an exception that was asked for."""
 
     id: str
     at: datetime

@@ -38,17 +38,17 @@ class DeletionApproved(Struct, frozen=True, kw_only=True):
 
 
 class DeletionAnnounced(Struct, frozen=True, kw_only=True):
-    """The merchant's product was told to delete the data, or the outcome of telling it became known."""
+    """The deletion was announced to the merchant's product, or the outcome of the announcement became known."""
 
     subject: str
     asked_at: datetime
-    """Which of several announcements: one that was withdrawn is followed by another."""
+    """Number of the announcement: one that was withdrawn is followed by another."""
     at: datetime
     outcome: Outcome
 
 
 class AccountClosed(Struct, frozen=True, kw_only=True):
-    """The account is closed and our personal data about it are destroyed, but for what a retention class keeps."""
+    """The account is closed and its personal data are destroyed, except those that a retention class keeps."""
 
     subject: str
     cause: str

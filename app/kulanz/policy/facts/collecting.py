@@ -1,4 +1,4 @@
-"""Facts of debts, told by people: transfers, and the debts that each was taken to pay."""
+"""Facts of debts, entered by people: transfers, and the debts that each was taken to pay."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class PaymentRecorded:
     actor: str
     shares: tuple[Share, ...] = ()
     reference: str | None = None
-    """What the payer wrote with it."""
+    """The payer's text."""
     transaction: str | None = None
     """The bank's own id of it."""
     another_account: str | None = None
-    """Which other account owes for the invoice that the payer named: it pays nothing before a person looks."""
+    """The other account that owes the invoice which the payer named: nothing is paid before a person decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,10 @@ class PaymentVoided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebtorTold:
-    """Who the debtor is, as the merchant told us: all of it, so that what is left out is known no more."""
+    """The debtor's data as the merchant gave them, complete: a field that is left out is no longer known."""
 
     number: int
-    """Each telling has the next one: which of two is newer, whatever a clock says."""
+    """Sequence number of the statement: it decides which of two is newer, independent of clocks."""
     at: datetime
     actor: str
     fields: tuple[tuple[str, str], ...]
@@ -92,7 +92,7 @@ class MandateRevoked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionProposed:
-    """Somebody proposed to hand the debt of a dunning case over to a collection agency."""
+    """An operator proposed to hand the debt of a dunning case over to a collection agency."""
 
     id: str
     case: str
@@ -104,7 +104,7 @@ class CollectionProposed:
     """Whether the name was authenticated: then the proposal is the first approval."""
     reason: str
     also: tuple[str, ...] = ()
-    """What is needed this time of the fields that go only where they are."""
+    """The fields that this case needs of those that are sent only where needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +123,11 @@ class ClaimHandedOver:
     id: str
     at: datetime
     fields: tuple[str, ...]
-    """What of the policy's list was held, and went."""
+    """The fields of the policy's list that were known and sent."""
     amount: int
-    """What was owed, fees included, in minor units."""
+    """The sum that was owed, fees included, in minor units."""
     package: str
-    """The file as it went, as JSON."""
+    """The file as it was sent, as JSON."""
     statement_sha256: str
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Channel(StrEnum):
-    """How a customer reached the staff."""
+    """Channel by which a customer reached the staff."""
 
     MAIL = "mail"
     PHONE = "phone"
@@ -29,6 +29,6 @@ class ContactNoted:
     at: datetime
     actor: str
     reason: str
-    """What it was about."""
+    """The subject of the contact."""
     payment: str | None = None
-    """The one name of the payment that it was about; None: it is not known, or it was about all."""
+    """The one name of the payment; None: unknown, or about all."""

@@ -1,4 +1,4 @@
-"""Prepaid credit, by the merchant's word: what was bought, what was spent of it, and that a pot has ended."""
+"""Prepaid credit, by the merchant's word: bought, spent, and the end of a pot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CreditEntry(StrEnum):
-    """Which way the credit of a pot moves."""
+    """Direction in which the credit of a pot moves."""
 
     BOUGHT = "bought"
     SPENT = "spent"
@@ -20,20 +20,20 @@ class CreditBooked:
 
     id: str
     pot: str
-    """What the credit is for, such as `telephony`, or the one number that it belongs to."""
+    """Purpose of the credit, such as `telephony`, or the one number that it belongs to."""
     entry: CreditEntry
     amount: int
     currency: str
     at: datetime
     incurred_at: datetime | None = None
-    """When a charge arose that is told of later: it stays due, whatever has become of the credit."""
+    """Time at which a charge arose that is reported later: it stays due, also if the credit is gone by now."""
     reference: str | None = None
     actor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditEnded:
-    """The number or service of a pot was ended: what is left is forfeited (bitrix24)."""
+    """The number or service of a pot was ended: the rest is forfeited (bitrix24)."""
 
     pot: str
     at: datetime

@@ -1,4 +1,4 @@
-"""What an earlier version gave an account, and today's rules do not."""
+"""Rights that an earlier version gave an account, and today's rules do not."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAfterUpgrade:
-    """The account keeps something until a time; from then on today's rules say what it has."""
+    """The account keeps a right until a time; from then on today's rules decide."""
 
     subject: str
     """A purchase that another account has, too, by its owner's key (`lemonsqueezy:subscription:421953`); or `plan`."""
     until: datetime
     at: datetime
     plan: str | None = None
-    """The plan and the access that the account was last told, where these are kept."""
+    """The account's last plan and access, where these are kept."""
     access: str | None = None

@@ -30,7 +30,7 @@ class DeadlinePromised(Struct, frozen=True, kw_only=True):
 
 
 class CaseJoined(Struct, frozen=True, kw_only=True):
-    """A case that a snapshot had opened turned out to be the case of an invoice: what was promised goes with it."""
+    """A case that a snapshot had opened turned out to be the case of an invoice: its promises move there."""
 
     case: str
     into: str
@@ -60,7 +60,7 @@ class SubscriptionLookedUp(Struct, frozen=True, kw_only=True):
     asked: bool = False
     """True for the record that we have set out to ask, before any answer."""
     known: datetime | None = None
-    """When asking, the provider's time of the newest trouble that we knew of: what an answer can settle."""
+    """When asking, the provider's time of the newest known sign of non-payment: an answer settles no later one."""
 
 
 class HoldPlaced(Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class HoldPlaced(Struct, frozen=True, kw_only=True):
     """When the case began, by the provider's clock: a later beginning of the same case is not on hold."""
     at: datetime
     verified: bool
-    """Whether a fresh look at the provider had just confirmed it."""
+    """Whether a re-check at the provider had just confirmed it."""
 
 
 class HoldProlonged(Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ class HoldProlonged(Struct, frozen=True, kw_only=True):
 
 
 class HoldLifted(Struct, frozen=True, kw_only=True):
-    """An operator's reinstatement gives back to `until` what a hold restricts."""
+    """An operator's reinstatement lifts a hold until `until`."""
 
     hold: str
     source: str
@@ -97,7 +97,7 @@ class CaseExhausted(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     at: datetime
     verified: bool = False
-    """Whether a fresh look at the provider had just confirmed it, where it took the plan without a hold before."""
+    """Whether a re-check at the provider had just confirmed it, where it took the plan without a hold before."""
 
 
 class CaseWaived(Struct, frozen=True, kw_only=True):
@@ -109,13 +109,13 @@ class CaseWaived(Struct, frozen=True, kw_only=True):
 
 
 class RenewalStopped(Struct, frozen=True, kw_only=True):
-    """We asked the provider to cancel a subscription, for a reason of ours, or learned the outcome."""
+    """A request to the provider to cancel a subscription, for a reason of ours, or its outcome."""
 
     subscription: str
     cause: str
     """The case, dispute or hold for which it was stopped."""
     step: int
-    """Stops and resumes of one subscription share one count: the order of our acts, whatever a clock says."""
+    """Sequence number, shared by the stops and resumes of one subscription: their order, independent of clocks."""
     at: datetime
     outcome: Outcome
     """REFUSED: there was nothing to stop, because the customer had cancelled already."""
@@ -124,18 +124,18 @@ class RenewalStopped(Struct, frozen=True, kw_only=True):
 
 
 class RenewalResumed(Struct, frozen=True, kw_only=True):
-    """We asked the provider to take a cancellation of ours back, or learned the outcome."""
+    """A request to the provider to take a cancellation of ours back, or its outcome."""
 
     subscription: str
     step: int
     at: datetime
     outcome: Outcome
     seen: datetime | None = None
-    """The provider's time of the newest snapshot when the outcome became known: what is newer is not our doing."""
+    """The provider's time of the newest snapshot when the outcome became known: newer changes are not ours."""
 
 
 class OperatorsAlerted(Struct, frozen=True, kw_only=True):
-    """Operators were told once about a topic of a subject."""
+    """Operators were alerted once about a topic of a subject."""
 
     subject: str
     topic: str

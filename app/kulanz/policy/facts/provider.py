@@ -19,7 +19,7 @@ from kulanz.policy.facts.words import (
 
 
 class SubscribedItem(Struct, frozen=True, kw_only=True):
-    """One of the things that a subscription bills."""
+    """An item that a subscription bills."""
 
     variant: str
     product: str
@@ -35,7 +35,7 @@ class SubscriptionSeen(Struct, frozen=True, kw_only=True):
     stamp: Stamp
     status: Status
     customer: str
-    """Empty where the event does not tell, and so is the variant: then what was told before counts."""
+    """Empty where the event does not say, and so is the variant: then the earlier value counts."""
     variant: str
     product: str
     """The slug of the product's name: the plan where the catalogue does not map the variant."""
@@ -49,7 +49,7 @@ class SubscriptionSeen(Struct, frozen=True, kw_only=True):
     pauses_at: datetime | None = None
     """When a pause is planned to begin."""
     changes_at: datetime | None = None
-    """When a change of what is subscribed to is planned, and below to what."""
+    """The time of a planned change of the subscribed items, and below the new items."""
     changes_to: tuple[SubscribedItem, ...] = ()
     quantity: int = 1
     by_hand: bool = False
@@ -67,7 +67,7 @@ class SubscriptionSeen(Struct, frozen=True, kw_only=True):
 
     @property
     def names_items(self) -> bool:
-        """Whether it says what is subscribed to; otherwise that is what it was."""
+        """Whether it names the subscribed items; otherwise they are unchanged."""
         return bool(self.variant or self.items)
 
     @property
@@ -94,7 +94,7 @@ class InvoiceSeen(Struct, frozen=True, kw_only=True):
     """Everything refunded so far, cumulative, as the provider reports it."""
     created_at: datetime | None = None
     money: str | None = None
-    """What every record of the same money names where a provider has several: Stripe's payment intent."""
+    """The common name of the same money, where a provider has several records of it: Stripe's payment intent."""
     decimals: int | None = None
     """How many decimals its amounts have, where the provider writes others than the currency has."""
     email: str | None = None
@@ -153,7 +153,7 @@ class OrderSeen(Struct, frozen=True, kw_only=True):
 
 
 class RefundSeen(Struct, frozen=True, kw_only=True):
-    """A snapshot of one refund, where a provider tells each by itself and not what went back of the payment in all."""
+    """A snapshot of one refund, where a provider sends each one and not the sum that went back of the payment."""
 
     key: str
     payment: str
@@ -171,7 +171,7 @@ class RefundSeen(Struct, frozen=True, kw_only=True):
 
 
 class PaymentLinked(Struct, frozen=True, kw_only=True):
-    """An invoice and the money that paid it, where neither tells of the other itself (Stripe since 2025)."""
+    """An invoice and the money that paid it, where neither names the other (Stripe since 2025)."""
 
     payment: str
     """The invoice."""
@@ -198,7 +198,7 @@ class LicenceSeen(Struct, frozen=True, kw_only=True):
 
 
 class CustomerSeen(Struct, frozen=True, kw_only=True):
-    """A snapshot of who buys, where neither subscription nor invoice says how to reach them."""
+    """A snapshot of a buyer, where neither subscription nor invoice has the address."""
 
     key: str
     stamp: Stamp
@@ -217,7 +217,7 @@ class DisputeSeen(Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     customer: str | None = None
-    """None: told by an operator, whose word reaches the whole account."""
+    """None: by an operator, whose word reaches the whole account."""
     order: str | None = None
     subscription: str | None = None
     payment: str | None = None
@@ -235,7 +235,7 @@ class DisputeSeen(Struct, frozen=True, kw_only=True):
 
 
 class ChargebackWarned(Struct, frozen=True, kw_only=True):
-    """A card network's warning that a payment will be charged back, told before there is any dispute about it."""
+    """A card network's warning that a payment will be charged back, sent before there is any dispute about it."""
 
     key: str
     stamp: Stamp
@@ -248,13 +248,13 @@ class ChargebackWarned(Struct, frozen=True, kw_only=True):
 
 
 class AddressKnown(Struct, frozen=True, kw_only=True):
-    """How to reach and read the account: language, time zone and country from custom data or an operator."""
+    """Address and language of the account: language, time zone and country from custom data or an operator."""
 
     at: datetime
     locale: str | None = None
     timezone: str | None = None
     country: str | None = None
     delivery: str | None = None
-    """How letters shall come: `mail` or `letter`."""
+    """Channel of letters: `mail` or `letter`."""
     organisation: str | None = None
-    """What the account's organisation is called."""
+    """The name of the account's organisation."""

@@ -1,4 +1,4 @@
-"""Requests for a refund: who asked for what, what a person decided, what the provider was asked to do."""
+"""Requests for a refund: the request, the person's decision, the request to the provider."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kulanz.policy.facts.words import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequested:
-    """Somebody asked for the money of one payment back (plexo 9.1)."""
+    """A request for the money of one payment (plexo 9.1)."""
 
     id: str
     payment: str
@@ -21,11 +21,11 @@ class RefundRequested:
     licence: str | None = None
     """The licence by which the payment was named: then it is about what that licence cost (plexo 8)."""
     refunded: int = 0
-    """What the provider had reported as refunded of it by then, cumulative, and what was approved and on its way."""
+    """The amount that the provider had reported as refunded by then, cumulative, with approved refunds on their way."""
     amount: int | None = None
-    """What is asked for, in minor units of the payment's currency; None: all that there is to refund."""
+    """The requested amount, in minor units of the payment's currency; None: all that can be refunded."""
     contact: bool = True
-    """False where we knew of a dispute about the payment already: who asks then has not asked first (plexo 10)."""
+    """False where we knew of a dispute about the payment already: then the customer did not ask first (plexo 10)."""
     reason: str = ""
     contact_email: str = ""
     organisation: str = ""
@@ -38,12 +38,12 @@ class RefundRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundAmended:
-    """Another amount or reason was told for a request while it was undecided."""
+    """A new amount or reason for a request while it was undecided."""
 
     request: str
     at: datetime
     amount: int | None = None
-    """What is asked for now; None: all that there is to refund."""
+    """The requested amount now; None: all that can be refunded."""
     reason: str = ""
     contact_email: str = ""
     organisation: str = ""
@@ -58,17 +58,17 @@ class RefundDecided:
     at: datetime
     approved: bool
     amount: int
-    """What is to go back; 0 where it was denied."""
+    """The amount to refund; 0 where it was denied."""
     refunded: int
-    """What the provider had reported as refunded by then: the refund is what moves it by `amount` (I11)."""
+    """The refunded amount by the provider's report at that time: the refund moves it by `amount` (I11)."""
     verdict: str
-    """What the policy said of it, of which a person may have thought otherwise."""
+    """The policy's verdict, from which the person's decision may differ."""
     why: str
     refundable: int
     clause: str
-    """The clause that the decision follows: exceptional circumstances where it grants what the policy does not."""
+    """The clause of the decision: exceptional circumstances where it grants what the policy does not."""
     pay_by: datetime | None
-    """When we promised that the money is there at the latest; None where it was denied."""
+    """The latest time that we promised for the money; None where it was denied."""
     actor: str
     reason: str = ""
     turn: int = 0
@@ -79,18 +79,18 @@ class RefundDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundOrdered:
-    """We asked the provider to give the money back, or learned the outcome."""
+    """A request to the provider to give the money back, or its outcome."""
 
     request: str
     at: datetime
     outcome: Outcome
     turn: int = 0
-    """The decision that it was for."""
+    """The decision that it carries out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundConfirmed:
-    """We learned from the provider that the money went back: the request is closed."""
+    """The provider's confirmation that the money went back: the request is closed."""
 
     request: str
     at: datetime
@@ -98,7 +98,7 @@ class RefundConfirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceDeployed:
-    """An operator knows that an on-premise licence is in use, whatever the provider has counted (plexo 8)."""
+    """An operator's word that an on-premise licence is in use, over the provider's count (plexo 8)."""
 
     licence: str
     at: datetime
@@ -108,7 +108,7 @@ class LicenceDeployed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceSwitchedOff:
-    """We asked the provider to disable a licence key whose price went back, or learned the outcome."""
+    """A request to the provider to disable a licence key whose price went back, or its outcome."""
 
     licence: str
     request: str

@@ -1,4 +1,4 @@
-"""Which version of the policy counts for an account, or for something that is open, by a person's word."""
+"""Version of the policy that counts for an account, or for something that is open, by a person's word."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class VersionApplied(Struct, frozen=True, kw_only=True):
 
     subject: str
     began: datetime
-    """When it began: a later beginning of the same case is pinned anew."""
+    """When it began: a later beginning of the same case is pinned again."""
     version: int
     at: datetime
     actor: str

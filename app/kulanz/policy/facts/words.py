@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class Status(StrEnum):
-    """What the provider last said of a subscription."""
+    """Status of a subscription, as last sent by the provider."""
 
     ON_TRIAL = "on_trial"
     ACTIVE = "active"
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 
 class DisputeStatus(StrEnum):
-    """Where a chargeback stands, in rising order at the same instant of the provider's clock."""
+    """Stage of a chargeback, in rising order at the same instant of the provider's clock."""
 
     INQUIRY = "inquiry"
     OPENED = "opened"
@@ -35,7 +35,7 @@ class DisputeStatus(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """What the provider last said of an order."""
+    """Status of an order, as last sent by the provider."""
 
     PENDING = "pending"
     FAILED = "failed"
@@ -46,7 +46,7 @@ class OrderStatus(StrEnum):
 
 
 class InvoiceStatus(StrEnum):
-    """What the provider last said of a subscription's invoice."""
+    """Status of a subscription's invoice, as last sent by the provider."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -56,7 +56,7 @@ class InvoiceStatus(StrEnum):
 
 
 class LicenceStatus(StrEnum):
-    """What the provider last said of a licence key."""
+    """Status of a licence key, as last sent by the provider."""
 
     INACTIVE = "inactive"
     ACTIVE = "active"
@@ -81,7 +81,7 @@ BESIDE_A_PERIOD = frozenset({BillingReason.UPDATED, BillingReason.ONE_TIME})
 
 
 class Provenance(StrEnum):
-    """How we came to know."""
+    """Source of our knowledge."""
 
     WEBHOOK = "webhook"
     OPERATOR = "operator"
@@ -102,7 +102,7 @@ class OverrideKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of something we set out to do; the later word in this list stands when two reports differ."""
+    """Outcome of a step of ours; the later word in this list stands when two reports differ."""
 
     ASKED = "asked"
     WITHDRAWN = "withdrawn"
@@ -113,7 +113,7 @@ class Outcome(StrEnum):
 
 
 class Stamp(Struct, frozen=True, order=True):
-    """Which of two snapshots of one provider object is newer: provider's time, then event rank, then digest."""
+    """Version of a provider object's snapshot, for comparing two: provider's time, then event rank, then digest."""
 
     at: datetime
     rank: int = 0

@@ -62,7 +62,7 @@ __all__ = [
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """All that follows from a book at one moment."""
+    """Assessment of a book at one moment."""
 
     as_of: datetime
     standing: Standing = Standing.GOOD
@@ -81,12 +81,12 @@ class State(Struct, frozen=True, kw_only=True):
     renewal_stops: tuple[tuple[str, str], ...] = ()
     """Subscriptions whose renewal must not happen, each with its cause: the first counts where there are several."""
     doubles: tuple[tuple[str, datetime], ...] = ()
-    """Subscriptions that pay for what an older one pays for, each with when that has lasted for a day."""
+    """Subscriptions that pay for the same as an older one, each with the time from which that has lasted a day."""
     renewals: tuple[tuple[str, datetime], ...] = ()
-    """Subscriptions whose renewal should be heard of, each with when it is overdue."""
+    """Subscriptions whose renewal is awaited, each with the time at which it is overdue."""
     deletions: tuple[ClosureCase, ...] = ()
     closed_at: datetime | None = None
-    """When the account was closed: what is personal of it is destroyed in the same step."""
+    """When the account was closed: its personal data are destroyed in the same step."""
     timers: tuple[Timer, ...] = ()
     debts: tuple[DebtStage, ...] = ()
     refunds: tuple[Refund, ...] = ()
@@ -101,7 +101,7 @@ class State(Struct, frozen=True, kw_only=True):
         return None
 
     def debt(self, case: str) -> DebtStage | None:
-        """Return how far the pursuit of a case has come, where anything was done about it."""
+        """Return the stage of a case's pursuit, where any step was taken."""
         stored_case = self.case(case)
         return next((debt for debt in self.debts if stored_case and debt.case == stored_case.key), None)
 
@@ -114,7 +114,7 @@ class State(Struct, frozen=True, kw_only=True):
         return next((refund for refund in self.refunds if refund.key == key), None)
 
     def holds_back(self, subscription: str) -> bool:
-        """Whether a hold takes what a subscription gives."""
+        """Whether a hold takes the grant of a subscription."""
         return any(hold.scope == "account" or subscription in hold.subscriptions for hold in self.holds)
 
     def held(self, source: str) -> bool:
@@ -133,7 +133,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> Iterator[str]:
-        """The names under which its matters are found again from outside, such as `refund:rr_1`."""
+        """The names by which its matters are found from outside, such as `refund:rr_1`."""
         yield from (f"dispute:{item.key}" for item in self.chargebacks)
         yield from (f"collection:{item.collection}" for item in self.debts if item.collection)
         yield from (f"add_on:{item.id}" for item in self.bookings)
@@ -147,7 +147,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     @property
     def deletion_eligible_at(self) -> datetime | None:
-        """When the account's data may be deleted, by the latest chargeback that still counts."""
+        """Time from which the account's data may be deleted, by the latest chargeback that still counts."""
         return max(
             (chargeback.deletion_eligible_at for chargeback in self.chargebacks if chargeback.deletion_eligible_at),
             default=None,
@@ -155,12 +155,12 @@ class State(Struct, frozen=True, kw_only=True):
 
     @property
     def rights(self) -> Rights:
-        """What the account may use: a change of it is a change of the entitlement."""
+        """Rights of the account: a change of them is a change of the entitlement."""
         return Rights(self.plan, self.access, self.add_ons, self.quantities)
 
 
 class Memo:
-    """An assessment that is at hand, and what it was made of; the moment is in the state.
+    """A cached assessment with its inputs; the moment is in the state.
 
     It is no part of an account's value: each memo equals every other, and an empty one.
     """
@@ -184,7 +184,7 @@ NO_MEMO = Memo()
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """Who owes and who has access, as stored: the book, and the entitlement that was last told."""
+    """An account as stored: the book, and the last published entitlement."""
 
     id: str
     book: Book = field(default_factory=Book)
@@ -197,18 +197,18 @@ class Account(Struct, frozen=True, kw_only=True):
     version: int = 0
     """Grows with every change of the entitlement."""
     sequence: int = 0
-    """How many decisions there were: what tells one callback from the next of its kind."""
+    """Number of decisions: it distinguishes one callback from the next of its kind."""
     decided_at: datetime | None = None
     assessed: Memo = NO_MEMO
     """Never stored: it follows from the book."""
 
     @property
     def rights(self) -> Rights:
-        """What the account was last told that it may use."""
+        """Rights that were last published for the account."""
         return Rights(self.plan, self.access, self.add_ons, self.quantities)
 
     def was_told(self, state: State) -> bool:
-        """Whether what a state gives is what the account was last told."""
+        """Whether the state's rights are the last published ones."""
         is_known = self.plan == state.plan and self.access == state.access
         return is_known and self.add_ons == state.add_ons and self.quantities == state.quantities
 
@@ -229,40 +229,40 @@ class Transition(Struct, frozen=True):
 
     @property
     def old(self) -> Book:
-        """What was known before."""
+        """The book before the new facts."""
         return self.account.book
 
     def of_act(self, rule: str, rank: int, subject: str, *, notice: str | None = None, **detail: Any) -> Change:
-        """Return the line about an act of ours that no clause is about."""
+        """Return the line about a step of ours without a clause."""
         policy = self.terms.current
         return Change(rule=rule, clause="", policy=policy, subject=subject, rank=rank, detail=detail, notice=notice)
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One thing that became different, with the rule and clause that made it so."""
+    """A difference, with the rule and clause that made it so."""
 
     rule: str
     clause: str
     policy: Policy
     subject: str
     rank: int = 0
-    """Which of several changes names the decision: the highest."""
+    """The rank of a change: the highest one names the decision."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     callback: str | None = None
-    """The type of the callback by which the product hears of it (CONTRACT section 4)."""
+    """The type of the callback to the product (CONTRACT section 4)."""
     notice: str | None = None
-    """The notice that is mailed because of it."""
+    """The notice that is mailed for it."""
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """The account's next state, why, and what the world must be told (I7)."""
+    """The account's next state, the reasons, and the actions to take (I7)."""
 
     account: Account
     before: State | None
     state: State
     changes: tuple[Change, ...]
     facts: tuple[OwnFact, ...]
-    """What we promised or set out to do: recorded like any other fact."""
+    """Our promises and planned steps: recorded like any other fact."""
     effects: tuple[Effect, ...]
 
     @property

@@ -10,7 +10,7 @@ from kulanz.policy.document import Policy
 
 
 class BookingStatus(StrEnum):
-    """Where an add-on is on its way (CONTRACT section 3)."""
+    """Stage of an add-on (CONTRACT section 3)."""
 
     ACTIVE = "active"
     CANCELLED = "cancelled"
@@ -22,7 +22,7 @@ class BookingStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """One add-on, before any hold."""
+    """An add-on, before any hold."""
 
     id: str
     subscription: str
@@ -30,7 +30,7 @@ class Booking:
     quantity: int
     """Pieces."""
     amount: int
-    """What the pieces make together: two packages of 10 GB are 20."""
+    """The total of the pieces: two packages of 10 GB are 20."""
     unit_price: int
     currency: str
     booked_at: datetime
@@ -38,14 +38,14 @@ class Booking:
     status: BookingStatus
     ends_at: datetime | None
     draft_amount: int
-    """What is still to go out with the next regular invoice."""
+    """The draft for the next regular invoice."""
     invoice: str | None
     refund_due: int
-    """What was charged before the booking was withdrawn from."""
+    """The charge before the booking was withdrawn from."""
     taken_off: int
-    """What of it is on an unpaid invoice, and no longer owed."""
+    """The part of it that is on an unpaid invoice, and no longer owed."""
     withdrawal_until: datetime | None
-    """To when cancelling is the statutory withdrawal; None where the policy knows none."""
+    """End of the statutory right of withdrawal; None where the policy knows none."""
     usable: bool
     """Whether it is given now, before any hold: what holds its base subscription holds it too."""
     policy: Policy

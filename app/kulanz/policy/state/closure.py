@@ -11,7 +11,7 @@ from kulanz.policy.document import Policy
 
 
 class ClosureCase(Struct, frozen=True, kw_only=True):
-    """One deletion that was asked for, or that a lost chargeback may bring."""
+    """A deletion that was asked for, or that a lost chargeback may bring."""
 
     subject: str
     cause: str
@@ -26,5 +26,5 @@ class ClosureCase(Struct, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether no obstacle is left."""
         return not self.obstacles

@@ -13,7 +13,7 @@ from kulanz.policy.document import Policy
 
 
 class Standing(StrEnum):
-    """What we decided for the account, from best to worst."""
+    """Our decision about the account, from best to worst."""
 
     GOOD = "good"
     GRACE = "grace"
@@ -23,7 +23,7 @@ class Standing(StrEnum):
 
 
 class Access(StrEnum):
-    """What the account may use now."""
+    """Access of the account now."""
 
     FULL = "full"
     FREE = "free"
@@ -36,7 +36,7 @@ class Access(StrEnum):
 
 
 class CaseState(StrEnum):
-    """Where a dunning case is. A recovered one is no case any more."""
+    """Stage of a dunning case. A recovered one is no case any more."""
 
     GRACE = "grace"
     ON_HOLD = "on_hold"
@@ -50,7 +50,7 @@ class CaseState(StrEnum):
 
 
 class Owner(StrEnum):
-    """Who placed a hold, and alone may release it."""
+    """Owner of a hold: its cause, which alone may release it."""
 
     DUNNING = "dunning"
     DISPUTE = "dispute"
@@ -61,7 +61,7 @@ class Owner(StrEnum):
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """One unpaid renewal of one subscription."""
+    """An unpaid renewal of one subscription."""
 
     key: str
     subscription: str
@@ -86,11 +86,11 @@ class Case(Struct, frozen=True, kw_only=True):
     paused: bool = False
     """Whether the subscription is paused."""
     bounced: bool = False
-    """Whether the payment came and was taken back by the bank: no later word of the provider but money ends it."""
+    """Whether the bank took the payment back: only money ends the case, and no later status of the provider."""
     whole: bool = True
     """Whether a hold that leaves no access takes the whole account, and not its purchase alone."""
     claim: bool = False
-    """Whether it is no more than the claim of a stranger, and does not count for the account's standing."""
+    """Whether it is only an unverified claim, which does not count for the account's standing."""
     decimals: int | None = None
     """How many decimals the amount has, where the provider has others than the currency; so it is below."""
 
@@ -111,14 +111,14 @@ class Case(Struct, frozen=True, kw_only=True):
 
     @property
     def pursued(self) -> bool:
-        """Whether what is owed still counts: also after giving up, where the policy says how."""
+        """Whether the debt still counts: also after giving up, where the policy says so."""
         rules = self.policy
         is_owed = rules.dunning.hold_ends == "paid" or bool(rules.dunning.levels or rules.collections.fields)
         return self.open or (self.given_up and is_owed)
 
 
 class Hold(Struct, frozen=True, kw_only=True):
-    """One reason to restrict, with a release of its own (I4)."""
+    """A reason to restrict, with a release of its own (I4)."""
 
     key: str
     owner: Owner
@@ -129,13 +129,13 @@ class Hold(Struct, frozen=True, kw_only=True):
     """`account` or `subscription`."""
     subscriptions: tuple[str, ...] = ()
     access: Access = Access.FREE
-    """What is left of what it reaches."""
+    """The access that remains within its reach."""
     counts: bool = True
     """Whether it makes the account's standing worse; a stranger's chargeback does not."""
 
 
 class Chargeback(Struct, frozen=True, kw_only=True):
-    """A dispute as it counts now, whatever told us of it."""
+    """A dispute as it counts now, from any source."""
 
     key: str
     status: str
@@ -149,11 +149,11 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     whole: bool
     """Whether it reaches the whole account."""
     claim: bool
-    """Whether it is no more than the claim of a stranger to the account."""
+    """Whether it is only an unverified claim on the account."""
     subscriptions: tuple[str, ...]
     """Those of the disputed purchase; where it reaches the whole account, every one that is not renewed."""
     concerned: tuple[str, ...]
-    """The subscription of the disputed payment, else all that it reaches: whose customer is told of it."""
+    """The subscription of the disputed payment, else all that it reaches: its customer gets the notices."""
     amount: int
     currency: str
     fee: int | None
@@ -168,7 +168,7 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     """Since when it is contested in its present run: dunning of what it restricts is frozen meanwhile."""
     decimals: int | None = None
     about: tuple[str, ...] = ()
-    """The subscriptions that it is about, or may be where it does not say: frozen although nothing is taken."""
+    """The subscriptions that it is or may be about: frozen although nothing is taken."""
     answer_by: datetime | None = None
     """Until when it has to be answered at the provider; None: answered, decided, or no such time is known."""
 
@@ -192,9 +192,9 @@ class ChargebackWarning:
     """None: the payment is not known here."""
     decimals: int | None
     refundable: int
-    """What the policy lets go back of it."""
+    """The amount that the policy lets go back of it."""
     closed_as: str | None
-    """Why nobody has to act any more: `refunded`, `answered` (somebody asked for a refund), `disputed` or `over`."""
+    """Why no step is needed any more: `refunded`, `answered` (a refund was requested), `disputed` or `over`."""
     policy: Policy
 
     @property
@@ -205,22 +205,22 @@ class ChargebackWarning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebtStage:
-    """How far the pursuit of one dunning case has come."""
+    """Stage of the pursuit of one dunning case."""
 
     case: str
     level: int
     """Of the last dunning letter; 0: none."""
     letter: str | None
-    """Which text that was."""
+    """The text of that letter."""
     fee: int
-    """What it cost, and below what all of them cost, in minor units of the case's currency."""
+    """Its fee, and below the sum of all fees, in minor units of the case's currency."""
     fees: int
     collection: str | None = None
     """The hand-over that is proposed, or was made and not recalled."""
 
 
 class Timer(NamedTuple):
-    """A moment at which the policy looks again."""
+    """A moment of the next assessment."""
 
     kind: str
     subject: str
@@ -228,13 +228,13 @@ class Timer(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """What one subscription gives now, before any hold."""
+    """Rights from one subscription now, before any hold."""
 
     subscription: str
     plan: str
     add_on: str | None
     until: datetime | None
-    """When that will change by itself, if it is known."""
+    """When that will change on schedule, if it is known."""
     quantity: int = 1
     unpaid_plan: str | None = None
     """The dearer plan that was chosen and is not paid for (`upgrade_unpaid`)."""
@@ -248,7 +248,7 @@ class Lifetime(NamedTuple):
 
 
 class Rights(NamedTuple):
-    """What an account may use: the entitlement."""
+    """Rights of an account: the entitlement."""
 
     plan: str
     access: Access

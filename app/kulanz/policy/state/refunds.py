@@ -13,7 +13,7 @@ from kulanz.policy.facts import BillingReason
 
 
 class Verdict(StrEnum):
-    """What the policy says of a request."""
+    """Verdict of the policy on a request."""
 
     ELIGIBLE = "eligible"
     NOT_ELIGIBLE = "not_eligible"
@@ -22,10 +22,10 @@ class Verdict(StrEnum):
 
 
 class RefundState(StrEnum):
-    """Where a request is."""
+    """Stage of a request."""
 
     REQUESTED = "requested"
-    """The policy has given its verdict, and somebody is to say yes or no."""
+    """The policy has given its verdict, and an operator is to say yes or no."""
     REVIEW = "review"
     """The policy leaves it to a person."""
     APPROVED = "approved"
@@ -44,7 +44,7 @@ CLOSED_STATES = frozenset({RefundState.PAID, RefundState.DENIED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """One payment, whatever its records are called. Amounts in minor units of its currency."""
+    """A payment with all its records. Amounts in minor units of its currency."""
 
     key: str
     """Its one name: the order's where there is one."""
@@ -77,11 +77,11 @@ class Payment:
         return frozenset(name for name in (self.key, self.order, self.invoice) if name)
 
     def base(self, *, base_only: bool) -> int:
-        """Return what can go back of it at most (plexo 14)."""
+        """Return the amount that can go back of it at most (plexo 14)."""
         return max(0, self.total - self.tax - self.setup_fee) if base_only else self.total
 
     def left(self, *, base_only: bool) -> int:
-        """Return what can still go back of it."""
+        """Return the amount that can still go back of it."""
         return max(0, self.base(base_only=base_only) - self.refunded)
 
     def went_back(self, *, base_only: bool) -> bool:
@@ -91,7 +91,7 @@ class Payment:
 
 
 class RefundAnswer(NamedTuple):
-    """A verdict with the most specific clause that it follows, what may go back, and why in one word."""
+    """A verdict with its most specific clause, the refundable amount, and the reason in one word."""
 
     verdict: Verdict
     clause: str
@@ -102,19 +102,19 @@ class RefundAnswer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """One request as it stands."""
+    """A request as it stands."""
 
     key: str
     payment: Payment
     state: RefundState
     answer: RefundAnswer
     amount: int
-    """What goes back: as decided, else as asked for, else all that may."""
+    """The amount to refund: as decided, else as asked for, else all that is allowed."""
     reason: str
     requested_at: datetime
     decide_by: datetime
     pay_by: datetime | None
-    """After the decision; before it, what would follow from a decision on the last day. None: nothing is to be paid."""
+    """Deadline of the payment after the decision; before it, as if decided on the last day. None: no payment is due."""
     statutory_until: datetime | None
     """To when a consumer may still withdraw, seen from the request; None: no longer."""
     decided_at: datetime | None
@@ -122,34 +122,34 @@ class Refund:
     decision_reason: str
     closed_at: datetime | None
     before: int
-    """What had gone back of the payment when it was asked for, or decided."""
+    """The refunded amount of the payment at the request, or at the decision."""
     moved: int
-    """What went back since then that no later approval of another request explains."""
+    """The amount refunded since then that no later approval of another request explains."""
     pending: int
-    """What other requests for the payment were approved and is not back yet."""
+    """The sum that other requests had approved of the payment and that is not back yet."""
     left: int
-    """What can still go back of the payment by the policy's formula (plexo 14), beside what is pending."""
+    """The refundable rest of the payment by the policy's formula (plexo 14), without pending refunds."""
     whole: bool
-    """Whether the payment has gone back in full: nothing is left to refund of it."""
+    """Whether the payment has gone back in full: no refundable rest."""
     subscriptions: tuple[str, ...]
-    """What it paid for and no other payment does."""
+    """The subscriptions that no other payment has paid for."""
     takes: bool
-    """Whether what it paid for ends with it: nothing else has paid for the same, and no dispute explains it."""
+    """Whether those subscriptions end with it: no other payment covers them, and no dispute explains it."""
     disputed: bool
     lapsed: bool
-    """Whether it was approved, and the money stayed because of a dispute: somebody has to decide again."""
+    """Whether it was approved, and the money stayed because of a dispute: an operator has to decide again."""
     policy: Policy
     """The version that it is judged by: of those at the payment and at the request the better for the customer."""
     developer: DeveloperRules | None
-    """Whose policy the product follows, where that is known."""
+    """The developer whose policy the product follows, where that is known."""
     pinned: Policy
     """The version in force when it was asked for, or a more lenient one that was applied since."""
     differs: tuple[str, ...]
-    """What the request says of who asks that is otherwise known of the account: shown, and no part of the verdict."""
+    """Differences between the request's person and the known buyers: shown, and no part of the verdict."""
 
     @property
     def undecided(self) -> bool:
-        """Whether nobody has said yes or no."""
+        """Whether the decision is open."""
         return self.state in UNDECIDED_STATES
 
     @property
@@ -164,11 +164,11 @@ class Refund:
 
     @property
     def due_at(self) -> datetime | None:
-        """When somebody has to have acted; None: nothing more is to be done."""
+        """The time by which an operator has to act; None: nothing more is to be done."""
         if not self.open:
             return None
         return self.decide_by if self.answer_is_due else self.pay_by
 
     def is_late(self, now: datetime) -> bool:
-        """Whether what we promised is overdue."""
+        """Whether a promise is overdue."""
         return self.due_at is not None and self.due_at <= now

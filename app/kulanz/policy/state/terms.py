@@ -20,7 +20,7 @@ Line = tuple[tuple[datetime, Policy], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
+    """The merchant's plans: which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
 
     variants: Mapping[str, str] = field(default_factory=dict)
     """`provider:variant` → plan, or `addon:<name>`."""
@@ -81,19 +81,19 @@ class Catalogue:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What decisions are made by, beside the facts: policy versions, the catalogue, the means at hand."""
+    """Inputs of a decision beside the facts: policy versions, the catalogue, the available channels."""
 
     policies: Line
     """With the instant from which each is in force, rising; never empty."""
     catalogue: Catalogue = field(default_factory=Catalogue)
     timezone: str = "UTC"
     country: str = "AT"
-    """Whose working days count where the account has no country of its own."""
+    """The country of the working days for accounts that have none of their own."""
     calendar: Calendar = weekdays
     can_look: frozenset[str] = frozenset()
     """Providers with an API key: they are asked before access is taken."""
     notifies: bool = True
-    """Whether the merchant's product is told of anything (`CALLBACK_URL`)."""
+    """Whether the merchant's product gets callbacks (`CALLBACK_URL`)."""
     versions: Mapping[int, Policy] = field(default_factory=dict, repr=False)
     """Every document by its number, those of single accounts too."""
 
@@ -125,7 +125,7 @@ class Terms:
         return replace(self, policies=line or self.policies[:1])
 
     def working_days(self, book: Book) -> Callable[[date], bool]:
-        """Return what tells the working days of an account's country."""
+        """Return the working-day calendar of an account's country."""
         country = book.word("country") or self.country
         return lambda day: self.calendar(country, day)
 
@@ -166,10 +166,10 @@ def _agreed_version(moment: datetime, agreed: list[TermsAgreed]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What the rest of the world means for one account while it is decided about."""
+    """The state of the outside world for one account during a decision."""
 
     parked: bool = False
-    """A parked or waiting event may tell of a payment: dunning takes nothing and sends no notice meanwhile."""
+    """A parked or waiting event may be a payment: dunning takes nothing and sends no notice meanwhile."""
     behind: bool = False
     """Deliveries that were acknowledged earlier are not applied yet: the same."""
     braked: bool = False
@@ -186,7 +186,7 @@ CALM = Situation()
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When an account is looked at, by which terms, in which zone and in which situation."""
+    """The moment of a decision: when, by which terms, in which zone and in which situation."""
 
     terms: Terms
     zone: str

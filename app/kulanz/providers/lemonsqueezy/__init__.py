@@ -1,4 +1,4 @@
-"""Lemon Squeezy's words: its signature, its events, and what they mean in ours."""
+"""Lemon Squeezy's vocabulary: its signature, its events, and their meaning in ours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADER = "X-Signature"
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
-    """Return which secret signed the body; header names are read in any case."""
+    """Return the secret that signed the body; header names are read in any case."""
     text = headers.get(_HEADER)
     if text is None:
         text = next((value for name, value in headers.items() if name.lower() == _HEADER.lower()), None)
@@ -25,5 +25,5 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) ->
 
 
 def may_settle(name: str) -> bool:
-    """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+    """Whether an event of this name can report that a renewal was paid, or is no longer owed."""
     return name in MAY_SETTLE

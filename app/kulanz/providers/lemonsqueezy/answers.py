@@ -35,7 +35,7 @@ from kulanz.providers.reading import PayloadReader, shown
 SETTLES_IN = timedelta(minutes=1)
 """The provider's clock has whole seconds: an object that has rested for longer will not change within its second."""
 _NO_CUSTOM_DATA = Naming()
-"""The API does not tell the custom data of a checkout, so nothing in an answer names an account."""
+"""The API omits the custom data of a checkout, so no answer names an account."""
 
 
 def answered(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime | None = None) -> ProviderFact:
@@ -54,7 +54,7 @@ def looked_up(data: Mapping[str, Any]) -> SubscriptionSeen:
 
 
 def listed(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime | None) -> Listed:
-    """Return one entry of a list: the fact, and by what its account may be found."""
+    """Return one entry of a list: the fact, and the keys by which its account may be found."""
     fact = answered(data, provenance, asked_at)
     attributes = PayloadReader(data, "data").below("attributes")
     kind, own_id = str(data["type"]), PayloadReader(data, "data").needed_identifier("id")
@@ -85,7 +85,7 @@ def _object(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime 
 
 
 def _payment(source: Object) -> ProviderFact:
-    """Return what an invoice's status says of its money; a failed charge shows on the subscription only."""
+    """Return the payment status of an invoice; a failed charge shows on the subscription only."""
     invoice = objects.invoice(source)
     kind = _PAYMENTS.get(invoice.status)
     return invoice if kind is None else kind(invoice=invoice, at=invoice.stamp.at, provenance=source.provenance)

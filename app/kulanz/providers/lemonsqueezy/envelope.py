@@ -1,4 +1,4 @@
-"""The outside of a delivery: is it Lemon Squeezy's shape, what is it about, and was it here before."""
+"""The outside of a delivery: its shape, its subject, and its fingerprint for duplicates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kulanz.providers.reading import flag, identifier
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Return the body as JSON with a `meta` and an `event_name` in it, and with `data` where somebody acts on it."""
+    """Return the body as JSON with a `meta` and an `event_name`, and with `data` for the events that are acted on."""
     payload = json_object(body)
     name = needed_name(needed_object(payload, "meta"), "event_name", "meta.")
     if name in OBJECTS:
@@ -22,7 +22,7 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 def peek(body: bytes) -> DeliveryHeader:
-    """Return what the inbox needs to know; this is the hot path, so each thing is looked at once."""
+    """Return the header for the inbox; this is the hot path, so each value is read once."""
     payload = decode(body)
     meta, data = payload["meta"], payload.get("data")
     if not isinstance(data, dict):
@@ -48,7 +48,7 @@ def peek(body: bytes) -> DeliveryHeader:
 
 
 def digest(data: dict[str, Any]) -> str:
-    """Return the last word between two snapshots of one object and second, for an answer of the API."""
+    """Return the tie-breaker between two snapshots of one object and second, for an answer of the API."""
     attributes = data.get("attributes")
     return fingerprint(_lasting(data, attributes if isinstance(attributes, dict) else {})).hex()
 
@@ -65,7 +65,7 @@ def _check(data: object) -> None:
 
 
 def _lasting(data: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what a resend may write anew: the signed addresses, which expire, and the links."""
+    """Leave out what a resend may write differently: the signed addresses, which expire, and the links."""
     lasting = {key: value for key, value in data.items() if key != "links"}
     lasting["attributes"] = {key: value for key, value in attributes.items() if key != "urls"}
     return lasting

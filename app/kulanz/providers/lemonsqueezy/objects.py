@@ -42,7 +42,7 @@ _SAID_BY_NAME: Mapping[str, Status] = {
     "subscription_unpaused": Status.ACTIVE,
     "subscription_resumed": Status.ACTIVE,
 }
-"""What the event's name says of a subscription, whatever word stands beside it."""
+"""The event's name decides about a subscription, over the status in the payload."""
 _PAID_BY_NAME: Mapping[str, InvoiceStatus] = {
     "subscription_payment_failed": InvoiceStatus.PENDING,
     "subscription_payment_success": InvoiceStatus.PAID,
@@ -55,11 +55,11 @@ _NOWHERE = CustomerAddress()
 
 
 class Object(msgspec.Struct, frozen=True, kw_only=True):
-    """One object as Lemon Squeezy writes it, and what is known from around it."""
+    """An object as Lemon Squeezy writes it, with what is known from around it."""
 
     data: PayloadReader
     attributes: PayloadReader
-    """What is told of it."""
+    """Its attributes."""
     digest: str
     rank: int
     event: str = ""
@@ -75,7 +75,7 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stamp(self) -> Stamp:
-        """How new this snapshot is among others of the object."""
+        """Version of this snapshot among others of the object."""
         return Stamp(at=self.attributes.needed_instant("updated_at"), rank=self.rank, digest=self.digest)
 
 
@@ -146,7 +146,7 @@ def invoice(source: Object) -> InvoiceSeen:
 
 
 def _invoice_status(source: Object, refunded: int) -> InvoiceStatus | None:
-    """Return what the event says where the status is unknown."""
+    """Return the event's own status where the word is unknown."""
     if source.event not in _REFUNDS:
         return _PAID_BY_NAME.get(source.event)
     whole = refunded >= source.attributes.needed_amount("total")
@@ -161,7 +161,7 @@ def _order_status(source: Object, refunded: int) -> OrderStatus | None:
 
 
 def _refunded(source: Object, *, fully: bool) -> int:
-    """Return all that was refunded so far: older payloads have no amount, only that it was everything."""
+    """Return the sum refunded so far: older payloads have no amount, only a flag that it was everything."""
     payload_reader = source.attributes
     if payload_reader.values.get("refunded_amount") is not None:
         needed = source.event in _REFUNDS or not source.event
@@ -170,7 +170,7 @@ def _refunded(source: Object, *, fully: bool) -> int:
 
 
 def order(source: Object) -> OrderSeen:
-    """Read an order; its first item says what was bought."""
+    """Read an order; its first item names the product."""
     payload_reader = source.attributes
     item = payload_reader.below("first_order_item")
     refunded = _refunded(source, fully=payload_reader.values.get("status") == OrderStatus.REFUNDED)
@@ -222,7 +222,7 @@ def licence(source: Object) -> LicenceSeen:
 
 
 def dispute(source: Object) -> DisputeSeen:
-    """Read our extension (CONTRACT section 3). What it is about is needed: one of nothing could be about anything."""
+    """Read our extension (CONTRACT section 3). The subject is needed: without one it could be about anything."""
     payload_reader = source.attributes
     named = [payload_reader.identifier(name) for name in ("customer_id", "order_id", "subscription_id")]
     opened = DisputeStatus.OPENED if source.event == "dispute_created" else None

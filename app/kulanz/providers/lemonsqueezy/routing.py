@@ -12,7 +12,7 @@ from kulanz.providers.reading import PayloadReader, identifier, inner
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
-    """Say whose event it is. An invoice has no claim of its own worth waiting for: its subscription decides."""
+    """Return the account of an event. An invoice has no claim worth waiting for: its subscription decides."""
     data = inner(payload, "data")
     kind, attributes = data.get("type"), inner(data, "attributes")
     claimed = claim(
@@ -36,7 +36,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
 
 
 def _id_of(key: str, kind: str, data: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:
-    """Return the id of an object that is named under a key, or that is what the event is about."""
+    """Return the id of an object that is named under a key, or that is the event's subject."""
     return identifier(data.get("id") if data.get("type") == kind else attributes.get(key))
 
 

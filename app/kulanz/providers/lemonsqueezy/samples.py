@@ -1,4 +1,4 @@
-"""Deliveries as Lemon Squeezy makes them, to show and to try Kulanz without a store; every value is invented."""
+"""Sample deliveries as Lemon Squeezy makes them, to try Kulanz without a store; every value is invented."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _AMOUNTS = frozenset({"subtotal", "discount_total", "tax", "total", "refunded_am
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """One subscription and who bought it: what all its events have in common."""
+    """A subscription with its buyer: what all its events have in common."""
 
     account: str | None = "org_42"
-    """Written into custom data as `account_id`; None: the checkout said nothing."""
+    """Written into custom data as `account_id`; None: the checkout names no account."""
     account_secret: str | None = None
-    """Signs the account's id, as a merchant does who trusts no checkout link."""
+    """Secret for the signature of the account's id, for merchants who trust no checkout link."""
     customer: int = 5120417
     subscription: int = 810233
     order: int = 640981
@@ -43,7 +43,7 @@ class Purchase:
     email: str = "anne@bakery.example"
     price: int = 4900
     taxes: int = 0
-    """What of the price is tax."""
+    """The tax in the price."""
     currency: str = "EUR"
     began: datetime = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
     period: timedelta = timedelta(days=30)
@@ -66,7 +66,7 @@ def event(
     """Return one event's payload as of `at`.
 
     Any attribute can be given by its name (a datetime is written as the provider writes it), `id` is the object's own,
-    and `custom_data` replaces what the purchase says. The delivery's id follows from the content unless it is given.
+    and `custom_data` replaces that of the purchase. The delivery's id follows from the content unless it is given.
     """
     kind = OBJECTS.get(name, "affiliates")
     make, id_field = _KINDS[kind]
@@ -81,7 +81,7 @@ def event(
 
 
 def wire(payload: object) -> bytes:
-    r"""Return the bytes that PHP's `json_encode` makes: no spaces, `\/`, and `\uXXXX` for all that is not ASCII."""
+    r"""Return the bytes of PHP's `json_encode`: no spaces, `\/`, and `\uXXXX` for all that is not ASCII."""
     return json.dumps(payload, separators=(",", ":")).replace("/", "\\/").encode("ascii")
 
 
@@ -163,7 +163,7 @@ def _subscription(name: str, purchase: Purchase, at: datetime) -> Payload:
 
 
 def _changed(name: str, at: datetime, renews_at: datetime) -> Payload:
-    """Return what an event's name says of the subscription, beside that something changed."""
+    """Return the attributes that an event's name implies for the subscription."""
     changes: dict[str, Payload] = {
         "subscription_cancelled": {"status": "cancelled", "cancelled": True, "ends_at": renews_at},
         "subscription_expired": {"status": "expired", "ends_at": at},
@@ -225,7 +225,7 @@ def _money(purchase: Purchase, *, refunded: bool) -> Payload:
 
 
 def _shown(attributes: Mapping[str, object]) -> Payload:
-    """Return how the provider writes amounts for people."""
+    """Return an amount as the provider writes it for people."""
     amounts = {key: value for key, value in attributes.items() if key in _AMOUNTS and isinstance(value, int)}
     return {f"{key}_formatted": f"{'-' * (cents < 0)}€{abs(cents) / 100:,.2f}" for key, cents in amounts.items()}
 
@@ -271,7 +271,7 @@ _KINDS: Mapping[str, tuple[Callable[[str, Purchase, datetime], Payload], str]] =
     DISPUTES: (_dispute, "dispute"),
     "affiliates": (_affiliate, "customer"),
 }
-"""How each kind of object is made, and which field of a purchase is its id."""
+"""The builder of each kind of object, and the field of a purchase with its id."""
 
 
 def _surroundings(kind: str, own_id: str) -> Payload:

@@ -28,7 +28,7 @@ from kulanz.providers.reading import PayloadReader, UnknownWord, inner, shown
 def translate(
     name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
 ) -> tuple[ProviderFact, ...]:
-    """Say what happened; nothing for a kind nobody acts on."""
+    """Translate an event into facts; none for a kind that is not acted on."""
     if name not in OBJECTS:
         return ()
     data = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
@@ -55,7 +55,7 @@ def _payment(source: Object) -> PaymentFailed | PaymentSucceeded | PaymentRefund
 
 
 def _known_address(source: Object) -> tuple[AddressKnown, ...]:
-    """Add what no snapshot carries, where custom data names it."""
+    """Add the words that no snapshot carries, where custom data has them."""
     if not source.address.has_more:
         return ()
     return known(source.address, source.attributes.needed_instant("updated_at"))

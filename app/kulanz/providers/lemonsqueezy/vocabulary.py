@@ -1,4 +1,4 @@
-"""The names of Lemon Squeezy's events and objects, and how they rank."""
+"""The names of Lemon Squeezy's events and objects, and their ranks."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ OBJECTS: Mapping[str, str] = {
     "dispute_updated": DISPUTES,
     "dispute_resolved": DISPUTES,
 }
-"""Every event that somebody acts on, with the type of the object it carries (`affiliate_activated` is left out)."""
+"""Every event that is acted on, with the type of the object it carries (`affiliate_activated` is left out)."""
 
 LOOKED_UP = 3
-"""An answer of the API outranks the catch-all events of its second, and yields to an event that says what was done."""
+"""An answer of the API outranks the catch-all events of its second, and yields to an event that names the change."""
 SETTLED = 9
-"""An answer asked for well after the object's last change is the last word on that second."""
+"""An answer asked for well after the object's last change is the newest snapshot of that second."""
 
 RANKS: Mapping[str, int] = {
     "subscription_updated": 1,
@@ -61,9 +61,9 @@ RANKS: Mapping[str, int] = {
     "license_key_updated": 1,
     "license_key_created": 2,
 }
-"""Which of two events of one object and one second tells more (DOMAIN section 2); disputes rank by their status."""
+"""Ranks of the events of one object and one second (DOMAIN section 2); disputes rank by their status."""
 OUTRANKS_ITS_EQUALS = {"subscription_plan_changed": "~"}
-"""What stands before the digest of an event that tells more than others of its rank: it sorts after every digit.
+"""Prefix of the digest of an event that says more than others of its rank: it sorts after every digit.
 
 Ranks are stored with every snapshot, so there is no room for another one between `updated` and `created`.
 """
@@ -80,7 +80,7 @@ MAY_SETTLE = frozenset(
         "subscription_payment_refunded",
     }
 )
-"""Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
+"""Events that may report a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
 
 _KEYS = Keys(PROVIDER)
 key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

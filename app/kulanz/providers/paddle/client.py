@@ -1,4 +1,4 @@
-"""Paddle Billing's REST API: what we read there, and what we do there: cancel, resume, refund."""
+"""Paddle Billing's REST API: what we read there, and what we change there: cancel, resume, refund."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GONE = frozenset({"approved", "pending_approval"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where Paddle delivers, and what."""
+    """A notification destination: its address and its events."""
 
     url: str
     events: tuple[str, ...]
@@ -31,7 +31,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class PaddleClient(Transport):
-    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+    """Client of one API key. Failures raise `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END = "Paddle"
 
@@ -71,11 +71,11 @@ class PaddleClient(Transport):
         self.tell("POST", f"{_path(subscription)}/cancel", {"effective_from": "next_billing_period"})
 
     def resume(self, subscription: str, _trial_ends_at: datetime | None = None, /) -> None:
-        """Take a scheduled cancellation back; a trial keeps its end by itself."""
+        """Take a scheduled cancellation back; a trial keeps its end."""
         self.tell("PATCH", _path(subscription), {"scheduled_change": None})
 
     def refunded(self, _kind: str, payment: str, /) -> Refunded | None:
-        """Return what has gone back of a transaction, and what waits for approval, which is as good as gone."""
+        """Return the refunded sum of a transaction, including refunds that wait for approval."""
         transaction = self._transaction(payment)
         if transaction is None:
             return None
@@ -85,7 +85,7 @@ class PaddleClient(Transport):
         return Refunded(sum(item.amount for item in seen), transaction.currency("currency_code"), seen)
 
     def refund(self, _kind: str, payment: str, amount: int, once: str, /) -> None:
-        """Give money back, tax and all, from the first items on; Paddle approves it later and tells of that."""
+        """Refund, with tax, from the first items on; Paddle approves it later and sends an event."""
         transaction = self._transaction(payment)
         if transaction is None:
             raise FarEndError("Paddle knows no such transaction", retryable=False, answer=HTTPStatus.NOT_FOUND)
@@ -128,7 +128,7 @@ class PaddleClient(Transport):
 
 
 def _shares(items: Iterable[PayloadReader], amount: int) -> Iterator[dict[str, str]]:
-    """Yield what goes back of each item: no more than was paid for it."""
+    """Yield the refund of each item: no more than was paid for it."""
     left = amount
     for item in items:
         share = min(left, item.below("totals").needed_amount("total"))

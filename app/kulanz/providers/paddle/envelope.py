@@ -14,12 +14,12 @@ from kulanz.providers.reading import PayloadReader, identifier
 SINGLE_SALE = "transaction.completed"
 """What is acted on of a transaction that belongs to no subscription.
 
-A checkout given up is nobody's, and the first payment of a subscription is `paid` before there is a subscription.
+A checkout given up belongs to no customer, and a subscription's first payment is `paid` before the subscription exists.
 """
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Return the body as an event with an `event_type` and an object that has an id, where somebody acts on it."""
+    """Return the body as an event with an `event_type`, and an object with an id for the events that are acted on."""
     payload = bodies.json_object(body)
     name = bodies.needed_name(payload, "event_type")
     if name in OBJECTS and identifier(bodies.needed_object(payload, "data").get("id")) is None:
@@ -28,7 +28,7 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 def peek(body: bytes) -> DeliveryHeader:
-    """Return what the inbox needs to know. An event keeps its id when it is sent again; the notification's is new.
+    """Return the header for the inbox. An event keeps its id when it is sent again; the notification's is new.
 
     Paddle's sandbox is another account with other secrets: an event does not say which of the two it is of.
     """

@@ -25,7 +25,7 @@ _OWN = {SUBSCRIPTION: "subscription_id", TRANSACTION: "transaction_id", CUSTOMER
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
-    """Say whose event it is. A subscription's transaction waits until the subscription is known."""
+    """Return the account of an event. A subscription's transaction waits until the subscription is known."""
     name = payload.get("event_type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data")
@@ -56,7 +56,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
 
 
 def _warning(name: object, payload_reader: PayloadReader) -> str | None:
-    """Return what operators must hear of: the endpoint goes on, but what we do at Paddle will not."""
+    """Return the alert about an endpoint that receives events while our calls to Paddle would fail."""
     words = WARNINGS.get(name) if isinstance(name, str) else None
     which = payload_reader.identifier("api_key_id") or payload_reader.identifier("id")
     return f"{words} ({which})" if words else None

@@ -71,7 +71,7 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: 
 
 
 def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
-    """Return what is subscribed to: an item that is not billed any more gives nothing beside others that are."""
+    """Return the subscribed items: an item that is no longer billed gives nothing beside others that are."""
     listed = payload_reader.each("items") or (payload_reader.first("items"),)
     usable = [item for item in listed if item.below("price").identifier("id")]
     billed = [item for item in usable if item.text("status") != "inactive"]

@@ -82,7 +82,7 @@ _CHARGEBACKS = {
     "chargeback_warning": ("warning", DisputeStatus.INQUIRY),
     "chargeback_warning_reverse": ("warning", DisputeStatus.WITHDRAWN),
 }
-"""Which story of a transaction an adjustment continues: each adjustment has an id of its own.
+"""The kind of story that an adjustment belongs to: each adjustment of a transaction has an id of its own.
 
 A chargeback that is not reversed stands: Paddle has no word for one that is lost.
 """
@@ -91,7 +91,7 @@ _TAKEN_BACK = frozenset({"reversed", "rejected"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PaddleEvent:
-    """One event: the object that it carries, and what is told with it."""
+    """An event: the object that it carries, and what is sent with it."""
 
     name: str
     told: PayloadReader
@@ -107,7 +107,7 @@ class _PaddleEvent:
 def translate(
     name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
 ) -> tuple[ProviderFact, ...]:
-    """Say what happened; nothing for a kind nobody acts on."""
+    """Translate an event into facts; none for a kind that is not acted on."""
     if name not in OBJECTS:
         return ()
     payload_reader = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
@@ -144,7 +144,7 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
 
 
 def _invoiced(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
-    """Read what an invoice says of its transaction: it is the same money, and less is told of it than there."""
+    """Read an invoice's word about its transaction: it is the same money, with fewer fields than there."""
     told = event.told
     made = Stamp(at=told.instant("created_at") or event.stamp.at, digest=event.digest)
     document = {**told.values, "id": told.needed_identifier("transaction_id"), "status": None}
@@ -159,7 +159,7 @@ def _invoiced(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
 
 
 def _failed_at(event: _PaddleEvent) -> datetime:
-    """Return when the last attempt failed, which several events tell of: each attempt counts once."""
+    """Return the time of the last failed attempt, which several events carry: each attempt counts once."""
     attempts = [attempt for attempt in event.told.each("payments") if attempt.text("status") == "error"]
     failed = [at for attempt in attempts if (at := attempt.instant("created_at"))]
     return max(failed, default=event.stamp.at)
@@ -199,7 +199,7 @@ def _invoice(
 
 
 def _charged(totals: PayloadReader) -> int:
-    """Return what is charged: the total less the credit that was used."""
+    """Return the charged amount: the total less the credit that was used."""
     return totals.needed_amount("total" if totals.values.get("grand_total") is None else "grand_total")
 
 
@@ -230,7 +230,7 @@ def _adjustment(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
 
 
 def _dispute(event: _PaddleEvent, story: str, status: DisputeStatus, *, taken_back: bool) -> DisputeSeen:
-    """Read a chargeback. It counts as of when it was made: a later change of an old one is no news."""
+    """Read a chargeback. Its time is its beginning: a later change of an old one is no news."""
     payload_reader = event.told
     payment = payload_reader.needed_identifier("transaction_id")
     made_at = payload_reader.instant("created_at") or event.stamp.at
@@ -255,7 +255,7 @@ def _dispute(event: _PaddleEvent, story: str, status: DisputeStatus, *, taken_ba
 
 
 def refund_seen(payload_reader: PayloadReader, stamp: Stamp) -> RefundSeen:
-    """Read a refund, which tells its own amount; one that is not approved yet, or never, does not count."""
+    """Read a refund with its own amount; one that is not approved does not count."""
     return RefundSeen(
         key=key(payload_reader.needed_identifier("id")),
         payment=key(payload_reader.needed_identifier("transaction_id")),
@@ -269,14 +269,14 @@ def refund_seen(payload_reader: PayloadReader, stamp: Stamp) -> RefundSeen:
 
 
 def _is_whole(payload_reader: PayloadReader) -> bool:
-    """Return whether everything went back: older payloads say so item by item only."""
+    """Return whether everything went back: older payloads say so only item by item."""
     whole = payload_reader.text("type")
     items = payload_reader.each("items")
     return whole == "full" if whole else bool(items) and all(item.text("type") == "full" for item in items)
 
 
 def _customer(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
-    """Read a customer: nothing else of Paddle's says how to reach them."""
+    """Read a customer: no other event of Paddle has the address."""
     payload_reader = event.told
     return (
         CustomerSeen(

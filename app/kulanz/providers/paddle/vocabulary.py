@@ -1,4 +1,4 @@
-"""The names of Paddle Billing's events and objects, and how they rank."""
+"""The names of Paddle Billing's events and objects, and their ranks."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ OBJECTS: Mapping[str, str] = {
     "invoice.paid": INVOICE,
     "invoice.canceled": INVOICE,
 }
-"""Every event that somebody acts on, with the kind of object it carries."""
+"""Every event that is acted on, with the kind of object it carries."""
 
 WARNINGS: Mapping[str, str] = {
     "api_key.expiring": "an API key of yours expires soon",
     "api_key.expired": "an API key of yours has expired",
     "api_key_exposure.created": "an API key of yours was found in public",
 }
-"""Events that no account is concerned by, and that operators must hear of."""
+"""Events that concern no account, and that operators must see."""
 
 NEEDED = (*(name for name, kind in OBJECTS.items() if kind != INVOICE), *WARNINGS)
-"""What has to be delivered: an invoice's events say nothing that its transaction's do not."""
+"""The events to subscribe to: an invoice's events add nothing to its transaction's."""
 
 LOOKED_UP = 3
-"""An answer of the API outranks the catch-all events of its instant, and yields to one that says what was done."""
+"""An answer of the API outranks the catch-all events of its instant, and yields to one that names the change."""
 
 RANKS: Mapping[str, int] = {
     "subscription.updated": 1,
@@ -74,7 +74,7 @@ RANKS: Mapping[str, int] = {
     "customer.imported": 1,
     "customer.updated": 2,
 }
-"""Which of two events of one object and one instant tells more; chargebacks rank by their status."""
+"""Ranks of the events of one object and one instant; chargebacks rank by their status."""
 
 MAY_SETTLE = frozenset(
     {
@@ -91,7 +91,7 @@ MAY_SETTLE = frozenset(
         "invoice.canceled",
     }
 )
-"""Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
+"""Events that may report a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
 
 _KEYS = Keys(PROVIDER)
 key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

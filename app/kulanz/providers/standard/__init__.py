@@ -1,4 +1,4 @@
-"""The words of those who send Standard Webhooks: one signature for all, and the events of Polar and of Dodo."""
+"""Vocabulary of senders of Standard Webhooks: one signature for all, and the events of Polar and of Dodo."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["decode", "may_settle", "peek", "route", "translate", "verify"]
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
-    """Return which secret signed the body, at a time that is near."""
+    """Return the secret that signed the body, within the tolerance of time."""
     return timed_signing.standard(headers, body, secrets, now=time())
 
 
 def may_settle(name: str) -> bool:
-    """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+    """Whether an event of this name can report that a renewal was paid, or is no longer owed."""
     return name in MAY_SETTLE

@@ -1,4 +1,4 @@
-"""Dodo's words: subscriptions, payments, refunds and disputes."""
+"""Dodo's vocabulary: subscriptions, payments, refunds and disputes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _DISPUTES = {
     "dispute_accepted": DisputeStatus.ACCEPTED,
     "dispute_cancelled": DisputeStatus.WITHDRAWN,
 }
-"""One that expires was not answered in time: the bank decides for its customer."""
+"""An expired dispute was not answered in time: the bank decides for its customer."""
 _REASONS = {
     "new": BillingReason.INITIAL,
     "renewal": BillingReason.RENEWAL,
@@ -77,7 +77,7 @@ _LONGEST_TRIAL = 3650
 
 
 def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read one subscription: one that is cancelled for later runs to its next billing date."""
+    """Read one subscription: with a planned cancellation it runs to its next billing date."""
     payload_reader, customer = event.told, event.told.below("customer")
     items = _items(payload_reader)
     status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event.name))
@@ -114,19 +114,19 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
 def payment(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read a payment.
 
-    Each attempt at a renewal is a payment of its own, and nothing says for which period: a failed one is recorded, and
-    the subscription that goes on hold is what opens the case. So several attempts are one case.
+    Each attempt at a renewal is a payment of its own without a period: a failed one is recorded, and
+    the subscription that is put on hold is what opens the case. So several attempts are one case.
     """
     if event.told.identifier("subscription_id") is None:
         return (_sale(event),)
     invoice = _invoice(event)
-    # A payment of nothing pays for no period: it only shows that a card works.
+    # A payment of 0 pays for no period: it only shows that a card works.
     pays = event.name == "payment.succeeded" and invoice.total > 0
     return (PaymentSucceeded(invoice=invoice, at=event.at) if pays else invoice,)
 
 
 def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read a refund, which tells its own amount."""
+    """Read a refund with its own amount."""
     payload_reader, customer = event.told, event.told.below("customer")
     seen = RefundSeen(
         key=key(payload_reader.needed_identifier("refund_id")),
@@ -142,7 +142,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
 
 
 def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read a dispute. The customer is needed: a dispute of nobody would reach everybody."""
+    """Read a dispute. The customer is needed: a dispute without one would reach every account."""
     payload_reader = event.told
     status = _dispute_status(event)
     paid = key(payload_reader.needed_identifier("payment_id"))
@@ -170,7 +170,7 @@ def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
 
 
 def _planned(change: PayloadReader) -> tuple[SubscribedItem, ...]:
-    """Return what a planned change leads to; nothing where none is planned."""
+    """Return the target of a planned change; nothing where none is planned."""
     product = change.identifier("product_id")
     return (_item(product, change), *_add_ons(change)) if product else ()
 
@@ -193,7 +193,7 @@ def _trial_ends_at(payload_reader: PayloadReader) -> datetime | None:
 
 
 def _ends_at(payload_reader: PayloadReader) -> datetime | None:
-    """Return when it ends: it may be cancelled for its next billing date, or at once."""
+    """Return the end: at the next billing date, or at once."""
     if payload_reader.flag("cancel_at_next_billing_date"):
         return payload_reader.instant("next_billing_date")
     return payload_reader.instant("cancelled_at")
@@ -219,7 +219,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
 
 
 def _reason(payload_reader: PayloadReader) -> BillingReason:
-    """Return what was charged for; a payment that only changes the payment method is no renewal."""
+    """Return the reason of a charge; a payment that only changes the payment method is no renewal."""
     if payload_reader.flag("is_update_payment_method"):
         return BillingReason.ONE_TIME
     return payload_reader.word("charge_type", _REASONS, BillingReason.UNKNOWN)
@@ -246,7 +246,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
 
 
 def _dispute_status(event: StandardEvent) -> DisputeStatus:
-    """Return where a dispute stands: before it is one it is an inquiry, and one that was bought off is prevented."""
+    """Return the stage of a dispute: before it is one it is an inquiry, and one that was bought off is prevented."""
     payload_reader = event.told
     if payload_reader.flag("is_resolved_by_rdr"):
         return DisputeStatus.PREVENTED

@@ -1,4 +1,4 @@
-"""The outside of a delivery: is it a known sender's shape, what is it about, and was it here before."""
+"""The outside of a delivery: its sender, its subject, and its fingerprint for duplicates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kulanz.providers.standard.vocabulary import PROVIDER, binding
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Return the body as an event with a `type` and an object that has an id, where somebody acts on it."""
+    """Return the body as an event with a `type`, and an object with an id for the events that are acted on."""
     payload = bodies.json_object(body)
     bodies.needed_name(payload, "type")
     if kind_of(payload):
@@ -24,7 +24,7 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 def peek(body: bytes) -> DeliveryHeader:
-    """Return what the inbox needs to know. A delivery is known by its bytes, which a retry repeats."""
+    """Return the header for the inbox. A delivery is known by its bytes, which a retry repeats."""
     payload = decode(body)
     kind, ids = kind_of(payload), ids_of(payload)
     stated = (PROVIDER, payload["type"], payload.get("timestamp"), payload.get("data"))

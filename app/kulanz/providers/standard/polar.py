@@ -1,4 +1,4 @@
-"""Polar's words: subscriptions, orders, and refunds that a dispute is behind."""
+"""Polar's vocabulary: subscriptions, orders, and refunds because of a dispute."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _STATUSES = {
     "incomplete": Status.EXPIRED,
     "incomplete_expired": Status.EXPIRED,
 }
-"""What has ended gives nothing, and so does what was never paid for."""
+"""A subscription that has ended gives nothing, and so does one that was never paid for."""
 _SAID_BY_NAME = {
     "subscription.active": Status.ACTIVE,
     "subscription.past_due": Status.PAST_DUE,
@@ -49,7 +49,7 @@ _SAID_BY_NAME = {
     "subscription.paused": Status.PAUSED,
     "subscription.resumed": Status.ACTIVE,
 }
-"""A cancellation is a plan for later; what is revoked has ended."""
+"""A cancellation is planned for later; a revoked subscription has ended."""
 _RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
 _REASONS = {
     "purchase": BillingReason.INITIAL,
@@ -85,7 +85,7 @@ _DISPUTES = {
 
 
 def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read one subscription: one that is cancelled runs to the end of its period."""
+    """Read one subscription: a cancelled one runs to the end of its period."""
     payload_reader, product, customer = event.told, event.told.below("product"), event.told.below("customer")
     status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event.name))
     later = status in _RUNS and payload_reader.flag("cancel_at_period_end")
@@ -127,13 +127,13 @@ def order(event: StandardEvent) -> tuple[ProviderFact, ...]:
         return (PaymentSucceeded(invoice=invoice, at=event.at),)
     if invoice.refunded:
         return (PaymentRefunded(invoice=invoice, at=event.at),)
-    # Polar has no event for a charge that failed: a date for the next attempt says so.
+    # Polar has no event for a charge that failed: a date for the next attempt stands for it.
     failed = invoice.status is InvoiceStatus.PENDING and event.told.instant("next_payment_attempt_at")
     return (PaymentFailed(invoice=invoice, at=event.at),) if failed else (invoice,)
 
 
 def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read the dispute that was behind a refund; the money itself is told by the order."""
+    """Read the dispute that was behind a refund; the order reports the money itself."""
     payload_reader, dispute = event.told, event.told.below("dispute")
     if not dispute.values:
         return ()
@@ -159,7 +159,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
 
 
 def customer(event: StandardEvent) -> tuple[ProviderFact, ...]:
-    """Read a customer: an address that changed is told by this alone until the next renewal."""
+    """Read a customer: only this event reports a changed address before the next renewal."""
     payload_reader = event.told
     own_key = key(payload_reader.needed_identifier("id"))
     name = payload_reader.text("name")
@@ -176,7 +176,7 @@ def _pauses_at(payload_reader: PayloadReader) -> datetime | None:
 
 
 def _planned(payload_reader: PayloadReader) -> tuple[SubscribedItem, ...]:
-    """Return what a planned change leads to; what it does not name stays as it is."""
+    """Return the target of a planned change; a field that it leaves out stays the same."""
     change = payload_reader.below("pending_update")
     product = change.identifier("product_id") or payload_reader.identifier("product_id")
     if not change.values or product is None:
@@ -206,7 +206,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
 
 
 def _invoice_status(event: StandardEvent) -> InvoiceStatus | None:
-    """Return what an order's event says where the status is unknown."""
+    """Return the status by an order's event where the word is unknown."""
     if event.name == "order.refunded":
         return InvoiceStatus.REFUNDED if _went_back_whole(event) else InvoiceStatus.PARTIAL_REFUND
     return InvoiceStatus.PAID if event.name == "order.paid" else None
@@ -246,6 +246,6 @@ def _sale(event: StandardEvent) -> OrderSeen:
 
 
 def _refunded(event: StandardEvent) -> int:
-    """Return all that went back so far, which only an event about a refund needs; Polar counts the tax apart."""
+    """Return the sum refunded so far, which only an event about a refund needs; Polar counts the tax apart."""
     read = event.told.stated_amount if event.name == "order.refunded" else event.told.amount
     return read("refunded_amount") + read("refunded_tax_amount")

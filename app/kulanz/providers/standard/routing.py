@@ -12,7 +12,7 @@ from kulanz.providers.standard.vocabulary import CUSTOMER, DISPUTE, PAYMENT, PRO
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
-    """Say whose event it is. A subscription's payment waits until the subscription is known."""
+    """Return the account of an event. A subscription's payment waits until the subscription is known."""
     kind, ids = kind_of(payload), ids_of(payload)
     told = data_of(payload)
     claimed = (

@@ -37,7 +37,7 @@ class StandardIds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandardEvent:
-    """One event: the object that it carries, and what is told around it."""
+    """An event: the object that it carries, and its envelope."""
 
     name: str
     told: PayloadReader
@@ -48,12 +48,12 @@ class StandardEvent:
 
     @property
     def stamp(self) -> Stamp:
-        """When the snapshot was taken: the event's own time, as not every object has one."""
+        """Time of the snapshot: the event's own time, as not every object has one."""
         return Stamp(at=self.at, rank=RANKS.get(self.name, 0), digest=self.digest)
 
     @property
     def heard(self) -> EventHeader:
-        """How a subscription came to be known."""
+        """Source of a subscription's snapshot."""
         return EventHeader(
             stamp=self.stamp, signed=self.signed, locale=self.address.locale, timezone=self.address.timezone
         )
@@ -65,7 +65,7 @@ def is_dodo(payload: Mapping[str, Any]) -> bool:
 
 
 def kind_of(payload: Mapping[str, Any]) -> str:
-    """Return the kind of object that an event carries, an empty text where nobody acts on it."""
+    """Return the kind of object that an event carries; an empty text for an event that is not acted on."""
     name = payload.get("type")
     objects = DODO if is_dodo(payload) else POLAR
     return objects.get(name, "") if isinstance(name, str) else ""
@@ -85,7 +85,7 @@ def ids_of(payload: Mapping[str, Any]) -> StandardIds:
 def event_of(
     name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None
 ) -> StandardEvent:
-    """Return an event that somebody acts on. Raises `UntranslatableError`."""
+    """Return an event that is acted on. Raises `UntranslatableError`."""
     payload_reader = data_of(payload, unknown)
     custom = payload_reader.below("metadata")
     return StandardEvent(

@@ -31,7 +31,7 @@ _POLAR: Mapping[str, _Translation] = {
 def translate(
     name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
 ) -> tuple[ProviderFact, ...]:
-    """Say what happened; nothing for a kind nobody acts on."""
+    """Translate an event into facts; none for a kind that is not acted on."""
     kind = kind_of(payload)
     if not kind:
         return ()

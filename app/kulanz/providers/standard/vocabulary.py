@@ -1,4 +1,4 @@
-"""The events of those who send Standard Webhooks, and how they rank: Polar's and Dodo's."""
+"""The events of senders of Standard Webhooks, and their ranks: Polar's and Dodo's."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POLAR: Mapping[str, str] = {
     "customer.created": CUSTOMER,
     "customer.updated": CUSTOMER,
 }
-"""Every event of Polar that somebody acts on, with the kind of object it carries."""
+"""Every event of Polar that is acted on, with the kind of object it carries."""
 
 DODO: Mapping[str, str] = {
     "subscription.active": SUBSCRIPTION,
@@ -60,7 +60,7 @@ DODO: Mapping[str, str] = {
     "dispute.won": DISPUTE,
     "dispute.lost": DISPUTE,
 }
-"""Every event of Dodo that somebody acts on, with the kind of object it carries."""
+"""Every event of Dodo that is acted on, with the kind of object it carries."""
 
 RANKS: Mapping[str, int] = {
     "subscription.updated": 1,
@@ -90,7 +90,7 @@ RANKS: Mapping[str, int] = {
     "payment.failed": 1,
     "payment.succeeded": 2,
 }
-"""Which of two events of one object and one instant tells more; disputes rank by their status."""
+"""Ranks of the events of one object and one instant; disputes rank by their status."""
 
 MAY_SETTLE = frozenset(
     {
@@ -111,7 +111,7 @@ MAY_SETTLE = frozenset(
         "payment.succeeded",
     }
 )
-"""Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
+"""Events that may report a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
 
 _KEYS = Keys(PROVIDER)
 key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

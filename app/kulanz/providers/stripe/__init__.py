@@ -1,4 +1,4 @@
-"""Stripe's words: its signature, its events, and what they mean in ours."""
+"""Stripe's vocabulary: its signature, its events, and their meaning in ours."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["decode", "looked_up", "may_settle", "peek", "route", "translate", "v
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
-    """Return which secret signed the body, at a time that is near."""
+    """Return the secret that signed the body, within the tolerance of time."""
     return timed_signing.stripe(timed_signing.header(headers, "stripe-signature"), body, secrets, now=time())
 
 
 def may_settle(name: str) -> bool:
-    """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+    """Whether an event of this name can report that a renewal was paid, or is no longer owed."""
     return name in MAY_SETTLE

@@ -1,4 +1,4 @@
-"""Stripe's REST API: what we read there, and what we do there: cancel, resume, refund."""
+"""Stripe's REST API: what we read there, and what we change there: cancel, resume, refund."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LIVE = ("sk_live_", "rk_live_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """Where Stripe delivers, and what."""
+    """A webhook endpoint: its address and its events."""
 
     id: str
     url: str
@@ -36,7 +36,7 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class StripeClient(Transport):
-    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+    """Client of one API key. Failures raise `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END = "Stripe"
     SENDS = "application/x-www-form-urlencoded"
@@ -95,11 +95,11 @@ class StripeClient(Transport):
         self.tell("POST", _path(subscription), {"cancel_at_period_end": "true"})
 
     def resume(self, subscription: str, _trial_ends_at: datetime | None = None, /) -> None:
-        """Take a cancellation back; a trial keeps its end by itself."""
+        """Take a cancellation back; a trial keeps its end."""
         self.tell("POST", _path(subscription), {"cancel_at_period_end": "false"})
 
     def refunded(self, kind: str, payment: str, /) -> Refunded | None:
-        """Return what has gone back of a charge, or of the charge that paid an invoice."""
+        """Return the refunded sum of a charge, or of the charge that paid an invoice."""
         charge = self._charge(kind, payment)
         if charge is None:
             return None
@@ -108,7 +108,7 @@ class StripeClient(Transport):
         return Refunded(seen.amount, seen.currency, facts if kind == "order" else (_link(seen), *facts))
 
     def refund(self, kind: str, payment: str, amount: int, once: str, /) -> None:
-        """Give money back, once for a key."""
+        """Refund, once for an idempotency key."""
         charge = self._charge(kind, payment)
         if charge is None:
             raise FarEndError("Stripe knows no charge for the payment", retryable=False, answer=HTTPStatus.NOT_FOUND)
@@ -116,10 +116,10 @@ class StripeClient(Transport):
         self.tell("POST", "/refunds", document, {"Idempotency-Key": once})
 
     def disable_licence(self, _licence: str, /) -> None:
-        """Find none: Stripe sells no licence keys."""
+        """Return None: Stripe sells no licence keys."""
 
     def events(self, types: Sequence[str], since: datetime, until: datetime) -> Iterator[list[dict[str, Any]]]:
-        """Yield pages of the events of two instants and between, newest first; Stripe keeps them for thirty days."""
+        """Yield pages of the events from one instant to another, newest first; Stripe keeps them for thirty days."""
         span = {"created[gte]": int(since.timestamp()), "created[lte]": int(until.timestamp())}
         query: dict[str, object] = {"limit": EVENTS_PER_PAGE, **span}
         wanted = frozenset(types)
@@ -133,12 +133,12 @@ class StripeClient(Transport):
             query = {**query, "starting_after": last}
 
     def webhook_endpoints(self) -> tuple[WebhookEndpoint, ...]:
-        """Return where Stripe delivers to."""
+        """Return the webhook endpoints."""
         answer = self.ask("/webhook_endpoints", {"limit": 100})
         return tuple(_endpoint(each) for each in PayloadReader(answer, "answer").each("data"))
 
     def register_webhook(self, url: str, events: Sequence[str], endpoint: str | None) -> WebhookEndpoint:
-        """Register an endpoint, or tell an existing one its events."""
+        """Register an endpoint, or change the events of an existing one."""
         where = f"/webhook_endpoints/{quote(endpoint, safe='')}" if endpoint else "/webhook_endpoints"
         document: dict[str, object] = {"enabled_events[]": list(events), **({} if endpoint else {"url": url})}
         return _endpoint(PayloadReader(self.tell("POST", where, document) or {}, "answer"))
@@ -176,7 +176,7 @@ class StripeClient(Transport):
 
 
 def _seen(charge: PayloadReader, payment: str) -> RefundSeen:
-    """Read what has gone back of a charge, as one refund that grows: Stripe's charge has no time of its last change."""
+    """Read the refunded sum of a charge as one refund that grows: Stripe's charge has no time of its last change."""
     amount = charge.amount("amount_refunded")
     return RefundSeen(
         key=key(charge.needed_identifier("id")),
@@ -202,7 +202,7 @@ def _endpoint(told: PayloadReader) -> WebhookEndpoint:
 
 
 def _link(seen: RefundSeen) -> PaymentLinked:
-    """Return that a charge paid an invoice, as was found by way of it."""
+    """Return the fact that a charge paid an invoice, as the look-up found."""
     return PaymentLinked(payment=seen.payment, money=seen.key, at=seen.stamp.at, provenance=Provenance.RECONCILED)
 
 

@@ -1,4 +1,4 @@
-"""The outside of a delivery: is it Stripe's shape, what is it about, and was it here before."""
+"""The outside of a delivery: its shape, its subject, and its id for duplicates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kulanz.providers.stripe.vocabulary import (
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Return the body as an event with a `type` and an object that has an id, where somebody acts on it."""
+    """Return the body as an event with a `type`, and an object with an id for the events that are acted on."""
     payload = bodies.json_object(body)
     name = bodies.needed_name(payload, "type")
     if name in OBJECTS and not _is_thin(payload):
@@ -37,7 +37,7 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 def peek(body: bytes) -> DeliveryHeader:
-    """Return what the inbox needs to know. An event has one id, however often and to whomever it is sent."""
+    """Return the header for the inbox. An event has one id in all its deliveries, to all endpoints."""
     payload = decode(body)
     name, event = payload["type"], identifier(payload.get("id"))
     payload_reader = PayloadReader(payload, "payload").below("data").below("object")
@@ -56,14 +56,14 @@ def peek(body: bytes) -> DeliveryHeader:
 
 
 def _concerns_us(kind: str, payload_reader: PayloadReader) -> bool:
-    """Return whether it is of a subscription or of a known customer: single invoices and guests are nobody's."""
+    """Return whether it is of a subscription or of a known customer: single invoices and guests have no account."""
     return bool(
         subscription_of(payload_reader) if kind == INVOICE else kind == CHARGE and payload_reader.reference("customer")
     )
 
 
 def _is_thin(payload: dict[str, Any]) -> bool:
-    """Return whether the endpoint gets events that carry nothing, so that operators hear of it."""
+    """Return whether the endpoint gets events without their object, so that operators are alerted."""
     return payload.get("object") == THIN
 
 

@@ -20,13 +20,13 @@ def subscription_of(invoice: PayloadReader) -> str | None:
 
 
 def intent_of(invoice: PayloadReader) -> str | None:
-    """Return the payment intent that paid an invoice: told by itself until 2025, among its payments since."""
+    """Return the payment intent that paid an invoice: a field until 2025, among its payments since."""
     paid = (payload_reader.below("payment").reference("payment_intent") for payload_reader in invoice.each("payments"))
     return invoice.reference("payment_intent") or next((intent for intent in paid if intent), None)
 
 
 def custom_data(payload_reader: PayloadReader, keys: Collection[str]) -> Mapping[str, Any]:
-    """Return the metadata that names the account: the object's own, or what an invoice carries of its subscription."""
+    """Return the metadata that names the account: the object's own, or the copy of its subscription's in an invoice."""
     matches = [place.values for place in _metadata(payload_reader)]
     return next((each for each in matches if any(each.get(key) is not None for key in keys)), matches[0])
 

@@ -31,7 +31,7 @@ _REFERENCE = "client_reference_id"
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
-    """Say whose event it is. Disputes and warnings name their charge only, and what paid an invoice that invoice."""
+    """Return the account of an event. Disputes and warnings name only their charge, and a payment its invoice."""
     name = payload.get("type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data").below("object")
@@ -62,7 +62,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
 
 
 def _claim(kind: str, told: PayloadReader, naming: Naming) -> Claim:
-    """Return the account that the object names; what is a customer's or a dispute's own is no claim of a purchase."""
+    """Return the account that the object names; a name at a customer or a dispute is no claim on a purchase."""
     if kind in {DISPUTE, WARNING, CUSTOMER}:
         return Claim()
     beside = {_REFERENCE: told.values.get(_REFERENCE)} if kind == CHECKOUT else {}
@@ -75,7 +75,7 @@ def _checkout(kind: str, told: PayloadReader) -> str | None:
 
 
 def _payment(kind: str, payload_reader: PayloadReader) -> str | None:
-    """Return the charge or the invoice: only their own events make them known, as only they say who paid."""
+    """Return the charge or the invoice: only their own events make them known, as only they name the customer."""
     match kind:
         case "charge" | "invoice":
             own_id = payload_reader.identifier("id")
@@ -89,7 +89,7 @@ def _payment(kind: str, payload_reader: PayloadReader) -> str | None:
 
 
 def _paid_by(charge: PayloadReader) -> Iterator[str]:
-    """Yield what a charge pays: its invoice until 2025, and the payment intent that both name."""
+    """Yield the payment's names in a charge: its invoice until 2025, and the payment intent that both name."""
     if invoice := charge.reference("invoice"):
         yield binding(INVOICE, invoice)
     if intent := charge.reference("payment_intent"):
@@ -97,7 +97,7 @@ def _paid_by(charge: PayloadReader) -> Iterator[str]:
 
 
 def _paid_with(told: PayloadReader, kind: str) -> Iterator[str]:
-    """Yield the names under which a charge may name what it pays, or be named by it or by the invoice's payment."""
+    """Yield the names that link a charge to its payment: its own, and those of the invoice's payment."""
     if kind == CHECKOUT and (intent := told.reference("payment_intent")):
         yield binding(_INTENT, intent)
     if kind not in {INVOICE, INVOICE_PAYMENT}:

@@ -1,4 +1,4 @@
-"""Stripe's statuses of a subscription in our words."""
+"""Stripe's subscription statuses, translated into ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STATUSES = {
     "incomplete": Status.EXPIRED,
     "incomplete_expired": Status.EXPIRED,
 }
-"""What has ended gives nothing, and so does what was never paid for."""
+"""A subscription that has ended gives nothing, and so does one that was never paid for."""
 _SAID_BY_NAME = {
     "customer.subscription.deleted": Status.EXPIRED,
     "customer.subscription.paused": Status.PAUSED,
@@ -35,7 +35,7 @@ _PAUSES = {"void": "void", "mark_uncollectible": "free", "keep_as_draft": "free"
 Where they are kept as drafts to be collected later, the service is given meanwhile.
 """
 _PAUSED_FOR_FAILURE = frozenset({"first_payment_failure", "final_payment_failure"})
-"""Stripe paused the subscription itself because a payment failed: nobody has asked for a pause."""
+"""Stripe paused the subscription itself because a payment failed: a pause without a request."""
 _RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
 
 
@@ -77,7 +77,7 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: 
 
 
 def _items(payload_reader: PayloadReader, *, cancelled: bool) -> list[SubscribedItem]:
-    """Return what is subscribed to: a price each, or what stood for one before there were prices."""
+    """Return the subscribed items: a price each, or the plan that stood for one before there were prices."""
     listed = payload_reader.each("items") or (payload_reader.first("items"),)
     prices = [_price(payload_reader, item) for item in listed]
     usable = [(price, item) for price, item in zip(prices, listed, strict=True) if price.identifier("id")]
@@ -113,7 +113,7 @@ def _status(payload_reader: PayloadReader, said: Status | None) -> tuple[Status,
 
 
 def _paused(payload_reader: PayloadReader) -> tuple[Status, str | None]:
-    """Return a pause by a person, or that the payment failed: what was never paid for gives nothing."""
+    """Return a pause by a person, or the failed payment: a subscription that was never paid for gives nothing."""
     cause = payload_reader.below("status_details").below("paused").below("subscription").text("type")
     if cause not in _PAUSED_FOR_FAILURE:
         return Status.PAUSED, "void"
@@ -130,7 +130,7 @@ def _renews_no_more(payload_reader: PayloadReader) -> bool:
 
 
 def _period_end(payload_reader: PayloadReader) -> datetime | None:
-    """Return the end of the longest period: each item has its own since 2025, the subscription had one before."""
+    """Return the end of the longest period: since 2025 each item has one, before that the subscription had it."""
     ends = [end for item in payload_reader.each("items") if (end := item.unix("current_period_end"))]
     return max(ends, default=payload_reader.unix("current_period_end"))
 

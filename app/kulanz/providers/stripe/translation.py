@@ -95,15 +95,15 @@ _DISPUTED_BY_NAME = {
     "charge.dispute.funds_withdrawn": DisputeStatus.UNDER_REVIEW,
     "charge.dispute.funds_reinstated": DisputeStatus.WON,
 }
-"""What a dispute's event says where its status is unknown: one that is not closed is contested."""
+"""The status of a dispute by its event where the word is unknown: one that is not closed is contested."""
 _DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
-"""Stripe's minor units where they are not those of ISO 4217."""
+"""Stripe's minor units where they differ from ISO 4217."""
 _CHARGES = {"succeeded": OrderStatus.PAID, "pending": OrderStatus.PENDING, "failed": OrderStatus.FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _StripeEvent:
-    """One event: the object that it carries, and what is told around it."""
+    """An event: the object that it carries, and its envelope."""
 
     name: str
     at: datetime
@@ -122,7 +122,7 @@ class _StripeEvent:
 def translate(
     name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
 ) -> tuple[ProviderFact, ...]:
-    """Say what happened; nothing for a kind nobody acts on."""
+    """Translate an event into facts; none for a kind that is not acted on."""
     if name not in OBJECTS:
         return ()
     document = PayloadReader(payload, "payload", [] if unknown is None else unknown)
@@ -148,7 +148,7 @@ def _subscription(event: _StripeEvent) -> tuple[ProviderFact, ...]:
 
 
 def _payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
-    """Read an invoice. One that belongs to no subscription is not ours to act on."""
+    """Read an invoice. One that belongs to no subscription is not acted on."""
     if subscription_of(event.told) is None:
         return ()
     invoice = _invoice(event.told, event.stamp, Provenance.WEBHOOK, _PAID_BY_NAME.get(event.name))
@@ -161,7 +161,7 @@ def _payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
 
 
 def _is_before_due(event: _StripeEvent) -> bool:
-    """Return whether a charge failed for an invoice that the customer may still pay in some days by hand."""
+    """Return whether a charge failed for an invoice that the customer may still pay by hand for some days."""
     due = event.told.unix("due_date")
     return event.told.text("collection_method") == "send_invoice" and due is not None and event.at < due
 
@@ -203,13 +203,13 @@ def _invoice(
 
 
 def _tax(payload_reader: PayloadReader) -> int:
-    """Return the tax of an invoice: one sum until 2025, a list since."""
+    """Return the tax of an invoice: one sum until 2025, a list of taxes after it."""
     parts = payload_reader.each("total_taxes") or payload_reader.each("total_tax_amounts")
     return sum(part.amount("amount") for part in parts) if parts else payload_reader.amount("tax")
 
 
 def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
-    """Read a charge as an order: what a dispute and a refund are about. A guest's is nobody's."""
+    """Read a charge as an order: the object of disputes and refunds. A guest's charge has no account."""
     payload_reader = event.told
     customer = payload_reader.reference("customer")
     if customer is None:
@@ -237,7 +237,7 @@ def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
 
 
 def _invoice_payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
-    """Read what paid an invoice: since 2025 nothing else names both."""
+    """Read the link of an invoice and its payment: since 2025 no other event names both."""
     payment = event.told.below("payment")
     money = payment.reference("payment_intent") or payment.reference("charge")
     if money is None:
@@ -271,19 +271,19 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
 
 
 def _customer(event: _StripeEvent) -> tuple[ProviderFact, ...]:
-    """Read a customer: an address that changed is told by this alone until the next invoice."""
+    """Read a customer: only this event reports a changed address before the next invoice."""
     own_key = key(event.told.needed_identifier("id"))
     reader = event.told
     return (CustomerSeen(key=own_key, stamp=event.stamp, email=reader.email("email"), name=reader.text("name")),)
 
 
 def _checkout(_: _StripeEvent) -> tuple[ProviderFact, ...]:
-    """Read nothing: a Checkout Session says whose its purchase is, which the routing tells."""
+    """Return no facts: a Checkout Session only names the account of its purchase, which the routing reads."""
     return ()
 
 
 def _warning(event: _StripeEvent) -> tuple[ProviderFact, ...]:
-    """Read an early fraud warning: it is over once a refund prevents no dispute any more."""
+    """Read an early fraud warning: it is over once a refund can prevent no dispute any more."""
     payload_reader = event.told
     charge = payload_reader.needed_reference("charge")
     warned = ChargebackWarned(

@@ -1,4 +1,4 @@
-"""The names of Stripe's events and objects, and how they rank."""
+"""The names of Stripe's events and objects, and their ranks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHECKOUT = "checkout.session"
 WARNING = "radar.early_fraud_warning"
 
 THIN = "v2.core.event"
-"""What events of Stripe's second API are: they name an object and do not carry it."""
+"""The kind of the second API's events: they name an object and do not carry it."""
 
 OBJECTS: Mapping[str, str] = {
     "customer.subscription.created": SUBSCRIPTION,
@@ -45,15 +45,15 @@ OBJECTS: Mapping[str, str] = {
     "radar.early_fraud_warning.created": WARNING,
     "radar.early_fraud_warning.updated": WARNING,
 }
-"""Every event that somebody acts on, with the kind of object it carries."""
+"""Every event that is acted on, with the kind of object it carries."""
 
 TELLING = frozenset({"status", "cancel_at_period_end", "cancel_at", "pause_collection"})
-"""What of a subscription, when an update has changed it, changes our status too."""
+"""Fields of a subscription whose update changes our status too."""
 CHANGED = 3
-"""An update that changed the status outranks the others of its second: they may still show what was before."""
+"""An update that changed the status outranks the others of its second: they may still show the old state."""
 LOOKED_UP = 0
-"""An answer of the API tells least of its second: what changes after it, and we change something after many a
-look-up, has an event, and what changed before it has one too.
+"""An answer of the API has the lowest rank of its second: every change after it, our own ones after many a
+look-up too, has an event, and every change before it has one too.
 """
 
 RANKS: Mapping[str, int] = {
@@ -74,9 +74,9 @@ RANKS: Mapping[str, int] = {
     "radar.early_fraud_warning.created": 1,
     "radar.early_fraud_warning.updated": 2,
 }
-"""Which of two events of one object and one second tells more; disputes rank by their status.
+"""Ranks of the events of one object and one second; disputes rank by their status.
 
-A subscription is made `incomplete` and becomes `active` within one second: here `created` tells least.
+A subscription is made `incomplete` and becomes `active` within one second: here `created` has the lowest rank.
 """
 
 MAY_SETTLE = frozenset(
@@ -89,7 +89,7 @@ MAY_SETTLE = frozenset(
         "invoice.voided",
     }
 )
-"""Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
+"""Events that may report a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
 
 _KEYS = Keys(PROVIDER)
 key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

@@ -1,4 +1,4 @@
-"""The area of add-ons: what they give, that their draft goes out with the next invoice, and that they end."""
+"""The area of add-ons: their quantities, their draft for the next invoice, and their end."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class AddOnsArea(Area):
     families: ClassVar[tuple[str, ...]] = ("add_ons",)
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with the add-ons; they follow whatever gives their base subscription's plan."""
+        """Return the draft with the add-ons; they follow the source of the base plan."""
         given = {grant.subscription: grant.until for grant in draft.grants if grant.add_on is None}
         return evolve(draft, bookings=tuple(bookings(book, given, moment)))
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-        """Yield when a cancelled add-on ends by itself, and when the next month of another begins."""
+        """Yield when a cancelled add-on ends at the end of its term, and when the next month of another begins."""
         for booking in state.bookings:
             if booking.status is BookingStatus.CANCELLED:
                 at = booking.ends_at
@@ -53,28 +53,28 @@ class AddOnsArea(Area):
                 yield Timer("period_end", booking.id, at)
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-        """Yield that drafts go out with a regular invoice after the booking, or that what was charged is to go back."""
+        """Yield drafts that go out with a regular invoice, and refund requests for withdrawn bookings."""
         for booking in state.bookings:
             yield from _asked_back(booking, book, moment)
         for log in book.add_ons.values():
             yield from invoiced(log, book, moment)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what no invoice will ever take along."""
+        """Yield the drafts that will never be on an invoice."""
         running = {item.subscription for item in state.grants}
         for item in state.bookings:
             if item.status is BookingStatus.ENDED and item.draft_amount and item.subscription not in running:
                 yield item.id, "add_on_draft_left"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield what became different of each add-on."""
+        """Yield the changes of each add-on."""
         before = {booking.id: booking for booking in step.before.bookings} if step.before else {}
         for booking in step.after.bookings:
             for word in _differences(before.get(booking.id), booking):
                 yield _change(word, booking)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what the letters about an add-on tell: prices as the customer pays them."""
+        """Return the fields for the letters about an add-on: prices as the customer pays them."""
         booking = next(
             (other_booking for other_booking in decision.state.bookings if other_booking.id == subject), None
         )
@@ -92,7 +92,7 @@ class AddOnsArea(Area):
 
 
 def _asked_back(booking: Booking, book: Book, moment: Moment) -> Iterator[OwnFact]:
-    """Yield the request for what was paid before the booking was withdrawn from."""
+    """Yield the refund request for an add-on that was paid before its booking was withdrawn from."""
     name = f"rr_{booking.id}"
     if not booking.refund_due or booking.invoice is None or name in book.refund_requests:
         return

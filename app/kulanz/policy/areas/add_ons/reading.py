@@ -1,4 +1,4 @@
-"""Reads the account's add-ons off the book: each with its status, and to when it is billed."""
+"""Reads the account's add-ons from the book: each with its status, and the end of its billed time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bookings(book: Book, given: Mapping[str, datetime | None], moment: Moment) -
 
 
 def invoiced(log: AddOnLog, book: Book, moment: Moment) -> Iterator[AddOnInvoiced]:
-    """Yield what went out with each regular invoice of the base since the booking, and is not recorded yet."""
+    """Yield the unrecorded drafts that a regular invoice of the base took along since the booking."""
     pieces = [piece for piece in _pieces(log) if piece.cancelled is None or not piece.cancelled.withdrawn]
     if log.booked is None or not pieces:
         return
@@ -52,7 +52,7 @@ def invoiced(log: AddOnLog, book: Book, moment: Moment) -> Iterator[AddOnInvoice
 
 
 def charged(log: AddOnLog, quantity: int, book: Book, moment: Moment) -> int:
-    """Return all that is on invoices for so many of the pieces that are left, with the tax that the first one adds.
+    """Return the sum on invoices for some of the remaining pieces, with the tax rate of the first invoice.
 
     Each piece has its share of the whole, rounded so that all of them together are what was charged.
     """
@@ -69,7 +69,7 @@ def charged(log: AddOnLog, quantity: int, book: Book, moment: Moment) -> int:
 
 
 def tax_rate(subscription: str, book: Book) -> Fraction | None:
-    """Return the factor for the tax of a price, as the newest invoice of a subscription tells; None: unknown."""
+    """Return the tax factor of a price, by the newest invoice of a subscription; None: unknown."""
     rates = [_tax_rate(invoice) for invoice in periods.regular_invoices(subscription, book)]
     return next((rate for rate in reversed(rates) if rate is not None), None)
 
@@ -86,7 +86,7 @@ def invoices_after(booked: AddOnBooked, book: Book) -> list[Invoice]:
 
 
 def in_quantities(given: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    """Return how much of each kind is given together."""
+    """Return the quantity of each kind that is given in all."""
     total: dict[str, int] = {}
     for kind, amount in given:
         total[kind] = total.get(kind, 0) + amount
@@ -112,7 +112,7 @@ class _Base:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When it ends or ended, where that is known."""
+        """When the add-on ends or ended, where that is known."""
         if self.sub is None or self.sub.seen.status not in _STOPPED:
             return None
         return self.given.get(self.sub.seen.key) or self.sub.seen.ends_at
@@ -123,7 +123,7 @@ class _Piece:
     """Pieces of one booking that go the same way: those that were cancelled together, or all that are left."""
 
     booked: AddOnBooked
-    """Of these pieces alone."""
+    """Only of these pieces."""
     cancelled: AddOnCancelled | None
     part_of: str | None = None
 
@@ -170,7 +170,7 @@ def _end_of_month(booked: AddOnBooked, at: datetime, ends_at: datetime | None, z
 
 
 def _collected(piece: _Piece, book: Book, at: datetime, zone: str, ends_at: datetime | None = None) -> int:
-    """Return what the lines come to that an invoice of an instant takes along, or has taken: the draft, and each month.
+    """Return the sum of the lines that an invoice of an instant takes along, or has taken: the draft, and each month.
 
     A month that begins while the base is paused without access has no line.
     """
@@ -191,7 +191,7 @@ def _is_paused(sub: Subscription | None, at: datetime) -> bool:
 
 
 def _sent(log: AddOnLog, book: Book) -> datetime | None:
-    """Return up to when invoices have taken along what began."""
+    """Return the time up to which invoices have taken the lines along."""
     began = ((book.invoice(fact.invoice), fact.at) for fact in log.invoices)
     taken = [(periods.started(invoice) if invoice else at) + _IN_ADVANCE for invoice, at in began]
     return max(taken, default=None)
@@ -231,7 +231,7 @@ def _booking(piece: _Piece, log: AddOnLog, base: _Base, book: Book, moment: Mome
 
 
 def _base_ends_at(booked: AddOnBooked, base: _Base, book: Book, zone: str) -> datetime | None:
-    """Return when the base ends or ended; one that was given up had its end with what was paid for it."""
+    """Return the end of the base; one that was given up ended with the period that was paid for it."""
     if base.ends_at is not None or not (booked.months and base.is_over):
         return base.ends_at
     return periods.ends(booked.subscription, book, zone) or booked.period_ends_at
@@ -247,7 +247,7 @@ def _billed(piece: _Piece, base_ends_at: datetime | None, book: Book, moment: Mo
 
 
 def _draft(piece: _Piece, log: AddOnLog, ends_at: datetime | None, book: Book, moment: Moment) -> int:
-    """Return what of the lines has gone out with no invoice yet."""
+    """Return the lines that have gone out with no invoice yet."""
     sent = _sent(log, book)
     begun = _collected(piece, book, moment.at, moment.zone, ends_at)
     return begun if sent is None else max(begun - _collected(piece, book, sent, moment.zone, ends_at), 0)
@@ -263,7 +263,7 @@ def _withdrawal_until(booked: AddOnBooked, book: Book, moment: Moment) -> dateti
 def _status(
     cancelled: AddOnCancelled | None, base: _Base, base_ends_at: datetime | None, billed: datetime, now: datetime
 ) -> tuple[BookingStatus, datetime | None]:
-    """Return where it stands and when it ends: by its own cancellation, or with its base subscription."""
+    """Return an add-on's status and end: by its own cancellation, or with its base subscription."""
     if cancelled is not None and cancelled.withdrawn:
         return BookingStatus.WITHDRAWN, cancelled.at
     own_end = cancelled.ends_at if cancelled else None

@@ -15,17 +15,17 @@ AWAITED = "override_awaits_approval"
 
 
 class ApprovalsArea(Area):
-    """Tells who asked for, approved and declined an exception; the exception itself is a fact of its own."""
+    """Shows who asked for, approved and declined an exception; the exception itself is a fact of its own."""
 
     families: ClassVar[tuple[str, ...]] = ("proposals",)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what waits for a second person."""
+        """Yield the alerts about exceptions that need the approval of a second person."""
         for key in waiting(book, moment):
             yield key, AWAITED
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Name what was asked for, approved and declined."""
+        """Yield the exceptions that were asked for, approved and declined."""
         for key, proposal in step.new.proposals.items():
             existing_proposal = step.old.proposals.get(key, Proposal())
             if proposal.asked and not existing_proposal.asked:

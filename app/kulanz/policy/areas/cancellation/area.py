@@ -1,4 +1,4 @@
-"""The area of cancellations by notice: the renewal is switched off at the provider, and what is paid runs out."""
+"""The area of cancellations by notice: the renewal is switched off at the provider, and the paid period runs out."""
 
 from __future__ import annotations
 

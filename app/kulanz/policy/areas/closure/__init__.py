@@ -1,1 +1,1 @@
-"""Closure and retention: when an organisation's data go, and how long which records stay."""
+"""Closure and retention: when an organisation's data are deleted, and how long which records stay."""

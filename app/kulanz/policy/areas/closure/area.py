@@ -1,4 +1,4 @@
-"""The closure area: from a request for deletion, over what stands in its way, to the closed account."""
+"""The closure area: from a request for deletion, over its obstacles, to the closed account."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _OVER = frozenset({Outcome.DONE})
 
 
 class ClosureArea(Area):
-    """An organisation asks to be deleted (plexo 13), or a lost chargeback lets its data go (plexo 10)."""
+    """An organisation asks to be deleted (plexo 13), or a lost chargeback allows to delete its data (plexo 10)."""
 
     families: ClassVar[tuple[str, ...]] = ("deletions", "disputes", "invoices", "orders")
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with the deletions that are under way; closed is closed."""
+        """Return the draft with the deletions that are under way; an account that is closed stays closed."""
         if not (book.deletions or draft.chargebacks):
             return draft
         closed = closed_by(book)
@@ -55,12 +55,12 @@ class ClosureArea(Area):
         return evolve(draft, deletions=stored_closure_cases, renewal_stops=(*draft.renewal_stops, *stops))
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
-        """Return that nothing is left of a closed account."""
+        """Return the hold that takes all access of a closed account."""
         closed = closed_by(book) if state.closed_at is not None else None
         return () if closed is None else (_hold(closed),)
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-        """Yield when promised notices have had their time, and when retention ends by itself."""
+        """Yield when promised notices have had their time, and when the time of retention ends."""
         for closure_case in state.deletions:
             if (
                 closure_case.due_at is not None
@@ -73,7 +73,7 @@ class ClosureArea(Area):
             yield Timer("retention_end", "account", end)
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-        """Yield the announcement that is due, and the closing once the product has been told."""
+        """Yield the announcement that is due, and the closing once the product has received the announcement."""
         if state.closed_at is not None:
             return
         for closure_case in state.deletions:
@@ -85,7 +85,7 @@ class ClosureArea(Area):
             yield AccountClosed(subject=RETENTION_TIMER, cause=RETENTION_TIMER, at=moment.at)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what waits for an operator's approval alone, or for a notice that could not be delivered."""
+        """Yield the closures that only need an operator's approval, or whose notice could not be delivered."""
         for closure_case in state.deletions:
             if closure_case.obstacles == ("approval",):
                 yield closure_case.subject, "data_deletion_needs_approval"
@@ -94,24 +94,24 @@ class ClosureArea(Area):
                 yield closure_case.subject, "data_deletion_notice_undelivered"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
-        """Return a line for each word that is new."""
+        """Return a line for each new word."""
         return () if step.new.deletions is step.old.deletions else _changes(step)
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
-        """Whether the product is still to be told that data go."""
+        """Whether the announcement of the deletion must still be sent to the product."""
         if not isinstance(effect, Notify) or effect.type != DELETION_DUE_TOPIC:
             return None
         return any(closure_case.subject == effect.subject and closure_case.ready for closure_case in state.deletions)
 
     def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
-        """Yield that the product has been told, or not."""
+        """Yield the outcome of the announcement to the product."""
         if isinstance(effect, Notify) and effect.type == DELETION_DUE_TOPIC:
             asked_at = datetime.fromisoformat(effect.data["announced_at"])
             yield DeletionAnnounced(subject=effect.subject, asked_at=asked_at, at=at, outcome=outcome)
 
 
 def closed_by(book: Book) -> AccountClosed | None:
-    """Return the word by which an account was closed."""
+    """Return the fact by which an account was closed."""
     facts = [record.closed for record in book.deletions.values() if record.closed is not None]
     return min(facts, key=lambda fact: (fact.at, fact.subject), default=None)
 
@@ -141,7 +141,7 @@ def _next(closure_case: ClosureCase, moment: Moment) -> Iterator[OwnFact]:
 
 
 def _retention_end(state: State, book: Book, moment: Moment) -> datetime | None:
-    """Return when the records of an account that has ended go by themselves; None: not, or not by themselves."""
+    """Return when the records of an ended account are deleted automatically; None: not, or not automatically."""
     rules = moment.terms.current.retention
     if rules.destroy != "automatic" or state.closed_at is not None or not has_ended(state):
         return None
@@ -149,7 +149,7 @@ def _retention_end(state: State, book: Book, moment: Moment) -> datetime | None:
 
 
 def has_ended(state: State) -> bool:
-    """Whether nothing runs, is owed, asked back or contested any more."""
+    """Whether all is over: nothing runs, is owed, is asked back or contested."""
     waits = any(case.open for case in state.cases) or any(refund.open for refund in state.refunds)
     return not (waits or state.grants or state.deletions)
 

@@ -28,7 +28,7 @@ def closure_cases(state: State, book: Book, moment: Moment) -> Iterator[ClosureC
 
 
 def protected(state: State, book: Book, now: datetime) -> tuple[str, ...]:
-    """Return why nothing of an account may be destroyed at all: an open dispute, a legal hold (I9)."""
+    """Return why no data of an account may be destroyed now: an open dispute, a legal hold (I9)."""
     matches = []
     if any(chargeback.status in CONTESTED for chargeback in state.chargebacks):
         matches.append("dispute_open")
@@ -51,7 +51,7 @@ def _closure(requested: ClosureRequested, record: Deletion, state: State, book: 
 
 
 def _running(state: State) -> Iterator[str]:
-    """Yield what has to end first: an active subscription is cancelled, and its period runs out (plexo 13)."""
+    """Yield the obstacles that end first: an active subscription is cancelled, and its period runs out (plexo 13)."""
     if state.grants:
         yield "subscription_runs"
     if any(case.pursued for case in state.cases):
@@ -59,15 +59,15 @@ def _running(state: State) -> Iterator[str]:
 
 
 def _waited_for(state: State) -> Iterator[str]:
-    """Yield what somebody still waits for: the answer to a request for a refund, or its money (plexo 9)."""
+    """Yield the refunds that are still open: a request without an answer, or money that is not back (plexo 9)."""
     if any(refund.open for refund in state.refunds):
         yield "refund_open"
 
 
 def _answered_by(state: State, book: Book) -> datetime | None:
-    """Return when the answers to requests for refunds have had their way to who asked; None: all of them have arrived.
+    """Return when the answers to requests for refunds have reached the customers; None: all of them have arrived.
 
-    What is still to be mailed does not outlive an account. An hour is a mail's way; one without an address has none.
+    A letter that waits to be mailed would be destroyed with the account. A mail has an hour; without an address none.
     """
     return max((at + LATE for key, at in _answers(state) if not _is_announced(key, at, book)), default=None)
 
@@ -80,7 +80,7 @@ def _answers(state: State) -> Iterator[tuple[str, datetime]]:
 
 
 def _is_announced(request: str, decided_at: datetime, book: Book) -> bool:
-    """Whether it is known what became of the letter about a decision."""
+    """Whether the outcome of the letter about a decision is known."""
     letters = book.notices_about(request).sent.values()
     return any(letter.at >= decided_at and letter.outcome is not Outcome.ASKED for letter in letters)
 
@@ -111,9 +111,9 @@ def _of_chargeback(
 def _announced_long_enough(
     chargeback: Chargeback, eligible_at: datetime, book: Book, moment: Moment
 ) -> tuple[datetime, bool]:
-    """Return when the promised notices have had their time, and whether the last one has yet to arrive.
+    """Return when the promised notices have had their time, and whether the last one is still on its way.
 
-    The first notice that arrived gives the whole time, however late the loss became known; an hour is a mail's way.
+    The first notice that arrived starts the full time, also where the loss became known late; a mail has an hour.
     """
     spans = chargeback.policy.dispute.deletion_notices
     if not spans:

@@ -1,4 +1,4 @@
-"""Retention: the classes of records of an account that a law wants kept, and until when (dunning-at; BAO § 132)."""
+"""Retention: the classes of an account's records that a law wants kept, and until when (dunning-at; BAO § 132)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kulanz.policy.facts import DisputeSeen, OverrideKind
 
 CLASSES = ("settlements", "dunning", "disputes", "interactions")
 RecordRow = tuple[datetime, dict[str, Any]]
-"""When a record was last touched, which is the year that it belongs to, and what it says."""
+"""A record with the time of its last change, which decides the year that it belongs to."""
 
 
 class RetainedRecords(Struct, frozen=True, kw_only=True):
@@ -31,17 +31,17 @@ class RetainedRecords(Struct, frozen=True, kw_only=True):
 
 
 def retained(book: Book, rules: RetentionRules, zone: str, now: datetime) -> tuple[RetainedRecords, ...]:
-    """Return what is to be kept beyond `now`, by class and end."""
+    """Return the records to keep beyond `now`, by class and end."""
     return tuple(retained_records for retained_records in _all(book, rules, zone) if retained_records.until > now)
 
 
 def ends_at(book: Book, rules: RetentionRules, zone: str) -> datetime | None:
-    """Return when nothing of an account needs to be kept any more; None where nothing has to be at all."""
+    """Return when no record of an account needs to be kept any more; None where none has to be kept at all."""
     return max((retained_records.until for retained_records in _all(book, rules, zone)), default=None)
 
 
 def bases(book: Book, rules: RetentionRules, zone: str) -> tuple[str, ...]:
-    """Return by which laws records of an account are kept."""
+    """Return the laws by which records of an account are kept."""
     return tuple(sorted({retained_records.basis for retained_records in _all(book, rules, zone)}))
 
 
@@ -179,7 +179,7 @@ def _interactions(book: Book) -> Iterator[RecordRow]:
 
 
 def _whole(name: str, records: Mapping[str, Any]) -> Iterator[RecordRow]:
-    """Yield records as they are kept, each with the latest instant that it tells of."""
+    """Yield records as they are kept, each with the latest timestamp in it."""
     for key, record in sorted(records.items()):
         document = {name: key, **to_builtins(record, builtin_types=(datetime,))}
         latest = max(_instants(document), default=None)

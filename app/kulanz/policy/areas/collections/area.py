@@ -47,7 +47,7 @@ class CollectionsArea(Area):
             yield from handover.due(state, book, moment)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield the cases that no notice reaches, what was paid too much, and what waits for a person."""
+        """Yield the cases that no notice reaches, what was paid too much, and what needs a decision by an operator."""
         for case in state.cases:
             if case.state is CaseState.GRACE and not delivery.reachable(case, book):
                 yield case.key, "no_mail_address"
@@ -63,7 +63,7 @@ class CollectionsArea(Area):
         return consequences.changes(step)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what a dunning letter says: which it is, what it costs, what is owed in all."""
+        """Return the fields of a dunning letter: its level, its cost, the sum that is owed."""
         return debts.content(subject, decision.state)
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:

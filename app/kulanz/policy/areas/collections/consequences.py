@@ -19,12 +19,12 @@ _NOTHING = Collection()
 _NO_MANDATE = Mandate()
 _NO_TRANSFER = Transfer()
 FILED = frozenset({"collections.handed_over", "collections.recalled", "collections.reported"})
-"""The rules of the steps of which the product hears, and that leave a file."""
+"""The rules of the steps that send a callback to the product, and that produce a file."""
 _PAID_THERE = "paid_in_collections"
 
 
 def changes(step: Transition) -> Iterator[Change]:
-    """Yield the transfers that were recorded, the steps of hand-overs, and what was told of the debtor."""
+    """Yield the transfers that were recorded, the steps of hand-overs, and the changes of the debtor's data."""
     old, new = step.old, step.new
     if new.transfers is not old.transfers:
         yield from _of_transfers(step)
@@ -94,7 +94,7 @@ def _of_mandates(step: Transition) -> Iterator[Change]:
 
 
 def alerts(state: State, book: Book) -> Iterator[tuple[str, str]]:
-    """Yield what was paid too much, or to us instead of the agency, and what may be debited no more."""
+    """Yield overpayments, payments to us instead of the agency, and mandates that must not be debited any more."""
     yield from ((key, "mandate_revoked") for key, mandate in book.mandates.items() if mandate.revoked is not None)
     for key, transfer in book.transfers.items():
         shares = transfer.shares
@@ -109,7 +109,7 @@ def alerts(state: State, book: Book) -> Iterator[tuple[str, str]]:
 
 
 def files(change: Change, decision: Decision) -> Iterator[Effect]:
-    """Yield the file that a change leaves for somebody outside, whoever brought it about."""
+    """Yield the file that a change produces for the agency or bureau, for every cause of the change."""
     account = decision.account
     collection = account.book.collections.get(change.subject)
     match change.rule, collection:
@@ -134,7 +134,7 @@ def _paid_twice(claim: str, book: Book) -> bool:
 
 
 def _of_transfer(existing_transfer: Transfer, transfer: Transfer, terms: Terms) -> Iterator[Change]:
-    """Name a transfer, and that it is void. What the payer wrote is personal and stays in the book."""
+    """Name a transfer, or that it is void. The payer's text is personal and stays in the book."""
     fact, voided = transfer.told, transfer.voided
     if fact is None:
         return
@@ -159,7 +159,7 @@ def _of_transfer(existing_transfer: Transfer, transfer: Transfer, terms: Terms) 
 
 
 def _of_collection(ident: str, collection: Collection, now: Collection, step: Transition) -> Iterator[Change]:
-    """Name what became of a hand-over. The file that went is personal and stays in the book."""
+    """Name the outcome of a hand-over. The file that was sent is personal and stays in the book."""
     fact = now.proposed
     if fact is None:
         return

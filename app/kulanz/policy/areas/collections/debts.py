@@ -29,7 +29,7 @@ def pursued(state: State, book: Book) -> Iterator[DebtStage]:
 
 
 def content(subject: str, state: State) -> dict[str, Any]:
-    """Return what the letters about a case fill in beside what every notice says."""
+    """Return the fields of the letters about a case that other notices do not have."""
     case, debt = state.case(subject), state.debt(subject)
     if case is None or debt is None:
         return {}

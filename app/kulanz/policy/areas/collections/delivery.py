@@ -1,4 +1,4 @@
-"""By which way a notice about a debt comes: by mail, or by letter where the customer chose so (dunning-at 2)."""
+"""Channel of a notice about a debt: mail, or letter where the customer chose so (dunning-at 2)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def postal_address(case: Case, notice: str, book: Book) -> str | None:
 
 
 def known_address(book: Book) -> str | None:
-    """Return the debtor's postal address, where the merchant told us of one."""
+    """Return the debtor's postal address, where the merchant gave one."""
     debtor = book.debtors.get("debtor")
     return dict(debtor.told.fields).get("postal_address") if debtor else None
 
 
 def reachable(case: Case, book: Book) -> bool:
-    """Whether notices about a case can reach anybody."""
+    """Whether notices about a case can reach the customer."""
     by_letter = book.word("delivery") == LETTER and bool(case.policy.letters.notices) and bool(known_address(book))
     return by_letter or mail_address(case.subscription, book) is not None
 

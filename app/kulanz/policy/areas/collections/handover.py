@@ -1,4 +1,4 @@
-"""Handing a debt over to a collection agency, taking it back, and telling a credit bureau (dunning-at 5 and 6)."""
+"""Handing a debt over to an agency, taking it back, reporting it to a credit bureau (dunning-at 5 and 6)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def ready_at(case: Case, book: Book, zone: str) -> datetime | None:
 
 
 def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-    """Yield what two approvals ask for, and what is taken back because it is paid, void or disputed."""
+    """Yield the hand-overs with two approvals, and the recalls of those that are paid, void or disputed."""
     for ident, collection in book.collections.items():
         if collection.recalled is not None or collection.proposed is None:
             continue
@@ -81,7 +81,7 @@ def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
 
 
 def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
-    """Yield when operators are to be told that a debt may be handed over."""
+    """Yield when to tell operators that a debt may be handed over."""
     if case.state is not CaseState.EXHAUSTED or case.frozen_since is not None:
         return
     ready = ready_at(case, book, moment.zone)
@@ -90,7 +90,7 @@ def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
 
 
 def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-    """Yield the debts that may be handed over, and what people outside must be told."""
+    """Yield the debts that may be handed over, and what operators must pass on to the agency or bureau."""
     for case in state.cases:
         if case.given_up and current(case, book) is None and obstacle(case, book, moment.zone, moment.at) is None:
             yield case.key, "ready_for_collections"

@@ -49,18 +49,18 @@ def level(case: Case, step: int) -> LevelRules | None:
 
 
 def fee(case: Case, step: int) -> int:
-    """Return what a level costs in the currency of its case, in minor units."""
+    """Return the fee of a level in the currency of its case, in minor units."""
     rules = level(case, step)
     return dict(rules.fee).get(case.currency or "", 0) if rules else 0
 
 
 def fees(case: Case, book: Book) -> int:
-    """Return what the letters of a case cost so far; one that cannot have come costs nothing."""
+    """Return the sum of the fees of a case so far; a letter that cannot have arrived costs nothing."""
     return sum(fee(case, step) for step, request_log in sent(case, book).items() if charged(request_log))
 
 
 def fees_due(case: Case, book: Book) -> int:
-    """Return what of the fees no transfer has paid."""
+    """Return the part of the fees that no transfer has paid."""
     invoice = book.invoice(case.invoice) if case.invoice and book.transfers else None
     charges = fees(case, book)
     if invoice is None:
@@ -128,7 +128,7 @@ def _after(start: datetime, span: Span, case: Case, book: Book, zone: str) -> da
 
 
 def _last_step(case: Case, book: Book) -> datetime:
-    """Return when a case last took a step that its customer was told of."""
+    """Return when a case last took a step that was announced to its customer."""
     stated = (request_log.at for name in case.names for request_log in book.notices_about(name).sent.values())
     taken = (at for at in (case.held_at, book.case(case.key).exhausted_at) if at is not None)
     return max([*stated, *taken], default=case.opened_at - MIN_GAP_BETWEEN_LETTERS)

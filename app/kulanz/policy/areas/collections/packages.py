@@ -1,4 +1,4 @@
-"""The export of a debt to a collector: the fields that the policy names and that are held, and the frozen statement."""
+"""Export of a debt to a collector: the fields that the policy names and that are known, and the frozen statement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kulanz.policy.state import Case
 
 
 class Package(NamedTuple):
-    """A file for somebody outside, and what is in it."""
+    """A file for a collection agency or credit bureau, with its content."""
 
     fields: tuple[str, ...]
     text: str
@@ -27,7 +27,7 @@ class Package(NamedTuple):
 
 
 def for_agency(collection: Collection, ident: str, case: Case, book: Book, now: datetime) -> Package:
-    """Return what a collection agency gets (dunning-at 5): nothing that the policy does not name."""
+    """Return the package for a collection agency (dunning-at 5): only fields that the policy names."""
     rules = case.policy.collections
     also = collection.proposed.also if collection.proposed else ()
     wanted = [name for name in rules.fields if name not in rules.only_where_needed or name in also]
@@ -37,7 +37,7 @@ def for_agency(collection: Collection, ident: str, case: Case, book: Book, now: 
 
 
 def for_bureau(handed: ClaimHandedOver, case: Case, book: Book, now: datetime) -> Package:
-    """Return what a credit bureau is told of a debt that was handed over (dunning-at 6).
+    """Return the report to a credit bureau about a debt that was handed over (dunning-at 6).
 
     It bears the hash of the statement that was handed over; a newer one, where the policy names it, has its own.
     """
@@ -51,7 +51,7 @@ def for_bureau(handed: ClaimHandedOver, case: Case, book: Book, now: datetime) -
 
 
 def recall(ident: str, cause: str, now: datetime) -> str:
-    """Return what is sent after a package: that the debt is not to be pursued any more."""
+    """Return the recall that follows a package: the debt is not to be pursued any more."""
     return json.dumps({"reference": ident, "recalled_at": rfc3339(now), "cause": cause}, indent=2)
 
 
@@ -69,7 +69,7 @@ def statement(ident: str, case: Case, book: Book, now: datetime) -> str:
 
 
 def held(case: Case, book: Book, now: datetime) -> dict[str, str | int]:
-    """Return what is known of the debtor, by the names that a policy may use."""
+    """Return the known data of the debtor, by the names that a policy may use."""
     existing = dict(book.debtors["debtor"].told.fields) if book.debtors else {}
     created = book.subscriptions[case.subscription].seen.created_at
     matches: dict[str, str | int | None] = {
@@ -82,12 +82,12 @@ def held(case: Case, book: Book, now: datetime) -> dict[str, str | int]:
 
 
 def owed(case: Case, book: Book) -> int:
-    """Return what is owed in all: the invoice, and the fees that no transfer has paid."""
+    """Return the sum that is owed: the invoice, and the fees that no transfer has paid."""
     return case.amount_due + levels.fees_due(case, book)
 
 
 def _filled(wanted: Iterable[str], ident: str, case: Case, book: Book, now: datetime) -> tuple[dict[str, Any], str]:
-    """Return what is held of what is wanted, and the hash of the statement of now."""
+    """Return the wanted fields that are known, and the hash of the current statement."""
     account = statement(ident, case, book, now)
     existing = held(case, book, now)
     ours: Mapping[str, Any] = {

@@ -1,4 +1,4 @@
-"""A transfer that turns out to be none: what it had paid is owed again, with the promised notice anew."""
+"""A transfer that turns out to be none: what it had paid is owed again, and the promised notice is sent again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kulanz.policy.state import Account, Case, CaseState, Moment
 
 
 def voided(account: Account, *, ident: str, reason: str, actor: str, now: datetime) -> f.PaymentVoided:
-    """Return that a transfer is void; raise for one that nobody recorded, or that is void already."""
+    """Return that a transfer is void; raise for one that was never recorded, or that is void already."""
     transfer = account.book.transfers.get(ident)
     if transfer is None or transfer.told is None:
         raise NotFoundError(f"no payment {ident!r}")
@@ -24,7 +24,7 @@ def voided(account: Account, *, ident: str, reason: str, actor: str, now: dateti
 
 
 def due(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
-    """Promise a case in grace whose payment is void as much time as a warning needs: it was told that all is good."""
+    """Extend a case in grace whose payment is void by the time of a warning: its customer was told that all is good."""
     if case.state is not CaseState.GRACE:
         return
     times = (

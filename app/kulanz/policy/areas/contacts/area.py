@@ -1,4 +1,4 @@
-"""The area of contacts: that one was noted is told; what it means for a chargeback, the area of disputes judges."""
+"""The area of contacts: shows that one was noted; the area of disputes judges what it means for a chargeback."""
 
 from __future__ import annotations
 

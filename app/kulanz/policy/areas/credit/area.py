@@ -14,12 +14,12 @@ _RANKS = {"bought": 14, "spent": 13, "blocked": 16, "released": 16, "forfeited":
 
 
 class CreditArea(Area):
-    """No cash value; blocked while there is no access; forfeited only with the account or the number (bitrix24)."""
+    """Credit without cash value: blocked without access, forfeited only with the account or the number (bitrix24)."""
 
     families: ClassVar[tuple[str, ...]] = ("credit",)
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield what was bought and spent, and what became of what is left."""
+        """Yield the credit that was bought and spent, and the fate of the rest."""
         existing = {other_pot.name: other_pot for other_pot in pots(step.old, step.before)} if step.before else {}
         for pot in pots(step.new, step.after):
             yield from _moved(pot, step)

@@ -1,4 +1,4 @@
-"""The pots of prepaid credit as they stand: what is left of each, and whether it can be used."""
+"""The pots of prepaid credit as they stand: the rest of each, and whether it can be used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kulanz.policy.state import Access, Standing, State
 
 
 class PotStatus(StrEnum):
-    """What can be done with the credit of a pot."""
+    """The possible uses of a pot's credit."""
 
     USABLE = "usable"
     BLOCKED = "blocked"
@@ -36,17 +36,17 @@ class Pot:
 
     @property
     def left(self) -> int:
-        """What was bought and not spent."""
+        """Credit that was bought and not spent."""
         return max(self.bought - self.spent, 0)
 
     @property
     def balance(self) -> int:
-        """What there is; while the pot is blocked nothing of it can be used."""
+        """Credit of the pot; while the pot is blocked none of it can be used."""
         return 0 if self.status is PotStatus.FORFEITED else self.left
 
     @property
     def forfeited(self) -> int:
-        """What was left when the pot ended."""
+        """Credit that was left when the pot ended."""
         return self.left - self.balance
 
     @property
@@ -64,7 +64,7 @@ def pots(book: Book, state: State) -> Iterator[Pot]:
 
 
 def movements(record: CreditPot) -> list[CreditBooked]:
-    """Return the movements of a pot, oldest first; its first one tells the currency, and no other one counts."""
+    """Return the movements of a pot, oldest first; the first one decides the currency, and others do not count."""
     facts = sorted((item.told for item in record.booked.values()), key=lambda item: (item.at, item.id))
     return [item for item in facts if item.currency == facts[0].currency]
 

@@ -1,4 +1,4 @@
-"""Chargebacks as an area of the policy: what they hold and freeze, and every word about them."""
+"""Chargebacks as an area of the policy: their holds, the cases that they freeze, and their changes."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class DisputesArea(Area):
         return disputes.alerts(state, book, moment)
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
-        """Return what became of each chargeback, and what it took and gave back."""
+        """Return the outcome of each chargeback, and the access that it took and gave back."""
         return _changes(step) if step.after.chargebacks or (step.before and step.before.chargebacks) else ()
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what every notice about a chargeback says."""
+        """Return the fields of every notice about a chargeback."""
         chargeback = decision.state.chargeback(subject)
         if chargeback is None:
             return {}
@@ -96,7 +96,7 @@ class DisputesArea(Area):
         }
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
-        """Whether what a notice says of a hold is still so."""
+        """Whether a notice's words about a hold are still true."""
         if not isinstance(effect, SendMail | SendLetter):
             return None
         if effect.notice in _OF_A_HOLD:
@@ -121,12 +121,12 @@ def _told_at_last(before: State, step: Transition, moment: Moment) -> Iterator[O
 
 
 def _suspends(chargeback: Chargeback) -> bool:
-    """Whether it takes something by more than the claim of a stranger."""
+    """Whether a chargeback takes something by more than an unverified claim."""
     return chargeback.holds and not chargeback.claim
 
 
 def _is_untold(chargeback: Chargeback, book: Book) -> bool:
-    """Whether no notice about it was asked for, although there is an address by now."""
+    """Whether a chargeback has had no notice yet, although there is an address by now."""
     return not book.notices_about(chargeback.key).sent and any(mail_address(key, book) for key in chargeback.concerned)
 
 
@@ -144,7 +144,7 @@ def _changes(step: Transition) -> Iterator[Change]:
 
 
 def _vanished(chargeback: Chargeback) -> Iterator[Change]:
-    """Name what a refund was taken for and is no more: it was taken back, or a dispute explains it."""
+    """Name a refund that is no chargeback any more: it was taken back, or a dispute explains it."""
     yield _change(chargeback, "dispute.settled", 50)
     if chargeback.holds:
         yield _change(chargeback, "dispute.claim_released" if chargeback.claim else "dispute.released", 95)
@@ -157,7 +157,7 @@ def _began_or_went_on(chargeback: Chargeback | None, other_chargeback: Chargebac
 
 
 def _reach(chargeback: Chargeback | None, other_chargeback: Chargeback) -> Iterator[Change]:
-    """Name what a chargeback took and gave back; only one that counts suspends the account."""
+    """Name the access that a chargeback took and gave back; only one that counts suspends the account."""
     had = (chargeback.holds, chargeback.claim) if chargeback else (False, False)
     has = (other_chargeback.holds, other_chargeback.claim)
     if had == has:

@@ -1,4 +1,4 @@
-"""A chargeback: suspension at once, a hold with a release of its own, when data may go (DOMAIN section 4, plexo 10)."""
+"""A chargeback: suspension at once, a hold with its own release, the time of deletion (DOMAIN section 4, plexo 10)."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class _Disputed:
 
     @property
     def purchase(self) -> Purchase | None:
-        """The one that it is about, where it says so or there is no other."""
+        """The purchase of the dispute, where it names it or there is no other."""
         return self.purchases[0] if len(self.purchases) == 1 else None
 
 
 def known(book: Book, terms: Terms) -> dict[str, Dispute]:
-    """Return every dispute: those told as such, orders called fraudulent, and refunds where the policy says so."""
+    """Return every dispute: those sent as such, orders called fraudulent, and refunds where the policy says so."""
     matches = dict(book.disputes)
     for order in book.orders.values():
         if order.fraudulent_at is not None:
@@ -68,7 +68,7 @@ def chargebacks(book: Book, moment: Moment, draft: State) -> list[Chargeback]:
 
 
 def hold(chargeback: Chargeback) -> Hold:
-    """Return the restriction that a chargeback is."""
+    """Return the hold of a chargeback."""
     return Hold(
         key=f"dispute:{chargeback.key}",
         owner=Owner.DISPUTE,
@@ -152,7 +152,7 @@ def _answer_timers(chargeback: Chargeback, moment: Moment) -> Iterator[Timer]:
 
 
 def _is_limited(chargeback: Chargeback) -> bool:
-    """Whether a dispute takes less than the policy's scope: an operator may suspend the account instead."""
+    """Whether a dispute takes less than the policy's scope: then an operator may suspend the account."""
     return chargeback.policy.dispute.scope == "account" and not chargeback.whole
 
 
@@ -162,7 +162,7 @@ def _unrequested(book: Book, terms: Terms) -> list[full_refunds.FullRefund]:
 
 
 def _rule(refund: full_refunds.FullRefund, book: Book, terms: Terms) -> str:
-    """Return what a refund means by the version that it is pinned to."""
+    """Return the meaning of a refund by the version that it is pinned to."""
     return terms.of(_key("refund", refund.payment), refund.at, book).dispute.unrequested_full_refund
 
 
@@ -193,7 +193,7 @@ def _of_order(order: Order, fraudulent_at: datetime) -> Dispute:
 
 
 def _of_refund(refund: full_refunds.FullRefund) -> Dispute:
-    """Read a full refund that nobody asked for as an opened dispute."""
+    """Read a full refund without a request as an opened dispute."""
     return Dispute.of(
         DisputeSeen(
             key=_key("refund", refund.payment),
@@ -276,7 +276,7 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
 def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
     """Whether the customer had asked for that money, or got in touch, shortly before: operators decide (plexo 10).
 
-    A chargeback that names no payment, or none that anything was told of, is taken to be about what was asked for.
+    A chargeback that names no payment, or an unknown one, is taken to be about the payment that was asked for.
     """
     opened = dispute.opened_at
     payments = {item for item in full_refunds.disputed(dispute, book) if full_refunds.heard_of(item, book)}
@@ -320,7 +320,7 @@ def _contested_since(dispute: Dispute, rules: DisputeRules) -> datetime | None:
 
 
 def _is_silent(dispute: Dispute, now: datetime) -> bool:
-    """Whether nothing was heard of a dispute for so long that its outcome will not be told any more."""
+    """Whether a dispute has been silent for so long that its outcome is no longer expected."""
     return now >= _silent_at(dispute)
 
 
@@ -329,7 +329,7 @@ def _silent_at(dispute: Dispute) -> datetime:
 
 
 def _since(dispute: Dispute, rules: DisputeRules, statuses: Collection[DisputeStatus]) -> datetime | None:
-    """Return when the present run of such words began: a later copy moves no date."""
+    """Return when the present run of equal statuses began: a later copy moves no date."""
     since = None
     for stamp, status in dispute.marks:
         since = (since or stamp.at) if _counted(status, rules) in statuses else None
@@ -337,7 +337,7 @@ def _since(dispute: Dispute, rules: DisputeRules, statuses: Collection[DisputeSt
 
 
 def _reach(disputed: _Disputed, purchases: Purchases, contested: Collection[str], rules: DisputeRules) -> Reach:
-    """Return how far a dispute reaches; one of which not even the purchase is known takes nothing, unless trusted."""
+    """Return how far a dispute reaches; one whose purchase is unknown takes nothing, unless it is trusted."""
     dispute, purchase = disputed.dispute, disputed.purchase
     whole = rules.scope == "account"
     signed = dispute.seen.signed or f"disputes|{dispute.seen.key}" in purchases.book.signed
@@ -350,7 +350,7 @@ def _reach(disputed: _Disputed, purchases: Purchases, contested: Collection[str]
 
 
 def _restricted(disputed: _Disputed, purchases: Purchases, reach: Reach, rules: DisputeRules) -> tuple[str, ...]:
-    """Return the subscriptions whose renewal a dispute stops, and that it holds where it holds not all."""
+    """Return the subscriptions whose renewal a dispute stops, and those it holds if it does not hold all."""
     purchase, subscriptions = disputed.purchase, purchases.book.subscriptions
     if by_operator(disputed.dispute) and (reach.whole or purchase is None):
         return tuple(sorted(subscriptions))
@@ -380,7 +380,7 @@ def _billed(payment: str | None, book: Book) -> str | None:
 
 
 def _deletion_notices(chargeback: Chargeback, zone: str) -> Iterator[tuple[int, datetime]]:
-    """Yield each step and time at which the customer is told that data may go; only after a loss is it certain."""
+    """Yield each step and time of the notices that data may be deleted; only after a loss is it certain."""
     if chargeback.decided_at is not None and chargeback.deletion_eligible_at is not None:
         for step, span in enumerate(chargeback.policy.dispute.deletion_notices, start=1):
             yield step, span.before(chargeback.deletion_eligible_at, zone)

@@ -1,4 +1,4 @@
-"""Failed renewals as an area of the policy: their cases, their holds, and every word about them."""
+"""Failed renewals as an area of the policy: their cases, their holds, and their changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FROZEN = {
     (True, True): "dunning.paused",
     (False, True): "dunning.unpaused",
 }
-"""By whether a case rests, and whether that is for a pause of the subscription and no dispute."""
+"""By two flags: whether a case rests, and whether it rests for a pause of the subscription and not for a dispute."""
 _ENDED_WITHOUT_PAYMENT = frozenset({CaseState.VOLUNTARY, CaseState.VOID})
 _MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 _WARNED = f"account.{notices.WARNING}"
@@ -82,7 +82,7 @@ class DunningArea(Area):
         return [holds.hold(case) for case in state.cases if case.holds] if state.cases else ()
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
-        """Return when each case has to be looked at again, and when one may begin that is none yet."""
+        """Return when each case has to be assessed again, and when a new one may begin."""
         timers = [timer for case in state.cases for timer in enforcement.timers(case, book, moment)]
         for key, sub in [(key, sub) for key, sub in book.subscriptions.items() if sub.was_unpaid]:
             explained = explained_until(sub, book, moment.terms)
@@ -91,7 +91,7 @@ class DunningArea(Area):
         return timers
 
     def carried_over(self, step: Transition, moment: Moment) -> Iterable[OwnFact]:
-        """Return the promises of a case that is another's now, and the time that a dispute left it."""
+        """Return the promises of a case that another case takes over, and the time that a dispute left it."""
         return holds.carried_over(step.before, step.after, step.new, moment.at) if step.before else ()
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
@@ -100,7 +100,7 @@ class DunningArea(Area):
         return notices.one_a_day(acts, state) if acts else ()
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield why a hold that is due is not placed, and the claims of strangers."""
+        """Yield the reasons why a due hold is not placed, and the claims of strangers."""
         for case in state.cases:
             if case.claim and case.open:
                 yield case.key, "dunning_claim"
@@ -111,11 +111,11 @@ class DunningArea(Area):
                 yield case.key, "pause_has_no_end"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
-        """Return what became of each case."""
+        """Return the changes of each case."""
         return _changes(step, acts) if step.after.cases or (step.before and step.before.cases) else ()
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what every notice about a case says, also about one that is over."""
+        """Return the fields of every notice about a case, also of one that is over."""
         before = decision.before
         case = decision.state.case(subject) or (before.case(subject) if before else None)
         if case is None:
@@ -153,7 +153,7 @@ class DunningArea(Area):
                 return None
 
     def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
-        """Yield what became of the final warning on its other way."""
+        """Yield the outcome of the final warning on its second channel."""
         if isinstance(effect, Notify) and effect.type == _WARNED:
             kind = notices.WARNING_CALLBACK
             yield f.NoticeReported(subject=effect.subject, kind=kind, step=effect.step, at=at, outcome=outcome)
@@ -165,7 +165,7 @@ def _cancels(case: Case) -> bool:
 
 
 def _is_true(kind: str, effect: SendMail | SendLetter | Notify, state: State, book: Book) -> bool | None:
-    """Whether a notice is still true. Callbacks of what has happened go out in any case: their version tells."""
+    """Whether a notice is still true. Callbacks about the past are always sent: their version shows their order."""
     case = state.case(effect.subject)
     if kind in notices.CASE_NOTICES:
         return case is not None and not notices.superseded(case, book, kind, effect.step)
@@ -179,13 +179,13 @@ def _is_true(kind: str, effect: SendMail | SendLetter | Notify, state: State, bo
 
 
 def _may_have_left(name: str, request_log: RequestLog) -> bool:
-    """Whether a customer may have got a notice before its case closed: only then "all good" makes sense."""
+    """Whether a customer may have got a notice before its case closed: only then does "all good" make sense."""
     mailed = not name.startswith((notices.WARNING_CALLBACK, "recovered|"))
     return mailed and request_log.outcome in _MAY_HAVE_LEFT
 
 
 def _sent(subject: str, book: Book) -> Iterator[tuple[str, RequestLog]]:
-    """Yield the notices that were asked for about a case, under whichever of its names."""
+    """Yield the notices that were asked for about a case, under each of its names."""
     for name in (subject, *book.case(subject).absorbed):
         yield from book.notices_about(name).sent.items()
 
@@ -203,12 +203,12 @@ def _changes(step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
 
 
 def _moved(existing_case: Case, case: Case) -> Iterator[tuple[str, int]]:
-    """Yield the rule and rank of whatever is different about a case."""
+    """Yield the rule and rank of each difference in a case."""
     if existing_case == case:
         return
     if existing_case.key != case.key:
         yield "dunning.joined", 15
-    # Of a hand-over and its recall the area of collections tells.
+    # The area of collections reports a hand-over and its recall.
     if existing_case.state is not case.state and not (existing_case.given_up and case.given_up):
         yield _STATE_RULES[case.state]
     if case.failures > existing_case.failures:

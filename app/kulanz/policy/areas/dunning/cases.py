@@ -1,4 +1,4 @@
-"""Which dunning cases the facts give: from an unpaid invoice, or a snapshot that stands in for lost events."""
+"""Dunning cases from the facts: from an unpaid invoice, or a snapshot that stands in for lost events."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Opening(Struct, frozen=True):
     opened_at: datetime
     policy: Policy
     first: datetime
-    """From when the deadline counts: the trouble may have been called settled in between."""
+    """Time from which the deadline counts: the unpaid renewal may have been called settled in between."""
     invoice: Invoice | None = None
     failures: int = 0
     bounced: bool = False
@@ -48,7 +48,7 @@ def cases(book: Book, moment: Moment) -> list[Case]:
 
 
 def explained_until(sub: Subscription, book: Book, terms: Terms) -> datetime | None:
-    """Return the end of the paid period where it is the unpaid charge for a change that is called unpaid."""
+    """Return the end of the paid period where the unpaid amount is the charge for a change of plan."""
     return _explained(sub, at, book, terms) if (at := _called_unpaid(sub, book)) else None
 
 
@@ -61,7 +61,7 @@ def newest_trouble(book: Book, subscription: str) -> datetime:
 
 
 def same_renewal(case: Case, book: Book, since: datetime) -> bool:
-    """Whether a case of an invoice can be what a snapshot of that time was about."""
+    """Whether a case of an invoice can be the subject of a snapshot of that time."""
     invoice = book.invoice(case.invoice) if case.invoice else None
     return invoice is None or _began(invoice, case.opened_at) <= since + _SAME_RENEWAL
 
@@ -89,7 +89,7 @@ def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, m
 
 
 def _of_invoice(invoice: Invoice, sub: Subscription, book: Book, terms: Terms) -> _Opening | None:
-    """Return the trouble of an invoice; one that fails again goes on with its first deadline."""
+    """Return the opening of an invoice's case; an invoice that fails again keeps its first deadline."""
     ran, looked = receipts(sub, book), _settled_by_look(sub, book)
     live = [
         at for at in invoice.failures if (not ran or at >= ran[-1].at) and (looked is None or at > looked)
@@ -104,7 +104,7 @@ def _of_invoice(invoice: Invoice, sub: Subscription, book: Book, terms: Terms) -
 
 
 def _counted_reason(invoice: Invoice, sub: Subscription) -> BillingReason:
-    """Return what an invoice is taken to be for: a renewal, where nothing says so and no change of plan is near."""
+    """Return the purpose of an invoice: a renewal, unless it says otherwise or a change of plan is near."""
     if invoice.seen.reason is not BillingReason.UNKNOWN:
         return invoice.seen.reason
     return BillingReason.UPDATED if tenures.is_for_a_change(invoice, sub) else BillingReason.RENEWAL
@@ -140,7 +140,7 @@ def _called_unpaid(sub: Subscription, book: Book) -> datetime | None:
 
 
 def _paid_changes(sub: Subscription, book: Book) -> list[tuple[datetime, datetime]]:
-    """Return from when to when a charge for a change of plan was owed that is paid now: it explains `unpaid` then."""
+    """Return the time in which a charge for a change of plan, now paid, was owed: it explains `unpaid` then."""
     return [
         (periods.started(invoice) - _SAME_RENEWAL, invoice.paid_at)
         for invoice in _invoices(sub, book).known.values()
@@ -155,7 +155,7 @@ def _successes(sub: Subscription, book: Book) -> list[datetime]:
 
 
 def _of_return(invoice: Invoice, returned_at: datetime, book: Book, terms: Terms) -> _Opening:
-    """Return the trouble of a payment that the bank took back: the provider goes on calling it paid and active."""
+    """Return the opening of a returned payment's case: the provider still calls payment and subscription good."""
     ident = _ident(invoice)
     return _Opening(ident, returned_at, terms.of(ident, returned_at, book), returned_at, invoice, 1, bounced=True)
 
@@ -167,7 +167,12 @@ def _ident(invoice: Invoice) -> str:
 def _of_snapshot(
     sub: Subscription, failed: list[_Opening], book: Book, terms: Terms, now: datetime
 ) -> Iterator[_Opening]:
-    """Yield the trouble that only snapshots tell of, unless an invoice or a transfer explains it."""
+    """Yield the opening that only snapshots show, unless an invoice or a transfer explains it.
+
+    1. An unpaid charge for a change of plan explains `unpaid` to the end of the paid period.
+    2. An invoice with a failed charge, or a transfer, of the same renewal explains it altogether.
+    3. Otherwise it is a case of its own, named by the first time in this period at which it was unpaid.
+    """
     since = _called_unpaid(sub, book)
     if since is None:
         return
@@ -177,7 +182,7 @@ def _of_snapshot(
     since = explained or since
     ran = receipts(sub, book)
     began = [_began(opening.invoice, opening.opened_at) for opening in failed if opening.invoice]
-    # What a transfer has paid, the provider goes on calling unpaid: that is no news.
+    # The provider still calls unpaid what a transfer has paid: that is no news.
     transferred = settling.settled_snapshot(book, sub.seen.key, ran[-1].at if ran else None)
     if all(at > since + _SAME_RENEWAL for at in (*began, *([transferred] if transferred else []))):
         first = _first_of_period(sub, since, ran, book)
@@ -191,7 +196,7 @@ def _explained(sub: Subscription, at: datetime, book: Book, terms: Terms) -> dat
     if charge is None:
         return None
     unpaid = tenures.counted(sub, book, terms).unpaid
-    # What was told with the dearer plan may be a period that the charge was to pay for.
+    # An end that was sent with the dearer plan may be of a period that the charge was to pay for.
     told = [
         snapshot.until
         for snapshot in sub.history
@@ -203,7 +208,7 @@ def _explained(sub: Subscription, at: datetime, book: Book, terms: Terms) -> dat
 
 
 def _first_of_period(sub: Subscription, since: datetime, ran: Sequence[Receipt], book: Book) -> datetime:
-    """Return when the trouble of a period began, which an `active` may have interrupted without a payment."""
+    """Return when the unpaid time of a period began, which an `active` may have interrupted without a payment."""
     first, successes = since, _successes(sub, book)
     for position, receipt in reversed([*enumerate(ran)]):
         earlier = ran[position - 1].at if position else datetime.min.replace(tzinfo=UTC)
@@ -224,9 +229,10 @@ def _began(invoice: Invoice, failed_at: datetime) -> datetime:
 
 
 def _settled_by_look(sub: Subscription, book: Book) -> datetime | None:
-    """Return the newest trouble that was known when the provider was asked and said that all is well.
+    """Return the newest sign of non-payment that was known when the provider was asked and said that all is well.
 
-    An answer bears our clock's time and a failure the provider's: what the answer settles is told by what we knew.
+    An answer has our clock's time and a failure the provider's, so the two cannot be compared. Each look-up therefore
+    records the newest sign that was known when it was asked: a good answer settles that one and all before it.
     """
     looks = book.looks.get(sub.seen.key)
     if looks is None:
@@ -278,7 +284,7 @@ def _left_at(sub: Subscription, book: Book) -> datetime | None:
 
 
 def _attempts(subscription: str, opened_at: datetime, book: Book) -> list[Invoice]:
-    """Return the unpaid invoices that explain what only a snapshot told of: where each attempt is one (Dodo)."""
+    """Return the unpaid invoices that explain a snapshot without one: where each attempt is an invoice (Dodo)."""
     known = book.invoices.get(subscription, _NO_INVOICES).known.values()
     since = opened_at - _SAME_RENEWAL
     pending = [
@@ -310,9 +316,9 @@ def _state(opened_at: datetime, log: CaseLog, *, held: bool, ended: bool) -> Cas
 
 
 def _deadline(opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool, rested: timedelta) -> datetime:
-    """Return the end of grace: what the first failure gives, what was promised or granted, whichever is latest (I3).
+    """Return the end of grace: by the first failure, by a promise or by an extension; the latest counts (I3).
 
-    Once a hold is placed, it is the end that was promised: a kinder version that is applied later moves it no more.
+    Once a hold is placed, the promised end stays: a kinder version that is applied later does not move it.
     """
     if held and log.promised is not None:
         return log.promised

@@ -23,7 +23,7 @@ _A_DAY = timedelta(days=1)
 
 
 def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
-    """Return what the policy does about a case now: promises, notices, the hold, giving up."""
+    """Return the due steps of a case: promises, notices, the hold, giving up."""
     facts_missing = moment.situation.facts_missing
     if case.state is CaseState.ON_HOLD:
         taken = _patience(case, book, moment.at) or _look_at_resumed(case, book, moment)
@@ -36,7 +36,7 @@ def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
 
 
 def _grace_ended(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
-    """Decide every loss of access by dunning: the warning, the mass-action limit, the look at the provider, in turn.
+    """Decide every loss of access by dunning: the warning, the mass-action limit, the re-check, in turn.
 
     A grace of zero days promises no warning and waits for no look; the limit counts it like any other.
     """
@@ -52,9 +52,9 @@ def _grace_ended(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
 
 
 def _look(case: Case, book: Book, now: datetime) -> list[OwnFact]:
-    """Take a fresh look before access is taken; after a day without an answer our own facts must do.
+    """Re-check at the provider before access is taken; after a day without an answer our own facts decide.
 
-    An answer that it runs would have closed the case, were it a payment: so it is no answer.
+    The answer "it runs" would have closed the case if a payment were behind it: so it is no answer.
     """
     looks = book.looks.get(case.subscription)
     answers = [answer for answer in looks.answers if case.deadline <= answer[0] <= now] if looks else []
@@ -99,7 +99,7 @@ def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
 
 
 def blocked(case: Case, book: Book, moment: Moment) -> str | None:
-    """Return why dunning does not take what is due, as a topic for operators."""
+    """Return why dunning does not take access that is due to end, as a topic for operators."""
     if case.state is not CaseState.GRACE or case.frozen_since is not None or moment.at < case.deadline:
         return None
     if moment.situation.parked:
@@ -132,13 +132,13 @@ def looked_in_vain(case: Case, book: Book) -> bool:
 
 
 def pauses_too_long(case: Case, book: Book, now: datetime) -> bool:
-    """Whether dunning has rested for as long as it may in a free pause without an end: operators decide."""
+    """Whether dunning has rested for the maximum time in a free pause without an end: operators decide."""
     pause = pauses.current(book.subscriptions[case.subscription], now) if case.paused else None
     return pause is not None and pause.free and pause.ends is None and now >= pause.since + pauses.LONGEST
 
 
 def _promise(case: Case, book: Book) -> list[OwnFact]:
-    """Return the promise that a deadline is from when a case first shows it (I3)."""
+    """Return the promise of a deadline when a case first shows it (I3)."""
     if case.state is not CaseState.GRACE and case.state is not CaseState.VOLUNTARY:
         return []
     promised = book.case(case.key).promised
@@ -186,9 +186,9 @@ def _rests(case: Case, book: Book, now: datetime) -> list[Timer]:
 
 
 def _look_at(case: Case, book: Book, moment: Moment) -> datetime:
-    """Return when the end of grace is looked at: at the deadline, or again while something stands in the way.
+    """Return when the end of grace is checked: at the deadline, or again while an obstacle remains.
 
-    Hourly while the provider is asked; else ever more rarely, up to once a day: who lets it go on has it looked at.
+    Hourly while the provider is asked; else ever more rarely, up to once a day.
     """
     if moment.at >= case.deadline and notices.given_up(case, book, moment.zone):
         return moment.at + _A_DAY
@@ -204,6 +204,6 @@ def _ever_more_rarely(due: datetime, now: datetime) -> datetime:
 
 
 def _hold_ends_at(case: Case, book: Book) -> datetime:
-    """Return when patience ends: not before a lifted hold bites again."""
+    """Return the end of patience: not before a lifted hold is in force again."""
     ends = case.hold_ends_at or case.deadline
     return max(ends, exceptions.case_lifted_until(book, case) or ends)

@@ -1,4 +1,4 @@
-"""What a case on hold restricts, and what a case leaves to the one that takes its place (DOMAIN section 3)."""
+"""Restrictions of a case on hold, and what a case leaves to the one that takes its place (DOMAIN section 3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kulanz.policy.state import Access, Case, CaseState, Hold, Owner, State
 
 
 def hold(case: Case) -> Hold:
-    """Return the restriction that a case on hold is."""
+    """Return the hold of a case."""
     rules = case.policy.dunning
     return Hold(
         key=exceptions.dunning_hold(case.key),
@@ -30,22 +30,22 @@ def hold(case: Case) -> Hold:
 
 
 def carried_over(before: State, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
-    """Keep promises when a case turns out to be another's, and the remaining time when a dispute has ended."""
+    """Keep promises when a case merges into another, and the remaining time when a dispute has ended."""
     for old in before.cases:
         new = state.case(old.key)
         if new is None:
             yield from _joined(old, book, state)
         elif old.frozen_since is not None and (new.frozen_since is None or new.frozen_since > old.frozen_since):
-            # Of a pause and a dispute, one may be over and the other go on.
+            # Of a pause and a dispute, one may be over while the other continues.
             until = new.frozen_since or now
             yield from _thawed(old, old.frozen_since, new, until)
             yield from _resumed(old.frozen_since, new, book, until)
 
 
 def _joined(old: Case, book: Book, state: State) -> Iterator[OwnFact]:
-    """Hand what was promised and done over to the case of the invoice that a snapshot had stood in for.
+    """Move promises and steps to the case of the invoice that a snapshot had stood in for.
 
-    Late news may show that the invoice's failure was settled and the snapshot's trouble is another: then back again.
+    They move back when late news shows that the invoice's failure was settled and the snapshot is about another one.
     """
     log = book.case(old.key)
     heir = next((case for case in state.cases if _inherits(case, old, book)), None)

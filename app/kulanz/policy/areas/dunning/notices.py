@@ -1,4 +1,4 @@
-"""Reminders and the final warning of a dunning case: what is due, what went out, and was it in time (I2, I5)."""
+"""Reminders and the final warning of a dunning case: due, sent, and delivered in time (I2, I5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kulanz.policy.state import Case, CaseState, Moment, State, Timer
 
 WARNING = "grace_warning"
 WARNING_CALLBACK = f"{WARNING}.callback"
-"""The same warning on its other way, whose delivery counts where the policy says `warn_by = "callback"`."""
+"""The same warning on its second channel, whose delivery counts where the policy says `warn_by = "callback"`."""
 REMINDER = "grace_reminder"
 GRACE_STARTED = "grace_started"
 LETTER = "dunning_level"
@@ -93,7 +93,7 @@ def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
 
 
 def one_a_day(acts: list[OwnFact], state: State) -> list[OwnFact]:
-    """Return the acts of several cases without the reminders that another notice of the same moment puts off."""
+    """Return the steps of several cases without the reminders that another notice of the same moment puts off."""
     kept: list[OwnFact] = []
     noticed = any(isinstance(act, f.NoticeReported) and act.kind != REMINDER for act in acts)
     for act in acts:
@@ -107,7 +107,7 @@ def one_a_day(acts: list[OwnFact], state: State) -> list[OwnFact]:
 
 
 def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
-    """Whether a notice that was asked for is no longer wanted: the case went on, or a later warning took its place."""
+    """Whether a notice is no longer wanted: the case moved on, or a later warning took its place."""
     if case.state is not CaseState.GRACE or case.frozen_since is not None:
         return True
     last = last_warning(case, book)
@@ -117,13 +117,13 @@ def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
 
 
 def last_warning(case: Case, book: Book) -> tuple[int, RequestLog] | None:
-    """Return the step and fate of the latest warning of a case, whenever it was sent."""
+    """Return the step and outcome of the latest warning of a case."""
     requested = _asked(case, book, WARNING)
     return max(requested, key=lambda item: item[0]) if requested else None
 
 
 def asked_for(subject: str, kind: str, step: int, now: datetime, deadline: datetime | None = None) -> f.NoticeReported:
-    """Return the fact that we set out to send a notice."""
+    """Return the fact that a notice is about to be sent."""
     return f.NoticeReported(subject=subject, kind=kind, step=step, at=now, outcome=Outcome.ASKED, deadline=deadline)
 
 
@@ -140,7 +140,7 @@ def _start(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
 
 
 def _start_at(case: Case, book: Book, zone: str) -> datetime | None:
-    """Return when the customer is told that grace has begun; None where another notice, or the provider, does so."""
+    """Return when to tell the customer that grace has begun; None where another notice, or the provider, does so."""
     hours = case.policy.notices.hours
     if hours is None or case.policy.dunning.is_mailed_by_provider(case.subscription):
         return None
@@ -174,13 +174,13 @@ def _last_notice(book: Book) -> datetime | None:
 
 
 def _announced(case: Case, warning: tuple[int, RequestLog] | None) -> bool:
-    """Whether a warning announced the deadline that the case has now, give or take what nobody would mind."""
+    """Whether a warning announced the deadline that the case has now, up to a negligible difference."""
     announced = warning[1].seen if warning else None
     return announced is not None and announced + LATE >= case.deadline
 
 
 def _warnings(case: Case, book: Book) -> Iterator[tuple[int, RequestLog]]:
-    """Yield the warnings since the case began: one that fails again after it was paid begins anew."""
+    """Yield the warnings since the case began: a case that fails again after it was paid starts over."""
     for step, request_log in _asked(case, book, WARNING):
         if request_log.seen is None or request_log.seen > case.opened_at:
             yield step, request_log
@@ -189,7 +189,7 @@ def _warnings(case: Case, book: Book) -> Iterator[tuple[int, RequestLog]]:
 def _open_reminders(
     case: Case, warning: tuple[int, RequestLog] | None, book: Book, zone: str
 ) -> list[tuple[int, datetime]]:
-    """Return the reminders that were not sent, and that no later reminder or warning has stood for."""
+    """Return the reminders that were not sent, and that no later reminder or warning replaces."""
     if warning is not None:
         return []
     requested = _asked(case, book, REMINDER)
@@ -199,7 +199,7 @@ def _open_reminders(
 
 
 def _asked(case: Case, book: Book, kind: str) -> list[tuple[int, RequestLog]]:
-    """Return the step and fate of each notice of a kind in a case, under whichever of its names."""
+    """Return the step and outcome of each notice of a kind in a case, under each of its names."""
     if not book.notices:
         return []
     return [item for name in case.names for item in book.notices_about(name).of(kind)]
@@ -214,7 +214,7 @@ def _arrived(case: Case, book: Book, step: int, zone: str, before: datetime | No
 
 
 def _delivery(case: Case, book: Book, step: int) -> RequestLog | None:
-    """Return what became of a warning on the way that counts: of a claim the product hears nothing."""
+    """Return the outcome of a warning on the channel that counts: claims send no callback to the product."""
     kind = WARNING if case.policy.dunning.warn_by == "mail" or case.claim else WARNING_CALLBACK
     request_logs = (book.notices_about(name).get(kind, step) for name in case.names)
     return next((request_log for request_log in request_logs if request_log is not None), None)

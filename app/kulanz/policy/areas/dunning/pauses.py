@@ -11,7 +11,7 @@ from kulanz.policy.book.provider import Subscription
 from kulanz.policy.facts import Status
 
 LONGEST = timedelta(days=90)
-"""How long dunning rests in a free pause of which no end is told, until operators have to look."""
+"""How long dunning rests in a free pause without a known end, until operators have to look."""
 
 
 _status_of = attrgetter("status")

@@ -1,4 +1,4 @@
-"""The runs of a subscription that stand for a payment: an `active` straight after `past_due` or `unpaid`."""
+"""Runs of a subscription that stand for a payment: an `active` straight after `past_due` or `unpaid`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Receipt(NamedTuple):
 
     at: datetime
     until: datetime | None = None
-    """The next renewal that was told with it."""
+    """The next renewal, as sent with the run."""
 
 
 def receipts(sub: Subscription, book: Book) -> list[Receipt]:
@@ -35,7 +35,7 @@ def receipts(sub: Subscription, book: Book) -> list[Receipt]:
 
 
 def is_called_unpaid(sub: Subscription, book: Book, at: datetime) -> bool:
-    """Whether `unpaid` is the last that was told by a time beside runs, with no stop of ours since."""
+    """Whether `unpaid` is the newest status other than running at a time, with no stop of ours since."""
     told = [snapshot for snapshot in sub.history if not snapshot.runs and snapshot.stamp.at <= at]
     return not told or (told[-1].unpaid and not _stopped(sub, book, told[-1].stamp.at, at))
 
@@ -46,7 +46,7 @@ def _is_settled_by(before: Snapshot, after: Snapshot, sub: Subscription, book: B
 
 
 def _stopped(sub: Subscription, book: Book, since: datetime, until: datetime) -> bool:
-    """Whether we had the subscription cancelled in a time; what we knew of it then says when that was."""
+    """Whether we had the subscription cancelled in a time span, by our facts of then."""
     renewals = book.renewals.get(sub.seen.key)
     stops = [turn.asked for turn in renewals.turns if turn.cause is not None] if renewals else []
     return any(asked.outcome in MAY_HAVE_HAPPENED and since <= (asked.seen or asked.at) < until for asked in stops)

@@ -1,4 +1,4 @@
-"""Steps of dunning, for the figures of recovery: how far a case had come when its money came, and what spared it."""
+"""Steps of dunning, for the figures of recovery: how far a case had come at its payment, and what spared it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def order(step: str) -> tuple[int, int]:
 
 
 def payment(case: Case, book: Book) -> Invoice | None:
-    """Return the paid invoice of a case: its own or, where only a snapshot told of it, the first one paid since."""
+    """Return the paid invoice of a case: its own or, for a case from a snapshot alone, the first one paid since."""
     if case.invoice is not None:
         invoice = book.invoice(case.invoice)
         return invoice if invoice is not None and invoice.paid else None
@@ -65,7 +65,7 @@ def payment(case: Case, book: Book) -> Invoice | None:
 
 
 def spared(case: Case, book: Book, *, shown_by_look: bool) -> str | None:
-    """Return what kept the access of a case that was paid: the mass-action limit, or the look before it was taken."""
+    """Return what kept the access of a case that was paid: the mass-action limit, or the re-check."""
     if case.held_at is not None or case.given_up:
         return None
     looks = book.looks.get(case.subscription)
@@ -76,7 +76,7 @@ def spared(case: Case, book: Book, *, shown_by_look: bool) -> str | None:
 
 
 def lost_since(case: Case, book: Book, at: datetime) -> datetime | None:
-    """Return since when no money is expected: given up, left by the customer, or on hold with nothing to go on with."""
+    """Return since when no money is expected: given up, left by the customer, or on hold with nothing to charge."""
     if case.given_up:
         return book.case(case.key).exhausted_at or at
     over = case.state is CaseState.ON_HOLD and _has_ended(case, book, at)

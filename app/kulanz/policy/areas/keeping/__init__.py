@@ -1,1 +1,1 @@
-"""The area of what earlier versions gave, and today's rules do not."""
+"""The area of rights that earlier versions gave, and today's rules do not."""

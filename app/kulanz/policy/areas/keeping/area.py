@@ -1,4 +1,4 @@
-"""What an earlier version gave is kept for the policy's whole final warning; then today's rules say what there is."""
+"""Keeps what an earlier version gave for the policy's whole final warning; then today's rules say what there is."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class KeepingArea(Area):
 
 
 def shared(book: Book, now: datetime) -> frozenset[str]:
-    """Return the purchases that an account keeps, whoever owns them."""
+    """Return the purchases that an account keeps, owned by any account."""
     return frozenset(key for key in _in_force(book, now) if key != PLAN)
 
 
 def taken(decision: Decision, terms: Terms) -> Kept | None:
-    """Return what was kept so far, where its end takes something from the account."""
+    """Return the rights kept so far, where their end takes something from the account."""
     before = decision.before
     return before.kept if before is not None and _takes(before, decision.state, terms) else None
 

@@ -19,7 +19,7 @@ _PAID = frozenset({OrderStatus.PAID, OrderStatus.PARTIAL_REFUND})
 
 
 class LifetimeArea(Area):
-    """What single orders give: a plan without an end, until the order is refunded or disputed."""
+    """Plans of single orders: a plan without an end, until the order is refunded or disputed."""
 
     families: ClassVar[tuple[str, ...]] = ("orders",)
 

@@ -1,4 +1,4 @@
-"""The area of moves: that one was recorded is told; what it means for a refund, the area of refunds judges."""
+"""The area of moves: shows that one was recorded; the area of refunds judges what it means for a refund."""
 
 from __future__ import annotations
 

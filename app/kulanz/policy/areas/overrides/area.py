@@ -1,4 +1,4 @@
-"""Operators' exceptions as an area of the policy: what they do at once, hold and lift, and their end."""
+"""Operators' exceptions as an area of the policy: their immediate steps, their holds and lifts, and their end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class OverridesArea(Area):
         return exceptions.timers(book, moment.at)
 
     def carried_over(self, step: Transition, moment: Moment) -> Iterator[OwnFact]:
-        """Yield what an exception that was just made does to what it finds."""
+        """Yield the steps of an exception that was just made."""
         for made in exceptions.fresh(step.old, step.new):
             yield from exceptions.due(made, step.after, step.new, moment.at)
 
@@ -51,7 +51,7 @@ class OverridesArea(Area):
                 yield from _ended(record.set, step.before, step)
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
-        """Whether what was lifted is still not held again."""
+        """Whether a lifted hold is still not in force again."""
         if isinstance(effect, SendMail | SendLetter) and effect.notice == "reinstated":
             return not state.held(effect.subject)
         return None

@@ -21,9 +21,10 @@ def fresh(old: Book, new: Book) -> list[OverrideSet]:
 
 
 def due(made: OverrideSet, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
-    """Return what an exception does at once to what it finds: it is given to cases and holds by name.
+    """Return the immediate steps of an exception: it is given to cases and holds by name.
 
-    An exception bears our clock's time and a case the provider's, so what it is for is told by what was there.
+    An exception has our clock's time and a case the provider's, so the two cannot be compared. The exception is for
+    the cases and holds that existed when it was made, and records their names.
     """
     match made.kind:
         case OverrideKind.EXTEND_GRACE if made.until is not None:
@@ -52,7 +53,7 @@ def active(book: Book, now: datetime, kind: OverrideKind) -> Iterator[OverrideSe
 
 
 def exempt_until(book: Book, opened_at: datetime) -> datetime | None:
-    """Return to when an account is exempt from dunning in a case that began then."""
+    """Return the end of an account's exemption from dunning, for a case that began then."""
     until = (
         override_record.set.until
         for override_record in book.overrides.values()
@@ -62,7 +63,7 @@ def exempt_until(book: Book, opened_at: datetime) -> datetime | None:
 
 
 def extended_at(book: Book) -> datetime | None:
-    """Return when an operator last extended a grace period."""
+    """Return the time of an operator's latest extension of a grace period."""
     return max(
         (
             override_record.set.at
@@ -74,13 +75,13 @@ def extended_at(book: Book) -> datetime | None:
 
 
 def lifted_until(book: Book, hold: str) -> datetime | None:
-    """Return to when a hold is, or was, lifted by an operator."""
+    """Return the time to which a hold is, or was, lifted by an operator."""
     record = book.lifted.get(hold)
     return record.until if record else None
 
 
 def case_lifted_until(book: Book, case: Case) -> datetime | None:
-    """Return to when the hold of a case is lifted, under whichever of its names."""
+    """Return the time to which the hold of a case is lifted, under each of its names."""
     if not book.lifted:
         return None
     until = (lifted_until(book, dunning_hold(name)) for name in case.names)
@@ -88,7 +89,7 @@ def case_lifted_until(book: Book, case: Case) -> datetime | None:
 
 
 def lifted(book: Book, cases: Iterable[Case], now: datetime) -> set[str]:
-    """Return the holds that reinstatements lift now; a case's under whichever of its names."""
+    """Return the holds that reinstatements lift now; a case's under each of its names."""
     matches = {key for key, record in book.lifted.items() if record.until > now}
     matches.update(
         dunning_hold(case.key) for case in cases if any(dunning_hold(name) in matches for name in case.names)

@@ -1,4 +1,4 @@
-"""The reach of each dunning case, once it is known what subscriptions give and what is disputed."""
+"""The reach of each dunning case, after grants and disputes are known."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ReachArea(Area):
         if not draft.cases:
             return draft
         if not any(_takes_all(case) for case in draft.cases) and has_one_buyer(book):
-            # Whoever bought everything owes it, and a case takes the plan of its own subscription.
+            # The buyer of everything owes it, and a case takes the plan of its own subscription.
             return evolve(draft, cases=tuple(evolve(case, whole=False, claim=False) for case in draft.cases))
         purchases = Purchases.of(book, moment.terms.catalogue, draft)
         disputed = {item.purchase for item in draft.chargebacks if item.active and item.purchase}

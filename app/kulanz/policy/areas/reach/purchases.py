@@ -39,10 +39,10 @@ class Purchase(Struct, frozen=True, kw_only=True):
 
 
 class Reach(NamedTuple):
-    """The answer to both questions about an act that takes."""
+    """Reach of an act that takes something."""
 
     whole: bool
-    """Whether it restricts the whole account, and not its purchase alone."""
+    """Whether it restricts the whole account, not only its purchase."""
     counts: bool
     """Whether it counts for the account's standing; otherwise it is a claim that operators see."""
 
@@ -119,9 +119,9 @@ class Purchases:
                         yield self.names[family, name]
 
     def _paid_with(self, payment: Purchase | None, customers: Collection[str | None]) -> tuple[Purchase, ...]:
-        """Return what a payment is for that names nothing: the customer's only purchase, if no order of it is known.
+        """Return the purchase of a payment that names none: the customer's only one, if no order of it is known.
 
-        A signature proves its own payments alone, so what is signed has to be named.
+        A signature proves only its own payments, so a signed payment has to be named.
         """
         others = [item for item in self.by_name.values() if item.customers & set(customers) and not self._is_bare(item)]
         if len(others) == 1 and not others[0].orders and not others[0].signed and not (payment and payment.signed):
@@ -135,9 +135,9 @@ class Purchases:
         return is_alone and not any(order.variant or order.product for order in orders)
 
     def _all_of_its_customer(self, purchase: Purchase, since: datetime) -> bool:
-        """Whether everything live (where nothing is: everything ever bought) has the customer of a purchase.
+        """Whether all live purchases (if none is live: all that were ever made) have the customer of a purchase.
 
-        A signature proves its own purchase alone, so beside a signed purchase an unsigned one proves nothing.
+        A signature proves only its own purchase, so beside a signed purchase an unsigned one proves nothing.
         """
         everything = self.by_name.values()
         live = [item for item in everything if self._is_live(item, since)] or everything
@@ -151,7 +151,7 @@ class Purchases:
         return not any(self._is_paid_for(item, since) for item in others)
 
     def _is_live(self, purchase: Purchase, since: datetime) -> bool:
-        """Whether a purchase gives something now, or gave it when an act began: time lends an act no reach."""
+        """Whether a purchase gives something now, or gave it when an act began: a delay does not extend the reach."""
         return any(self._gives(key, since) for key in purchase.subscriptions) or self._lasts(purchase)
 
     def _is_paid_for(self, purchase: Purchase, since: datetime) -> bool:
@@ -210,7 +210,7 @@ def _names(book: Book) -> Iterator[tuple[tuple[str, str], str]]:
     yield from _known_from(licence.seen for licence in book.licences.values())
     billed: dict[str | None, str] = {}
     for subscription, name in bought.items():
-        # An invoice of a subscription that is not known yet tells of no purchase.
+        # An invoice of an unknown subscription shows no purchase.
         for key, invoice in book.invoices[subscription].known.items() if subscription in book.invoices else ():
             billed |= {key: name, invoice.seen.money or key: name}
             yield ("invoices", key), name
@@ -229,7 +229,7 @@ def _known_from(sold: Iterable[SubscriptionSeen | LicenceSeen]) -> Iterator[tupl
 
 
 def _of_order(seen: SubscriptionSeen | LicenceSeen) -> str | None:
-    """Return the name of what was bought with one order by one customer."""
+    """Return the name of the things bought with one order by one customer."""
     return f"{seen.order} {seen.customer}" if seen.order else None
 
 

@@ -1,1 +1,1 @@
-"""Refunds and licences: what a request is worth, who decides, and what follows once the money is back."""
+"""Refunds and licences: the verdict on a request, the decision, and the consequences of the money's return."""

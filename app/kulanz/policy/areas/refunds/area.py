@@ -1,4 +1,4 @@
-"""The area of refunds: requests and their deadlines, carrying out, what ends with the money."""
+"""The area of refunds: requests and their deadlines, execution, and what ends with the refunded payment."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class RefundsArea(Area):
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RefundOrdered: _pay_back, f.LicenceSwitchedOff: _disable}
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with the requests; the renewal of what went back in full is stopped."""
+        """Return the draft with the requests; the renewal of a fully refunded subscription is stopped."""
         stored_refunds = tuple(refunds(book, moment))
         stops = ((key, refund.key) for refund in stored_refunds if ends(refund) for key in refund.subscriptions)
         return evolve(draft, refunds=stored_refunds, renewal_stops=(*draft.renewal_stops, *stops))
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterator[Hold]:
-        """Yield the holds of what went back in full."""
+        """Yield the holds of fully refunded purchases."""
         for refund in state.refunds:
             if ends(refund) and (refund.subscriptions or refund.payment.licences):
                 yield Hold(
@@ -77,7 +77,7 @@ class RefundsArea(Area):
                 yield Timer("review_due", refund.key, refund.due_at)
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-        """Carry out what is approved, note what is paid, and switch off the licences whose price went back."""
+        """Carry out approved requests, note what is paid, and disable the licences whose price went back."""
         for refund in state.refunds:
             log = book.refund_requests[refund.key]
             if refund.state is RefundState.APPROVED and log.ordered is None:
@@ -88,7 +88,7 @@ class RefundsArea(Area):
                 yield f.LicenceSwitchedOff(licence=licence, request=refund.key, at=moment.at, outcome=Outcome.ASKED)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what waits for a person, what is late, and what moved otherwise than approved."""
+        """Yield the requests that wait for a person, that are late, and that moved otherwise than approved."""
         for refund in state.refunds:
             if refund.state is RefundState.REVIEW:
                 yield refund.key, "refund_needs_review"
@@ -102,7 +102,7 @@ class RefundsArea(Area):
                 yield refund.key, "refund_differs"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield what became of each request."""
+        """Yield the changes of each request."""
         before = {other_refund.key: other_refund for other_refund in step.before.refunds} if step.before else {}
         for other_refund in step.after.refunds:
             refund = before.get(other_refund.key)
@@ -125,7 +125,7 @@ class RefundsArea(Area):
                 yield from _ordered(act, step)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what the letter about a decision tells."""
+        """Return the fields of the letter about a decision."""
         refund = decision.state.refund(subject)
         if refund is None:
             return {}
@@ -161,7 +161,7 @@ class RefundsArea(Area):
         return None
 
     def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
-        """Yield what became of an order to the provider."""
+        """Yield the outcome of a request to the provider."""
         match effect:
             case RefundPayment():
                 yield f.RefundOrdered(request=effect.subject, at=at, outcome=outcome, turn=effect.step)
@@ -199,7 +199,7 @@ def _is_disabled(licence: str, book: Book) -> bool:
 
 
 def _moved_otherwise(refund: Refund) -> bool:
-    """Whether money moved after the decision, but not by what was approved."""
+    """Whether money moved after the decision, but not by the approved amount."""
     return refund.decided_at is not None and refund.moved not in (0, refund.amount)
 
 
@@ -210,7 +210,7 @@ def _ordered(act: f.RefundOrdered | f.LicenceSwitchedOff, step: Transition) -> I
 
 
 def _developer(refund: Refund) -> dict[str, Any]:
-    """Return whose policy the product follows, and how to reach them."""
+    """Return the developer whose policy the product follows, with the contact address."""
     known = refund.developer
     return {} if known is None else {"developer": known.name, "developer_contact": known.contact}
 
@@ -218,7 +218,7 @@ def _developer(refund: Refund) -> dict[str, Any]:
 def _receipt(refund: Refund, book: Book) -> Iterator[Change]:
     """Name the clauses by which it was asked (plexo 9.1), is answered (9.2), and comes to less than the total (14).
 
-    A withdrawn booking asks by itself, and for its own line alone.
+    A withdrawn booking opens its own request, for its own line alone.
     """
     rules, fact = refund.policy.refund, book.refund_requests[refund.key].requested
     if fact is None or fact.add_on is not None:

@@ -1,4 +1,4 @@
-"""Who asks, beside who the account is known to be: a difference is shown, and changes no verdict (plexo 9.1)."""
+"""The person who asks, beside the known buyers: a difference is shown, and changes no verdict (plexo 9.1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOT_A_LETTER = re.compile(r"[\W_]+")
 
 
 def differences(fact: RefundRequested, book: Book) -> tuple[str, ...]:
-    """Return which words of a request are other ones than the account's; what is not known of it is no difference."""
+    """Return the words of a request that differ from the account's; an unknown word of the account is no difference."""
     others = (log.asked for key, log in book.refund_requests.items() if key != fact.id)
     organisations = [book.word("organisation"), *(other.organisation for other in others if other is not None)]
     compared = (
@@ -34,7 +34,7 @@ def _plain(text: str) -> str:
 
 
 def _mails(book: Book) -> Iterator[str | None]:
-    """Yield every address that the provider told of the account's buyers."""
+    """Yield every address of the account's buyers that the provider sent."""
     for records in (book.subscriptions, book.orders, book.customers):
         yield from (record.seen.email for record in records.values())
     for invoices in book.invoices.values():

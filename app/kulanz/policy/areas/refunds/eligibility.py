@@ -24,7 +24,7 @@ _SAME_PERIOD = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A request and all that its answer depends on."""
+    """A request with all inputs of its answer."""
 
     payment: Payment
     known: list[Payment]
@@ -36,11 +36,11 @@ class Question:
     at: datetime
     reason: str = ""
     licence: str | None = None
-    """The licence by which the payment was named."""
+    """The licence that the payment was named by."""
     add_on: str | None = None
-    """The add-on whose booking was withdrawn from: it asks for its own line alone."""
+    """The add-on whose booking was withdrawn from: only its own line is asked for."""
     pending: int = 0
-    """What was approved of the payment by other requests and is not back yet."""
+    """The sum that other requests had approved of the payment and that is not back yet."""
     disputed: bool = False
     """Whether a dispute about the payment is open or lost."""
     abused: bool = False
@@ -56,7 +56,7 @@ class Question:
 
     @property
     def left(self) -> int:
-        """What can still go back."""
+        """Amount that can still go back."""
         return max(0, self.payment.left(base_only=self.rules.base_only) - self.pending)
 
 
@@ -64,7 +64,7 @@ _KINDNESS = {Verdict.NOT_ELIGIBLE: 0, Verdict.REVIEW: 1, Verdict.ELIGIBLE: 2}
 
 
 def kindest(question: Question, policies: Iterable[Policy]) -> Question:
-    """Return the question by that of several versions whose answer is the better one for the customer (plexo 15).
+    """Return the question by the version whose answer is the best one for the customer (plexo 15).
 
     Eligible is better than review and that than not eligible; then the higher amount; of equals the first version.
     """
@@ -77,7 +77,7 @@ def _kindness(question: Question) -> tuple[int, int]:
 
 
 def judge(question: Question) -> RefundAnswer:
-    """Return the answer of the policy; who asks again, without news, gets the same."""
+    """Return the policy's answer; a repeated request without news gets the same answer."""
     out_of_question = _nothing_to_give(question)
     if out_of_question is not None:
         return out_of_question
@@ -91,7 +91,7 @@ def judge(question: Question) -> RefundAnswer:
 
 
 def developer_of(question: Question) -> DeveloperRules | None:
-    """Return who made what a payment bought, where the policy knows."""
+    """Return the developer of the product behind a payment, where the policy knows it."""
     product = question.payment.product
     return next((each for each in question.rules.developers if mentions(each.products, product)), None)
 
@@ -116,7 +116,7 @@ def _trial_clause(question: Question) -> str:
 
 
 def _withdrawn_line(question: Question) -> RefundAnswer | None:
-    """Return what was charged for an add-on before its booking was withdrawn from in time, tax and all (cloudcrm)."""
+    """Return the charge for an add-on whose booking was withdrawn from in time, with tax (cloudcrm)."""
     withdrawn = withdrawal(question.book.add_ons, question.add_on) if question.add_on else None
     if withdrawn is None or not withdrawn.refund_due:
         return None
@@ -135,7 +135,7 @@ def _doubted(question: Question) -> RefundAnswer | None:
 
 def _by_kind(question: Question) -> RefundAnswer:
     rules, payment = question.rules, question.payment
-    # A plan is what the merchant lists as one, whatever words its name has.
+    # A plan is what the merchant lists as one; the words of its name do not matter.
     listed = _is_listed_plan(question)
     if not listed and mentions(rules.delegated, payment.product):
         return _review(question, rules.delegated_clause, "delegated")
@@ -207,7 +207,7 @@ def _is_earlier_subscription(payment: Payment, question: Question) -> bool:
 
 
 def _is_listed_plan(question: Question) -> bool:
-    """Whether what was bought is listed as a plan: that is no on-premise licence, even where a key comes with it."""
+    """Whether the product is listed as a plan: that is no on-premise licence, even where a key comes with it."""
     sub, order = (
         question.book.subscriptions.get(question.payment.subscription or ""),
         question.book.orders.get(question.payment.key),
@@ -223,7 +223,7 @@ def _is_plan(question: Question) -> bool:
 
 
 def _plans_of(question: Question) -> set[str]:
-    """Return every plan that the subscription of a payment has had, and that of what was bought once."""
+    """Return every plan that the subscription of a payment has had, or the plan of a single order."""
     sub, plan = (
         question.book.subscriptions.get(question.payment.subscription or ""),
         _plan_of(question.payment, question),
@@ -283,7 +283,7 @@ def _terms_of(payment: Payment) -> tuple[object, ...]:
 
 
 def _unused(question: Question, since: datetime) -> int:
-    """Return the part of what is left that the days after the move have, rounded down; before it, an estimate.
+    """Return the share of the rest for the days after the move, rounded down; before the move, an estimate.
 
     A payment is for its own period, which ends where the next one begins.
     """

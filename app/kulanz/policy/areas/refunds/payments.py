@@ -39,7 +39,7 @@ def named(name: str, existing_payments: list[Payment]) -> list[Payment]:
 
 
 def is_first(payment: Payment, existing_payments: list[Payment], book: Book) -> bool:
-    """Whether it is the first money that was paid for its subscription; one of nothing is no payment (plexo 3.1)."""
+    """Whether it is the first money that was paid for its subscription; a payment of 0 is none (plexo 3.1)."""
     earlier = (
         other_payment
         for other_payment in existing_payments
@@ -89,8 +89,8 @@ def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book)
     assert given_fact is not None  # noqa: S101 - a payment is made of one of the two
     subscription = billed.subscription if billed else _bought_by(key, book)
     sub = book.subscriptions.get(subscription or "")
-    # The order of a trial is one of nothing: it says neither when the first money came nor whether it came, and gives
-    # none back.
+    # The order of a trial has the amount 0: it does not show whether or when the first money came, and nothing of it
+    # can be refunded.
     of_nothing = sold is not None and billed is not None and sold.total == 0 < billed.total
     paid_order = None if of_nothing else order
     return Payment(
@@ -133,7 +133,7 @@ def _bought_by(order: str, book: Book) -> str | None:
 
 
 def _refunded(key: str, order: Order | None, invoice: Invoice | None, book: Book) -> int:
-    """Return what went back: each record of the money says it anew, and refunds told one by one add up."""
+    """Return the refunded sum: each record of the money states the same sum, and separately sent refunds add up."""
     names = {key, invoice.seen.key if invoice else key}
     refundses = [book.refunds[name] for name in names if name in book.refunds]
     each = sum(refunds.amount for refunds in refundses)

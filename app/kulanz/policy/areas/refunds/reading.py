@@ -1,4 +1,4 @@
-"""Requests as they stand: read off the book, by the policy version in force when each was made."""
+"""Reads the requests from the book, each by the policy version in force when it was made."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SAME_PERIOD = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundReader:
-    """What every request of one account is read with."""
+    """Reader of an account's requests: the inputs that all of them share."""
 
     book: Book
     moment: Moment
@@ -40,7 +40,7 @@ class RefundReader:
 
     @classmethod
     def of(cls, book: Book, moment: Moment) -> RefundReader:
-        """Return them for an account as it is."""
+        """Return the reader for an account as it is."""
         disputes = tuple(chargebacks.known(book, moment.terms).values())
         return cls(book=book, moment=moment, known=payments(book), disputes=disputes)
 
@@ -49,12 +49,12 @@ class RefundReader:
         return next((payment for payment in self.known if key in payment.names), None)
 
     def disputed(self, payment: Payment, *, but: frozenset[DisputeStatus], by: datetime | None = None) -> bool:
-        """Whether a dispute that is about the payment, or may be, has another status than those; opened by then."""
+        """Whether a dispute that is or may be about the payment has a status outside those; opened by then."""
         disputes = (dispute for dispute in self.disputes if by is None or dispute.opened_at <= by)
         return any(dispute.seen.status not in but and _is_about(dispute, payment, self.book) for dispute in disputes)
 
     def pending(self, payment: Payment, *, but: str = "") -> int:
-        """Return what other requests for the payment were approved and is not back yet."""
+        """Return the sum that other requests had approved of the payment and that is not back yet."""
         return sum(
             decided.amount
             for key, log in self.book.refund_requests.items()
@@ -64,9 +64,9 @@ class RefundReader:
         )
 
     def moved(self, payment: Payment, decided: RefundDecided | None, before: int) -> int:
-        """Return what moved of a payment since a request was decided, up to the next approval of another request.
+        """Return the sum that moved since a request was decided, up to the next approval of another request.
 
-        Another one is approved only once this one's money is back, whatever the clock says.
+        Another one is approved only once this one's money is back; the clock does not matter.
         """
         later = (
             log.decided.refunded
@@ -89,7 +89,7 @@ class RefundReader:
     def question(
         self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None, *, request: str = ""
     ) -> Question:
-        """Return the question that a request of that time would be, beside all others."""
+        """Return the question for a request made at that time, beside all others."""
         terms = self.moment.terms
         return Question(
             payment=payment,
@@ -134,7 +134,7 @@ def promised_payment(decided_at: datetime, rules: RefundRules, book: Book, terms
 
 
 def _statutory_until(payment: Payment, question: Question, terms: Terms) -> datetime | None:
-    """Return to when a consumer may still withdraw from the contract behind a payment; None: no longer."""
+    """Return the end of a consumer's right to withdraw from the contract behind a payment; None: over."""
     days, book = question.rules.statutory_withdrawal, question.book
     sub = book.subscriptions.get(payment.subscription or "")
     began = (sub.seen.created_at if sub else None) or payment.at
@@ -213,7 +213,7 @@ def _asked_for(fact: RefundRequested, answer: RefundAnswer) -> int:
 
 
 def _latest_payment(fact: RefundRequested, answer: RefundAnswer, question: Question, terms: Terms) -> datetime | None:
-    """Return when the money would be there if somebody approved on the last day."""
+    """Return when the money would arrive if it were approved on the last day."""
     if answer.verdict is Verdict.NOT_ELIGIBLE:
         return None
     return promised_payment(fact.decide_by, question.rules, question.book, terms, question.zone)
@@ -232,7 +232,7 @@ def _state(fact: RefundRequested, log: RefundLog, payment: Payment, answer: Refu
 
 
 def _went_back(fact: RefundRequested, log: RefundLog, payment: Payment, base: int) -> bool:
-    """Whether what was approved is back; undecided, what was asked: somebody may do it without saying so here."""
+    """Whether the approved amount is back; undecided, the requested one: it may be paid without a decision here."""
     if log.decided is not None:
         return payment.refunded - log.decided.refunded >= log.decided.amount
     return payment.refunded - fact.refunded >= (fact.amount or max(1, base - fact.refunded))

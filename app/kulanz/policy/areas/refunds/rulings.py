@@ -1,4 +1,4 @@
-"""A policy's verdicts on requests as they are made, beside those that another policy would have given."""
+"""A policy's verdicts on requests as they are made, compared with those of another policy."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Ruling(NamedTuple):
 
     @property
     def promise(self) -> tuple[Verdict, int, datetime, datetime | None]:
-        """What it comes to for who asked: another clause alone is the same answer."""
+        """The amount and time that the ruling promises: another clause alone is the same answer."""
         return self.verdict, self.refundable, self.decide_by, self.pay_by
 
 
 class Reversal(NamedTuple):
-    """Two policies that answer one request otherwise: with another verdict, amount or deadline."""
+    """A request that two policies answer differently: with another verdict, amount or deadline."""
 
     was: Ruling
     would_be: Ruling
@@ -58,7 +58,7 @@ def ruling(refund: Refund) -> Ruling:
 
 
 def reversals(ours: Mapping[str, Ruling], theirs: Mapping[str, Ruling]) -> tuple[Reversal, ...]:
-    """Return the requests that are answered otherwise, the oldest first."""
+    """Return the requests that are answered differently, the oldest first."""
     both = (Reversal(ours[key], theirs[key]) for key in ours.keys() & theirs.keys())
     stored_reversals = [pair for pair in both if pair.was.promise != pair.would_be.promise]
     return tuple(sorted(stored_reversals, key=lambda pair: (pair.was.at, pair.was.request)))

@@ -1,4 +1,4 @@
-"""Renewals as an area of the policy: what the others want stopped is cancelled at the provider, and resumed."""
+"""Renewals as an area of the policy: what other areas want stopped is cancelled at the provider, and resumed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _stop(fact: f.RenewalStopped, decision: Decision) -> Iterator[Effect]:
 
 
 def _resume(fact: f.RenewalResumed, decision: Decision) -> Iterator[Effect]:
-    """Resume a subscription; the provider has to be told again of a trial that still runs."""
+    """Resume a subscription; a trial that still runs needs its end sent to the provider again."""
     seen = decision.account.book.subscriptions[fact.subscription].seen
     trial = seen.trial_ends_at if seen.trial_ends_at and seen.trial_ends_at > decision.state.as_of else None
     ident = effect_id(decision.account.id, "resume", fact.subscription, fact.step)
@@ -40,33 +40,33 @@ def _resume(fact: f.RenewalResumed, decision: Decision) -> Iterator[Effect]:
 
 
 class RenewalsArea(Area):
-    """Stops renewals at the provider for `State.renewal_stops`, and takes that back when no reason is left."""
+    """Stops renewals at the provider for `State.renewal_stops`, and resumes them when no reason is left."""
 
     families: ClassVar[tuple[str, ...]] = ("subscriptions",)
     lines: ClassVar[Mapping[type[OwnFact], Line]] = {f.RenewalStopped: _stopped, f.RenewalResumed: _resumed}
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RenewalStopped: _stop, f.RenewalResumed: _resume}
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with the renewals that should be heard of; cases and grants have been read before."""
+        """Return the draft with the renewals that are awaited; cases and grants have been read before."""
         renewals = overdue.renewals(draft, book, moment) if draft.grants else ()
         return evolve(draft, renewals=renewals) if renewals else draft
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
-        """Return the cancellations that are due, those that are to be taken back, and the looks at overdue ones."""
+        """Return the cancellations that are due, those to take back, and the re-checks of overdue renewals."""
         stopped = stops.due(state, book, moment.at) if state.renewal_stops or book.renewals else ()
         return [*stopped, *overdue.due(state, book, moment)]
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
-        """Return when a renewal that nothing is heard of has to be looked at."""
+        """Return when a silent renewal has to be looked at."""
         return overdue.timers(state, book, moment)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterable[tuple[str, str]]:
-        """Return the subscriptions that cannot be resumed, and the renewals that nothing is heard of."""
+        """Return the subscriptions that cannot be resumed, and the silent renewals."""
         stuck = stops.beyond_resuming(state, book, moment.at) if book.renewals else ()
         return [*((key, "resume_impossible") for key in stuck), *overdue.alerts(state, book, moment)]
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
-        """Whether there still is a reason to stop a renewal, or none to go on doing so."""
+        """Whether there still is a reason to stop a renewal, or none to keep it stopped."""
         match effect:
             case CancelSubscription():
                 return effect.subscription in stops.stops_wanted(state)
@@ -76,7 +76,7 @@ class RenewalsArea(Area):
                 return None
 
     def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
-        """Yield what became of a call to the provider, with what was known of the subscription then."""
+        """Yield the outcome of a call to the provider, with what was known of the subscription then."""
         match effect:
             case CancelSubscription(subscription=key, step=step):
                 sub = book.subscriptions.get(key)

@@ -17,7 +17,7 @@ _NO_LOOKS = Lookups()
 
 
 class _Overdue(NamedTuple):
-    """A renewal that nothing was heard of, with the looks that were taken since."""
+    """A silent renewal, with the re-checks that were made since."""
 
     subscription: str
     next_look: datetime
@@ -43,7 +43,7 @@ def renewals(state: State, book: Book, moment: Moment) -> tuple[tuple[str, datet
 
 
 def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-    """Yield the looks that are due at renewals that nothing is heard of."""
+    """Yield the re-checks of silent renewals that are due."""
     for late in _overdue(state, book, moment):
         if late.can_look and late.next_look <= moment.at:
             seen = book.subscriptions[late.subscription].seen.stamp.at
@@ -53,7 +53,7 @@ def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
 
 
 def looks(state: State, book: Book, moment: Moment) -> list[Timer]:
-    """Return when a renewal becomes overdue, and when it is looked at again, whether that is over or not."""
+    """Return when a renewal becomes overdue and when it is re-checked, past times too."""
     return [
         Timer("renewal_overdue", key, _looked_at(key, since, book, moment) if key in book.looks else since)
         for key, since in state.renewals
@@ -61,7 +61,7 @@ def looks(state: State, book: Book, moment: Moment) -> list[Timer]:
 
 
 def timers(state: State, book: Book, moment: Moment) -> list[Timer]:
-    """Return the looks that are ahead."""
+    """Return the re-checks that are ahead."""
     now = moment.at
     if book.looks:
         return [timer for timer in looks(state, book, moment) if timer.due_at > now]
@@ -69,7 +69,7 @@ def timers(state: State, book: Book, moment: Moment) -> list[Timer]:
 
 
 def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-    """Yield the overdue renewals of which the provider cannot be asked, or told nothing new."""
+    """Yield the overdue renewals that the provider cannot be asked about, or had no news of."""
     for late in _overdue(state, book, moment):
         if late.answered or not late.can_look:
             renews_at = _renews_at(book.subscriptions[late.subscription].seen)
@@ -78,12 +78,12 @@ def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]
 
 
 def _overdue(state: State, book: Book, moment: Moment) -> list[_Overdue]:
-    """Return the renewals that are overdue, in whatever way they are looked at."""
+    """Return the renewals that are overdue, by either way of looking at them."""
     return [_of(key, since, book, moment) for key, since in state.renewals if since <= moment.at]
 
 
 def _renews_at(seen: SubscriptionSeen) -> datetime | None:
-    """Return when something should be heard of a subscription; a free pause is the merchant's own word."""
+    """Return when news of a subscription is expected; a free pause is the merchant's own word."""
     match seen.status:
         case Status.PAUSED:
             return None
@@ -97,7 +97,7 @@ def _renews_at(seen: SubscriptionSeen) -> datetime | None:
 
 
 def _heard_at(seen: SubscriptionSeen, renews_at: datetime, book: Book) -> datetime:
-    """Return the renewal date, or what was heard later: a payment, a transfer, or that it is called unpaid."""
+    """Return the renewal date, or the time of later news: a payment, a transfer, or the status unpaid."""
     invoices, heard = book.invoices.get(seen.key), renews_at
     if invoices is not None and invoices.paid_at is not None and invoices.paid_at > heard:
         heard = invoices.paid_at

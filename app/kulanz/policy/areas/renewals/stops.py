@@ -1,4 +1,4 @@
-"""Stopping a renewal at the provider for a reason of ours, and taking that back when no reason is left."""
+"""Stopping a renewal at the provider for a reason of ours, and resuming it when no reason is left."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stops_wanted(state: State) -> dict[str, str]:
 
 
 def beyond_resuming(state: State, book: Book, now: datetime) -> Iterator[str]:
-    """Yield subscriptions that we stopped, want back and cannot have back: the end has passed or it was refused."""
+    """Yield subscriptions that we stopped and want to resume but cannot: the end has passed, or it was refused."""
     if not book.renewals:
         return
     wanted = stops_wanted(state)

@@ -1,4 +1,4 @@
-"""Subscriptions as an area of the policy: what they give before any hold, and every word about their status."""
+"""Subscriptions as an area of the policy: their grants before any hold, and the changes of their status."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD,
 
 
 class SubscriptionsArea(Area):
-    """What each subscription gives: trials, cancellations, pauses, changes of plan (DOMAIN section 2)."""
+    """The area of subscriptions: trials, cancellations, pauses, changes of plan (DOMAIN section 2)."""
 
     families: ClassVar[tuple[str, ...]] = ("subscriptions",)
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with what the subscriptions give; the cases say for how long."""
+        """Return the draft with the grants of the subscriptions; the cases decide for how long."""
         leading = _leading(draft.cases) if draft.cases else {}
         given = grants.given(book, leading, moment.terms, moment.at)
         return evolve(draft, grants=tuple(given), doubles=twice.doubles(given, book)) if given else draft
 
     def timers(self, state: State, book: Book, moment: Moment) -> list[Timer]:
-        """Return when what subscriptions give ends, when their trials do, and when a double payment is shown."""
+        """Return the ends of grants and of trials, and the time to show a double payment."""
         return [*grants.timers(state.grants, book, moment.at), *twice.timers(state, moment.at)]
 
     def alerts(self, state: State, book: Book, moment: Moment) -> list[tuple[str, str]]:
-        """Return each subscription that pays for what another one pays for, or of which nobody told what it gives."""
+        """Return each subscription that pays for what another one pays for, or whose content is unknown."""
         untold = [key for key, sub in book.subscriptions.items() if not sub.seen.variant and _gives_unnamed(sub.seen)]
         return [*twice.alerts(state, moment.at), *((key, "plan_not_told") for key in sorted(untold))]
 
@@ -48,7 +48,7 @@ class SubscriptionsArea(Area):
 
 
 def _gives_unnamed(seen: SubscriptionSeen) -> bool:
-    """Whether a subscription runs and nobody told what is subscribed to."""
+    """Whether a subscription runs and its content is unknown."""
     return not seen.names_items and seen.status in RUNNING_STATUSES
 
 
@@ -68,7 +68,7 @@ def _statuses(step: Transition) -> Iterator[Change]:
 
 
 def _given(step: Transition, terms: Terms) -> Iterator[Change]:
-    """Name a change of what the subscriptions give, whether or not a hold hides it."""
+    """Name a change of the subscriptions' grants, also if a hold hides it."""
     before, after = _by_item(step.before) if step.before else {}, _by_item(step.after)
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
@@ -77,7 +77,7 @@ def _given(step: Transition, terms: Terms) -> Iterator[Change]:
 
 
 def _by_item(state: State) -> dict[tuple[str, str], Grant]:
-    """Return what is given: one plan of each subscription, and each of its add-ons."""
+    """Return the grants: one plan of each subscription, and each of its add-ons."""
     return {(grant.subscription, grant.add_on or ""): grant for grant in state.grants}
 
 

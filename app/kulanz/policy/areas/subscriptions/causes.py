@@ -17,7 +17,7 @@ from kulanz.policy.state.refunds import Refund
 
 
 def of_status(sub: Subscription, step: Transition) -> Change:
-    """Return the line about a status that is new; the echo of our own act names the clause of what it was for."""
+    """Return the line about a new status; the echo of our own act names the clause of its cause."""
     seen, policy = sub.seen, step.terms.at(sub.seen.stamp.at)
     rule, clause, rank = f"subscription.{seen.status}", "", 10
     detail: dict[str, Any] = {"subscription": seen.key, "ends_at": seen.ends_at, "trial_ends_at": seen.trial_ends_at}
@@ -36,7 +36,7 @@ def of_status(sub: Subscription, step: Transition) -> Change:
 
 
 def _our_cause(sub: Subscription, book: Book) -> str | None:
-    """Return what a cancellation was for that the provider shows and that is ours."""
+    """Return the cause of a cancellation that the provider shows and that is ours."""
     if sub.seen.status is not Status.CANCELLED or cancelled_by_customer(sub, book) is not None:
         return None
     ours = stopped_by_us(sub, book)

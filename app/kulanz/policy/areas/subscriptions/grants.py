@@ -25,7 +25,7 @@ _MORE_THAN_A_YEAR = timedelta(days=372)
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Something is given, to an instant where one is known."""
+    """The end of something that is given, where one is known."""
 
     at: datetime | None = None
 
@@ -47,7 +47,7 @@ _ALWAYS = Until()
 
 
 def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) -> list[Grant]:
-    """Return what the subscriptions give now, before any hold (DOMAIN section 2, rule 1), by their keys.
+    """Return the grants of the subscriptions now, before any hold (DOMAIN section 2, rule 1), by their keys.
 
     `leading` has the case of each subscription that decides what it still gives.
     """
@@ -72,7 +72,7 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
 
 
 def timers(given: Iterable[Grant], book: Book, now: datetime) -> Iterator[Timer]:
-    """Yield when what subscriptions give ends, and when their trials do."""
+    """Yield the ends of grants and of trials."""
     subs = book.subscriptions
     for grant in [item for item in given if item.until or subs[item.subscription].seen.status is Status.ON_TRIAL]:
         seen = subs[grant.subscription].seen
@@ -129,7 +129,7 @@ def closing_since(book: Book) -> datetime | None:
 def notice_of(sub: Subscription, book: Book) -> CancellationNotice | None:
     """Return the customer's notice that is in force: the newest, unless it was carried out and taken back since.
 
-    Who lets the provider run the subscription again after we stopped it has changed their mind.
+    A customer who lets the provider run the subscription again after our stop has changed their mind.
     """
     if not book.cancellations:
         return None
@@ -157,7 +157,7 @@ def _taken_back(notice: CancellationNotice, sub: Subscription, book: Book) -> bo
 
 
 def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) -> bool:
-    """Whether the provider has shown something that came after our stop, or after its being taken back."""
+    """Whether the provider has shown something that came after our stop, or after our resume."""
     seen = stop.asked.seen
     if sub.running and seen and sub.running.at > seen and stop.asked.outcome is not Outcome.ASKED:
         return True
@@ -167,7 +167,7 @@ def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) 
 
 
 def _of_items(seen: SubscriptionSeen, until: datetime | None, catalogue: Catalogue, now: datetime) -> list[Grant]:
-    """Return what each item that counts gives, unless it has ended: its own period may be over before the whole."""
+    """Return the grant of each item that counts, unless it has ended: its period may be over before the whole."""
     grants = []
     for plan, item in catalogue.counting(seen.bought) if seen.names_items else ():
         ends_at = until if until is None or item.ends_at is None else min(item.ends_at, until)
@@ -186,13 +186,13 @@ def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | No
         return _ALWAYS if sub.seen.pause_mode == "free" else None
     ours = stopped_by_us(sub, book)
     if ours is not None and cancelled_by_customer(sub, book) is None and closing_since(book) is None:
-        # What we no longer want cancelled runs on; where that was refused, to the end of what is paid.
+        # An unwanted cancellation is taken back; where that was refused, it runs to the end of the paid period.
         return Until(paid_through(sub, book)) if ours.resume_refused else _ALWAYS
     return Until(_cancelled_until(sub, book)) if status is Status.CANCELLED else None
 
 
 def _during(case: Case, sub: Subscription) -> Until | None:
-    """During grace and hold a plan is given whatever the provider says; a hold is what restricts it, or a pause."""
+    """Give the plan during grace and hold, for every status of the provider; a hold or a pause restricts it."""
     if case.state is CaseState.VOLUNTARY:
         return Until(case.deadline)
     if sub.seen.status is Status.PAUSED and sub.seen.pause_mode != "free":
@@ -207,7 +207,7 @@ def _had_ended(sub: Subscription, at: datetime) -> bool:
 
 
 def _cancelled_until(sub: Subscription, book: Book) -> datetime:
-    """Return the end of a cancelled subscription: as told, or of what is paid for, or at once.
+    """Return the end of a cancelled subscription: as sent, or that of the paid period, or at once.
 
     After a pause in which nothing was given, only an end counts that lies in what is paid for.
     """
@@ -224,7 +224,7 @@ def _was_paused(sub: Subscription) -> bool:
 
 
 def _told_paid_until(sub: Subscription) -> datetime | None:
-    """Return the last renewal that was told while it ran."""
+    """Return the last renewal that was sent while it ran."""
     told = [snapshot.until for snapshot in sub.history if snapshot.runs and snapshot.until]
     return told[-1] if told else max((term.paid_until for term in sub.terms if term.paid_until), default=None)
 
@@ -243,7 +243,7 @@ def _paid_period(sub: Subscription, book: Book) -> datetime | None:
 
 
 def paid_through(sub: Subscription, book: Book) -> datetime:
-    """Return the end of what is paid for, or of what the provider tells where no payment is known."""
+    """Return the end of the paid period, or the provider's date where no payment is known."""
     end = _paid_period(sub, book)
     if end is None:
         return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
@@ -251,7 +251,7 @@ def paid_through(sub: Subscription, book: Book) -> datetime:
 
 
 def _paid_pieces(grant: Grant, book: Book, terms: Terms) -> Grant:
-    """Return how much of an add-on counts: more than before not while the charge for it is known and unpaid."""
+    """Return the counted quantity of an add-on: an increase does not count while its charge is known and unpaid."""
     sub = book.subscriptions[grant.subscription]
     if len(sub.history) <= 1:
         return grant
@@ -260,7 +260,7 @@ def _paid_pieces(grant: Grant, book: Book, terms: Terms) -> Grant:
 
 
 def _changed(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: datetime) -> Grant:
-    """Return what is given after a change of plan: a dearer plan that is not paid for counts later (plexo 5.1)."""
+    """Return the grant after a change of plan: a dearer plan that is not paid for counts later (plexo 5.1)."""
     chosen = tenures.counted(sub, book, terms)
     if chosen.unpaid is not None:
         plan = terms.catalogue.plan_of(chosen.tenure.last.bought)

@@ -11,7 +11,7 @@ from kulanz.policy.state import Grant, State, Timer
 
 PAID_TWICE = "paid_twice"
 _PATIENCE = timedelta(days=1)
-"""Somebody who changes over from one to the other has both for a while."""
+"""A customer who changes over from one to the other has both for a while."""
 
 
 def alerts(state: State, now: datetime) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A more lenient version of the policy for what is open already: where it may be applied, and where it goes with it."""
+"""Application of a more lenient policy version to open cases: where it is allowed, and where the case is handed on."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterat
 
 
 def began_ahead(state: State, book: Book, now: datetime) -> Iterator[VersionApplied]:
-    """Write down the version of what began, by the clock of whoever told it, not before now.
+    """Pin the version of a case, dispute or request whose beginning, by another clock, is not yet in our past.
 
-    A version that comes into force in between would else be the one that it seems to have begun under.
+    Without it, a version that comes into force in between would seem to be the one that it began under.
     """
     for key, began, policy in _begun(state):
         if began >= now and (key not in book.pins or book.pins[key].began < began):
@@ -45,7 +45,7 @@ def handed_on(old: Case, heir: Case, book: Book) -> Iterator[VersionApplied]:
 
 
 def _begun(state: State) -> list[tuple[str, datetime, Policy]]:
-    """Return whatever is pinned to a version, and when it began."""
+    """Return the cases, disputes and requests, each with the time of its beginning and its version."""
     matches = [(case.key, case.opened_at, case.policy) for case in state.cases]
     if state.chargebacks:
         matches += [(item.key, item.opened_at, item.policy) for item in state.chargebacks]

@@ -16,7 +16,7 @@ _AN_INSTANT = timedelta(microseconds=1)
 
 
 class VersionsArea(Area):
-    """Tells when an account's own terms begin and end; which version counts, `Terms` knows."""
+    """Shows when an account's own terms begin and end; `Terms` decides which version counts."""
 
     families: ClassVar[tuple[str, ...]] = (
         "agreements",
@@ -40,7 +40,7 @@ class VersionsArea(Area):
         return began_ahead(state, book, moment.at)
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Name what was agreed, what ended, and what a version was applied to."""
+        """Name the agreement, its end, and the subjects that a version was applied to."""
         if step.new.agreements:
             yield from _of_agreements(step)
         if step.new.pins is not step.old.pins:

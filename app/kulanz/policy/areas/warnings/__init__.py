@@ -1,1 +1,1 @@
-"""Warnings of chargebacks, told before there is a dispute."""
+"""Warnings of chargebacks, sent before there is a dispute."""

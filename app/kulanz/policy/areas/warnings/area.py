@@ -1,4 +1,4 @@
-"""Warnings of chargebacks as an area of the policy: what a person may still prevent by a refund."""
+"""Warnings of chargebacks as an area of the policy: what a refund may still prevent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class WarningsArea(Area):
                 yield warning.key, "chargeback_warned"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield each warning that came or is done with; what becomes of an inquiry is told as a dispute's."""
+        """Yield each warning that came or is over; the outcome of an inquiry is shown as a dispute's."""
         before = {warning.key: warning for warning in step.before.warnings} if step.before else {}
         for warning in step.after.warnings:
             if warning.key not in step.new.warnings:
@@ -63,7 +63,7 @@ def _was_inquiry(dispute: Dispute) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """What every warning of one account is read with."""
+    """Reader of an account's warnings: the inputs that all of them share."""
 
     book: Book
     draft: State
@@ -71,7 +71,7 @@ class _Reader:
     known: list[Payment]
 
     def told(self, key: str, seen: ChargebackWarned) -> ChargebackWarning:
-        """Return a warning that was told as one: it is about the whole payment."""
+        """Return a warning that was sent as one: it is about the whole payment."""
         payment = next(iter(named(seen.payment, self.known)), None)
         policy, over = self.moment.terms.of(key, seen.warned_at, self.book), None if seen.actionable else "over"
         return ChargebackWarning(
@@ -119,7 +119,7 @@ class _Reader:
 
 
 def _left(payment: Payment | None, policy: Policy) -> int:
-    """Return what the policy lets go back of a payment (plexo 14)."""
+    """Return the amount that the policy lets go back of a payment (plexo 14)."""
     return payment.left(base_only=policy.refund.base_only) if payment else 0
 
 

@@ -1,4 +1,4 @@
-"""Lemon Squeezy's REST API: everything that we read there, and everything that we do there."""
+"""Lemon Squeezy's REST API: all that we read there, and all that we change there."""
 
 from __future__ import annotations
 

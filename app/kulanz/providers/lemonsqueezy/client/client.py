@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class LemonSqueezyClient(Transport):
-    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+    """Client of one API key. Failures raise `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END = "Lemon Squeezy"
     ACCEPTS = SENDS = "application/vnd.api+json"
@@ -48,7 +48,7 @@ class LemonSqueezyClient(Transport):
         first = errors[0] if isinstance(errors, list) and errors else None
         return first.get("detail") or first.get("title") if isinstance(first, dict) else None
 
-    # What is read: None, or nothing in a list, where this key reaches none of that id.
+    # Reads: None, or an empty list, where this key reaches nothing of that id.
 
     def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
         """Return the subscription as the provider holds it now."""
@@ -100,7 +100,7 @@ class LemonSqueezyClient(Transport):
         yield from self._pages(CUSTOMERS, values.customer, first, size, filters)
 
     def webhooks(self, **filters: object) -> tuple[WebhookResource, ...]:
-        """Return where the provider delivers; the filter is `store_id`."""
+        """Return the webhook endpoints; the filter is `store_id`."""
         pages = self._pages("webhooks", values.webhook, 1, MAX_PAGE_SIZE, filters)
         return tuple(webhook for page in pages for webhook in page.items)
 
@@ -109,7 +109,7 @@ class LemonSqueezyClient(Transport):
         meta = self.ask("/users/me").get("meta")
         return isinstance(meta, dict) and flag(meta.get("test_mode"))
 
-    # What is done. A 404 is a `FarEndError`: another store or mode, perhaps. What the answer tells comes back as a
+    # Writes: a 404 is a `FarEndError`: another store or mode, perhaps. The answer's content comes back as a
     # fact; None: it was done, but the answer cannot be read.
 
     def cancel(self, subscription: str, /) -> SubscriptionSeen | None:
@@ -117,14 +117,14 @@ class LemonSqueezyClient(Transport):
         return self._done("DELETE", _path(ResourceKind.SUBSCRIPTIONS, subscription), None, looked_up)
 
     def resume(self, subscription: str, trial_ends_at: datetime | None = None, /) -> SubscriptionSeen | None:
-        """Take a cancellation back; a trial needs its end told again."""
+        """Take a cancellation back; a trial needs its end sent again."""
         trial = {"trial_ends_at": _written(trial_ends_at)} if trial_ends_at else {}
         return self._change_subscription(subscription, {"cancelled": False, **trial})
 
     def pause(
         self, subscription: str, /, *, mode: str = "void", resumes_at: datetime | None = None
     ) -> SubscriptionSeen | None:
-        """Pause collection: `void` offers nothing meanwhile, `free` goes on for nothing."""
+        """Pause collection: `void` offers nothing meanwhile, `free` continues without charges."""
         pause = {"mode": mode, "resumes_at": _written(resumes_at) if resumes_at else None}
         return self._change_subscription(subscription, {"pause": pause})
 
@@ -135,22 +135,22 @@ class LemonSqueezyClient(Transport):
     def change_plan(
         self, subscription: str, variant: str, /, *, invoice_immediately: bool = False, disable_prorations: bool = False
     ) -> SubscriptionSeen | None:
-        """Change the variant, at once; of the two ways to bill the difference the latter wins at the provider."""
+        """Change the variant at once; of the two ways to bill the difference the latter wins at the provider."""
         billing = {"invoice_immediately": invoice_immediately, "disable_prorations": disable_prorations}
         wanted = {name: True for name, on in billing.items() if on}
         return self._change_subscription(subscription, {"variant_id": _number(variant), **wanted})
 
     def refund_order(self, order: str, amount: int, /) -> OrderSeen | None:
-        """Give back so many minor units; read `refunded` before and after, and never repeat it blindly (I11)."""
+        """Refund so many minor units; read `refunded` before and after, and never repeat it blindly (I11)."""
         fact = self._refund(ResourceKind.ORDERS, order, amount)
         return fact if isinstance(fact, OrderSeen) else None
 
     def refund_invoice(self, invoice: str, amount: int, /) -> ProviderFact | None:
-        """Give back so many minor units of an invoice; what holds for an order's refund holds here."""
+        """Refund so many minor units of an invoice; the rules of an order's refund hold here too."""
         return self._refund(ResourceKind.INVOICES, invoice, amount)
 
     def refunded(self, kind: str, payment: str, /) -> Refunded | None:
-        """Return what has gone back of an order or invoice so far, and all that the answer tells."""
+        """Return the refunded sum of an order or invoice so far, with the facts in the answer."""
         fact = self.order(payment) if kind == "order" else self.invoice(payment)
         given_fact = fact.invoice if isinstance(fact, _OF_AN_INVOICE) else fact
         if fact is None or not isinstance(given_fact, OrderSeen | InvoiceSeen):
@@ -158,11 +158,11 @@ class LemonSqueezyClient(Transport):
         return Refunded(given_fact.refunded, given_fact.currency, (fact,))
 
     def refund(self, kind: str, payment: str, amount: int, _key: str, /) -> ProviderFact | None:
-        """Give money back; the API knows no keys, so whoever is in doubt reads first."""
+        """Give money back; the API has no idempotency keys, so a caller in doubt reads first."""
         return self.refund_order(payment, amount) if kind == "order" else self.refund_invoice(payment, amount)
 
     def disable_licence(self, licence: str, /) -> tuple[ProviderFact, ...] | None:
-        """Let a licence key activate nothing any more, unless that is so; None where none of that id is known."""
+        """Disable a licence key, unless that is so; None where no key of that id is known."""
         seen = self.licence(licence)
         if seen is None:
             return None
@@ -180,7 +180,7 @@ class LemonSqueezyClient(Transport):
     def create_webhook(
         self, store: str, *, url: str, events: tuple[str, ...], secret: str, test_mode: bool
     ) -> WebhookResource | None:
-        """Have events delivered to an address, signed with a secret of 6 to 40 characters."""
+        """Register an address for events, signed with a secret of 6 to 40 characters."""
         attributes = {"url": url, "events": events, "secret": secret, "test_mode": test_mode}
         related = {"store": {"data": {"type": "stores", "id": store}}}
         document = {"data": {"type": "webhooks", "attributes": attributes, "relationships": related}}
@@ -192,7 +192,7 @@ class LemonSqueezyClient(Transport):
         return self._done("PATCH", _path("webhooks", webhook), document, values.webhook)
 
     def delete_webhook(self, webhook: str, /) -> None:
-        """Have nothing more delivered there."""
+        """Remove a webhook."""
         self.tell("DELETE", _path("webhooks", webhook))
 
     def _one(self, kind: str, own_id: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
@@ -231,7 +231,7 @@ class LemonSqueezyClient(Transport):
         return self._done("POST", f"{_path(kind, own_id)}/refund", document, _reconciled)
 
     def _done(self, method: str, path: str, document: object, read: Callable[[Mapping[str, Any]], T]) -> T | None:
-        """Have it done; whatever the answer says, it was done, so what cannot be read is nothing."""
+        """Send a write. The status alone says that it was done, so an unreadable answer counts as an empty one."""
         answer = self.tell(method, path, document)
         try:
             return read(_data(answer or {}))

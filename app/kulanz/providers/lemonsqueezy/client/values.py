@@ -32,12 +32,12 @@ class ResourcePage(Generic[T]):
     total: int
     items: tuple[T, ...]
     unreadable: tuple[str, ...] = ()
-    """What could not be translated, a line each: one odd object hides no other."""
+    """The entries that could not be translated, a line each: one odd object hides no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerResource:
-    """Who buys. What the provider sums up about them is left out."""
+    """A buyer. The provider's sums about them are left out."""
 
     key: str
     name: str | None
@@ -49,7 +49,7 @@ class CustomerResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookResource:
-    """Where the provider delivers; its secret is never told again."""
+    """A webhook endpoint; the provider never sends its secret again."""
 
     id: str
     url: str
