@@ -437,7 +437,7 @@ def test_what_is_stuck_is_shown_first_by_reason_with_its_window_and_retried_by_g
 
     alike = re.findall(r'href="/ops/events/(evt_\d+)"', operator.see(shown.replace("&amp;", "&")))
     assert page.index("What needs attention") < page.index("All, newest first")
-    assert '<td class="number">2</td>' in group
+    assert ">2</td>" in group
     assert f"{now - timedelta(days=1):%Y-%m-%d %H:%M}" in group
     assert set(alike) <= {first, second}
     assert "<strong>2</strong> events are due again" in done.text
