@@ -191,7 +191,7 @@ def _stuck(conn: Connection) -> Iterator[Todo]:
                 number=group.number,
                 detail=f"{event}: {group.words}" if alone else group.words,
                 act=f"kulanz events show {event}" if alone else "",
-                path=f"/ops/events/{event}" if alone else f"/ops/events?state={state}",
+                path=f"/ops/events/{event}" if alone else f"/ops/events?state={state}&like={event}",
             )
     for state in ("parked", "todo", "unknown"):
         for group in pages.effects_alike(conn, state, MOST):
