@@ -1,1 +1,1 @@
-"""What the speed goals are measured with: each figure beside its reference, both in the same session, in turns."""
+"""Measurements of the speed goals: each figure beside its reference, both in the same session, in turns."""

@@ -21,7 +21,7 @@ USUAL = {"SQLite": 25.0, "PostgreSQL": 18.0}
 
 
 def applying(bench: Bench) -> Iterator[Figure]:
-    """One worker process on either database, beside the usual job and beside jobs that do nothing."""
+    """A worker process on either database, beside the usual job and beside jobs that do nothing."""
     databases = bench.plan.databases
     usual = {name: _beside_the_usual_job(name) for name in databases}
     noop = {name: _applied(name, "RQ SimpleWorker, no-op jobs", NO_GOAL) for name in databases}
@@ -125,7 +125,7 @@ def drain(bench: Bench, kulanz: Kulanz, workers: int = 1, count: int | None = No
 def drained(unapplied: Callable[[], int], *meters: Callable[[], float]) -> tuple[float, ...]:
     """Return events applied a second, from the first that was seen applied to the last; start-up is not counted.
 
-    What each meter counted meanwhile follows, in millionths for each event.
+    The counts of each meter follow, in millionths for each event.
     """
     left, changed = unapplied(), time.perf_counter()
     samples: list[tuple[float, int, list[float]]] = []

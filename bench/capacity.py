@@ -1,4 +1,4 @@
-"""What an installation needs, from what one event costs: `python -m bench.capacity` prints the table of the docs.
+"""Needs of an installation, computed from the cost of one event: `python -m bench.capacity` prints the docs' table.
 
 The costs are processor time, measured on two shared cores; everything else is an assumption, named, with a default.
 """
@@ -22,13 +22,13 @@ class Costs:
     """Measured: milliseconds of processor time, and bytes."""
 
     receive: float = 0.25
-    """Of a web process, for each webhook: verify, seal, group commit, answer."""
+    """Of a web process, for each webhook: verify, encrypt, group commit, answer."""
     apply: float = 0.32
     """Of a worker, for each event: translate, decide, record."""
     database: float = 0.18
-    """Of PostgreSQL, for each event, both steps; on SQLite it is in the two above."""
+    """Of PostgreSQL, for each event, both steps; for SQLite the two costs above contain it."""
     fire: float = 1.1
-    """Of a worker, for each timer that fires, with the notice that it brings."""
+    """Of a worker, for each timer that fires, with its notice."""
     event_bytes: int = 3800
     """Of the database, for each event: body, keys, decision, facts, indexes."""
     account_bytes: int = 4600
@@ -37,7 +37,7 @@ class Costs:
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """Assumed: what an account does."""
+    """Assumed: the usual activity of an account."""
 
     events: float = 3.0
     """Webhooks of one account in a month: a renewal is a payment and a snapshot, now and then something else."""
@@ -46,19 +46,19 @@ class Shop:
     effects: float = 0.4
     """Callbacks, mails and calls of one account in a month."""
     burst_share: float = 0.2
-    """Of a month's events that come in its busiest hours."""
+    """Share of a month's events in its busiest hours."""
     burst_hours: float = 6.0
     send_seconds: float = 0.3
-    """How long a callback or mail takes, most of it waiting for the other side."""
+    """Duration of a callback or mail, most of it waiting for the remote server."""
     senders: int = 8
     """Effects that one worker for effects carries out at the same time."""
     headroom: float = 0.5
-    """How busy a core may be in the burst."""
+    """Load of a core in the burst."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What so many accounts need."""
+    """Needs of a number of accounts."""
 
     accounts: int
     mean: float
@@ -87,7 +87,7 @@ class Need:
 
 
 def need(accounts: int, costs: Costs, shop: Shop) -> Need:
-    """Return what so many accounts need, each part with its headroom in the burst."""
+    """Return the needs of a number of accounts, each part with its headroom in the burst."""
     mean = accounts * shop.events / MONTH
     burst = max(accounts * shop.events * shop.burst_share / (shop.burst_hours * 3600), mean)
     ratio = burst / mean

@@ -1,4 +1,4 @@
-"""What a delivery costs to keep, beside what the database asks for a row and a commit by itself."""
+"""Cost of storing a delivery, beside the database's own cost of a row and a commit."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Keep = Callable[[list[bytes]], object]
 
 
 def committing(bench: Bench) -> Iterator[Figure]:
-    """Deliveries taken in by one process without a server, 64 at a time, beside rows of one connection."""
+    """Deliveries stored by one process without a server, 64 at a time, beside rows of one connection."""
     for name in bench.plan.databases:
         figure = Figure(
-            name=f"verified, sealed and committed by groups, {name}",
+            name=f"verified, encrypted and committed by groups, {name}",
             unit="events/s",
             reference_name="bare INSERT and commit",
             goal=NO_GOAL,
@@ -55,7 +55,7 @@ def _rate(made: list[bytes], keep: Keep) -> float:
 
 
 def _inserting(bench: Bench, name: str, stack: ExitStack) -> Keep:
-    """Return what keeps each request in a row of its own, as durably as we do."""
+    """Return the reference: a function that stores each request in a row of its own, as durably as we do."""
     url = bench.instances.kulanz(f"bare-{name}", name).beside("rows")
     connection: Any
     if name == "SQLite":

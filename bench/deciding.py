@@ -1,4 +1,4 @@
-"""What the pure parts cost: `decide` for a failed payment, and the start of the command line."""
+"""Cost of the pure parts: `decide` for a failed payment, and the start of the command line."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ _ACCOUNT = {
 
 
 class _Stripe(stripe.HTTPClient):
-    """Stripe's API: it has an account, and whatever product is asked for."""
+    """Stripe's API: it has one account, and every requested product."""
 
     name = "bench"
 

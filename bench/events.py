@@ -23,7 +23,7 @@ STORY = (
 )
 EVENTS_PER_ACCOUNT = len(STORY)
 DISORDER = 50
-"""Places by which an event may come late: many stories are told at once, some of them out of order."""
+"""Number of places by which an event may come late: many stories run at once, some of them out of order."""
 
 
 def requests(

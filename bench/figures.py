@@ -1,4 +1,4 @@
-"""What was measured: a figure of ours beside its reference, round by round, with median, spread and goal."""
+"""Measured figures: each of ours beside its reference, round by round, with median, spread and goal."""
 
 import statistics
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What the ratio of ours to the reference must be, or ours alone: at least or at most; neither: no goal is set."""
+    """Goal for the ratio of ours to the reference, or for ours alone: at least or at most; neither: no goal is set."""
 
     at_least: float | None = None
     at_most: float | None = None
@@ -38,7 +38,7 @@ NO_GOAL = Goal()
 
 @dataclass(kw_only=True)
 class Figure:
-    """One line of the table; `ours` and `reference` have one value per round, of the same rounds."""
+    """A row of the table; `ours` and `reference` have one value per round, of the same rounds."""
 
     name: str
     unit: str
@@ -52,7 +52,7 @@ class Figure:
 
     @property
     def ratios(self) -> list[float]:
-        """Ours to the reference, of each whole round: what the machine did to both at that time cancels out."""
+        """Ratios of ours to the reference, of each whole round: disturbances of both at that time cancel out."""
         return [ours / reference for ours, reference in zip(self.ours, self.reference, strict=False) if reference]
 
     @property
@@ -61,7 +61,7 @@ class Figure:
 
     @property
     def value(self) -> float:
-        """What the goal is about: the ratio, or ours alone."""
+        """Value with which the goal is compared: the ratio, or ours alone."""
         return statistics.median(self.ours) if self.goal.of_ours and self.ours else self.ratio
 
     @property

@@ -1,4 +1,4 @@
-"""Throws junk at every provider's verifier: each answers that nobody signed it, and none ever raises.
+"""Throws junk at every provider's verifier: each must reject all of it, and none may raise another error.
 
     python -m bench.fuzz_signatures [MILLIONS] [SEED]
 

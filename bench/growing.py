@@ -1,7 +1,7 @@
 """Costs that must not grow with the database: an idle tick, a timer that fires, an event among millions handled.
 
-The rows are made by the database itself: one account in grace, told of three days ago, is copied under other names
-with its sealed book, and the keys of handled events are random bytes.
+The rows are made by the database: one account in grace since three days is copied under other names
+with its encrypted book, and the keys of handled events are random bytes.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _fill(database: Database, count: int, *statements: str, **words: str) -> Non
 
 
 def _settle(database: Database) -> None:
-    """Do what the database does by itself in the hours after so much was written."""
+    """Run the maintenance that the database would run in the hours after so many writes."""
     database.scrub()
     _run(database, "ANALYZE")
 

@@ -1,4 +1,4 @@
-"""`python -m bench.imports`: how long an import takes beside what the provider's rate limit alone would take.
+"""`python -m bench.imports`: the time of an import beside the time that the provider's rate limit alone needs.
 
 The simulated provider and the product run in one process and go by one clock: the processor time of both, plus what
 would have been waited for places in the limit, which is not waited for but added. So the figure is what a stopwatch
@@ -32,7 +32,7 @@ GOAL = 1.10
 
 @dataclass(slots=True)
 class Skipping:
-    """A clock that skips what it is asked to wait for, and stands still while other programs have their turn."""
+    """A clock that skips waiting times, and stands still while other programs run."""
 
     skipped: float = 0.0
     began: float = field(default_factory=time.process_time)
@@ -60,7 +60,7 @@ def main() -> int:
                 existing = accounts.count(conn)
     sustained, burst = requests / REQUESTS_PER_MINUTE * 60, (requests - 1) // REQUESTS_PER_MINUTE * 60
     lines = (
-        f"{dict(outcome.read)}: {existing} accounts; a second run took in {sum(again.new.values())}",
+        f"{dict(outcome.read)}: {existing} accounts; a second run imported {sum(again.new.values())}",
         f"{requests} requests; took {took:.1f} s, of them {worked:.1f} s of work (here {really:.1f} s)",
         f"floor at {REQUESTS_PER_MINUTE} a minute: {sustained:.1f} s, ratio {took / sustained:.2f} (goal {GOAL})",
         f"floor with the whole first minute's requests at once: {burst:.1f} s, ratio {_ratio(took, burst)}",
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def _store(subscriptions: int, renewals: int) -> LemonSqueezySimulator:
-    """A store with a history that nobody was told of."""
+    """A store with a history that no webhook reported."""
     simulator = LemonSqueezySimulator(BEGAN)
     simulator.store.announce = lambda *_: None
     for _ in range(subscriptions):

@@ -38,7 +38,7 @@ KULANZ = (sys.executable, "-c", "from kulanz.cli import main; main()")
 
 
 class Instances:
-    """Starts processes and ends them all, the last one first, whatever happens in between."""
+    """Starts processes and ends them all, the last one first, also after an error."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -58,7 +58,7 @@ class Instances:
     def start(
         self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a process that ends with the household; what it prints goes to a file of its name."""
+        """Start a process that ends with the installation; its output goes to a file of its name."""
         with (self.directory / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=_environ(environ), stdout=log, stderr=log, start_new_session=True
@@ -76,7 +76,7 @@ class Instances:
         return place
 
     def flush(self) -> None:
-        """Empty Redis: it keeps nothing that matters."""
+        """Empty Redis: it holds no permanent data."""
         with Redis(unix_socket_path=str(self.redis())) as redis:
             redis.flushall()
 
@@ -104,7 +104,7 @@ class Instances:
         return kulanz
 
     def load(self, order: LoadPlan) -> Summary:
-        """Run the load generator in a process of its own and return what it saw."""
+        """Run the load generator in a process of its own and return its results."""
         return Summary(**printed("bench.load", json.dumps(asdict(order))))
 
     @contextmanager
@@ -145,7 +145,7 @@ class Instances:
 
 
 class Kulanz:
-    """One installation under measurement."""
+    """An installation under measurement."""
 
     def __init__(self, instances: Instances, name: str, folder: Path, kind: str, redis: str) -> None:
         self._household = instances
@@ -252,7 +252,7 @@ def printed(module: str, *arguments: str, environ: Mapping[str, str] | None = No
 
 
 def _environ(extra: Mapping[str, str] | None) -> dict[str, str]:
-    """What a process gets to see: nothing of the caller's own settings."""
+    """Environment of a process, without the caller's own settings."""
     kept = {
         name: text for name, text in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV"}
     }

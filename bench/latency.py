@@ -28,7 +28,7 @@ THREADS = 8
 Looks = Callable[[str], bool]
 GOALS = {"SQLite": 1.25, "PostgreSQL": 1.6}
 POLL_INTERVAL = 0.0005
-"""Seconds between two looks at whether it happened: looking all the time would take a core from those who work."""
+"""Seconds between two polls for the result: polling all the time would take a core from the measured processes."""
 
 
 def latency(bench: Bench) -> Iterator[Figure]:
@@ -70,7 +70,7 @@ def _running(bench: Bench, name: str, stack: ExitStack) -> tuple[Kulanz, int, Lo
 
 
 def _usual_chain(bench: Bench, beside: Kulanz, stack: ExitStack) -> tuple[int, Looks]:
-    """Start the usual receiver and the worker that applies what it keeps."""
+    """Start the usual receiver and the worker that applies its stored events."""
     url, queue = beside.beside("chain"), f"bench-usual-{beside.kind}"
     environ = {
         "BENCH_REDIS_URL": f"unix://{bench.instances.redis()}",
@@ -83,7 +83,7 @@ def _usual_chain(bench: Bench, beside: Kulanz, stack: ExitStack) -> tuple[int, L
 
 
 def _looks(url: str, question: str, stack: ExitStack) -> Looks:
-    """Return what tells whether an account has changed, by the bare driver: it looks often."""
+    """Return a function that polls whether an account has changed, with the bare driver."""
     if url.startswith("sqlite"):
         path = url.removeprefix("sqlite:///")
         connection: Any = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None, timeout=10)))

@@ -17,14 +17,14 @@ from bench.events import requests
 from bench.figures import quantile
 
 UNIQUE_PER_SECOND = 12_000
-"""How many requests to have ready for each second; a run that has sent them all ends early."""
+"""Number of prepared requests for each second; a run that has sent them all ends early."""
 SILENCE = 10.0
 """Seconds without any answer after which the run is given up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadPlan:
-    """What to send: for `seconds`, or until `count` requests are answered."""
+    """Requests to send: for `seconds`, or until `count` requests are answered."""
 
     port: int
     connections: int
@@ -34,12 +34,12 @@ class LoadPlan:
     warm_up: float = 0.0
     """Seconds at the start that are not counted."""
     repeat: bool = False
-    """Whether the same requests may come again: only where nobody looks into them."""
+    """Whether the same requests may be sent again: only if the server does not check them for duplicates."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What came back; `refused` counts the answers that were not 200."""
+    """Results of a run; `refused` counts the answers that were not 200."""
 
     answered: int
     per_second: float
@@ -50,7 +50,7 @@ class Summary:
 
 @dataclass
 class Seen:
-    """What came back so far, latencies in seconds."""
+    """Results so far, latencies in seconds."""
 
     latencies: list[float] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Seen:
 
 
 class Conversation:
-    """One keep-alive connection with one request under way."""
+    """A keep-alive connection with one request in progress."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=SILENCE)
@@ -99,7 +99,7 @@ def _content_length(head: bytes) -> int:
 
 
 def run(order: LoadPlan) -> Seen:
-    """Send what the order says and return what came back."""
+    """Send the requests and return the results."""
     wanted = order.count or int(UNIQUE_PER_SECOND * (order.seconds + order.warm_up))
     prepared = requests(wanted, first_account=order.first_account, seed=order.first_account)
     supply = cycle(prepared) if order.repeat else iter(prepared)

@@ -10,7 +10,7 @@ from rq import Queue, SimpleWorker, get_current_job
 from rq.serializers import JSONSerializer
 
 STARTED = "bench:started"
-"""Where a job says how long it waited."""
+"""File to which a job writes its waiting time."""
 
 
 def nothing() -> None:
@@ -18,7 +18,7 @@ def nothing() -> None:
 
 
 def started(enqueued_at: float) -> None:
-    """Tell how long a job that does nothing had to wait."""
+    """Write the time that a job without work had to wait."""
     waited = time.time() - enqueued_at
     job = get_current_job()
     if job is not None:

@@ -1,4 +1,4 @@
-"""What every measurement is given: how long and how often, the household it lives in, and somebody to tell."""
+"""Parameters of every measurement: its length and repetitions, its environment, and its progress output."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ AT_ONCE = 50_000
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long and how often."""
+    """Length and repetitions."""
 
     minutes: float = 30.0
     """For all areas together: one that is out of time does no further round, and says so."""
     rounds: int = 5
     seconds: float = 1.5
-    """Of load in each cell of each round."""
+    """Seconds of load in each cell of each round."""
     events: int = 4000
     """To be applied in each round."""
     jobs: int = 400
-    """That do nothing, in each round."""
+    """Number of jobs without work in each round."""
     open_accounts: int = 1_000_000
     few_accounts: int = 10_000
     inbox_rows: int = 1_000_000
@@ -49,17 +49,17 @@ class AccountNumbers:
 
 @dataclass(kw_only=True)
 class Bench:
-    """One session."""
+    """A session."""
 
     instances: Instances
     plan: Plan
     say: Callable[[str], None]
     ends_at: float = float("inf")
-    """When the area under way is out of time, by the monotonic clock."""
+    """End of the present area's time, by the monotonic clock."""
     accounts: AccountNumbers = field(default_factory=AccountNumbers)
 
     def load(self, port: int, connections: int, seconds: float, *, repeat: bool) -> Summary:
-        """Put load on a port; refuse to go on where an answer was not 200."""
+        """Put load on a port; raise an error if an answer was not 200."""
         order = LoadPlan(
             port=port,
             connections=connections,
@@ -95,6 +95,6 @@ class Bench:
 
 
 def in_turn(turn: int, what: Sequence[str]) -> list[str]:
-    """Return what is measured in the order of this round: whoever was first is last the next time."""
+    """Return the measured programs in the order of this round: the first one is the last in the next round."""
     start = turn % len(what)
     return [*what[start:], *what[:start]]

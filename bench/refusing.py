@@ -1,8 +1,8 @@
-"""How long a refusal takes, by where a forged signature or body differs from the real one: it must not tell.
+"""Time of a refusal, by the place where a forged signature or body differs from the real one: it must not depend on it.
 
     python -m bench.refusing [SAMPLES] [SEED]
 
-The places take turns, in a new order each time, so that whatever else the machine does meets all of them alike. Where
+The places take turns, in a new order each time, so that other work of the machine affects all of them alike. Where
 the medians of two places differ by more than the noise (by which halves of one place differ), it exits 1.
 """
 
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def forgeries() -> Mapping[str, Try]:
-    """Return what is refused, by where it differs from what would not be."""
+    """Return the refused deliveries, by the place where each differs from a valid one."""
     real = lemonsqueezy_signature(BODY, SECRETS[0])
     places = {"first": 0, "middle": 32, "last": 63}
     made: dict[str, Try] = {f"signature, {name}": _refusing(BODY, _other(real, at)) for name, at in places.items()}

@@ -42,7 +42,7 @@ COMMON_WORD, RARE_WORD = "mailhouse", "cobalt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFigure:
-    """How long one page takes, in seconds."""
+    """Time of one page, in seconds."""
 
     page: str
     p50: float
@@ -119,7 +119,7 @@ def _fill(services: Services, rows: int, parked: int) -> None:
 
 
 def _settle(url: str) -> None:
-    """Do what PostgreSQL does by itself within minutes: note what all may see."""
+    """Run PostgreSQL's maintenance, which would come within minutes: it marks pages as all-visible."""
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("VACUUM (ANALYZE) inbox")
 
@@ -171,7 +171,7 @@ def _numbers(rows: int, sqlite: bool) -> str:  # noqa: FBT001
 
 
 def _at(number: str, rows: int, *, sqlite: bool) -> str:
-    """Return an instant of the last 60 days, in the order of the numbers."""
+    """Return a time of the last 60 days, in the order of the numbers."""
     ago = f"(({rows} - {number}) * {60 * 86_400}.0 / {rows})"
     if sqlite:
         return f"strftime('%Y-%m-%dT%H:%M:%S', 'now', '-' || {ago} || ' seconds') || '.000000+00:00'"
@@ -241,7 +241,7 @@ def _timed(ask: Callable[[], object], pause: float) -> float:
 
 
 def _retried(services: Services, folder: Path) -> dict[str, object]:
-    """Let 100,000 parked events be tried again, kill the command in the middle, and go on."""
+    """Retry 100,000 parked events, kill the command in the middle, and resume it."""
     database = services.database
     with database.write() as tx:
         last = tx.execute(

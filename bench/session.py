@@ -1,4 +1,4 @@
-"""One session: area after area, each within its share of the time, and none able to end the others."""
+"""A session: area after area, each within its share of the time; a failed area does not end the others."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class OvertimeError(Exception):
 
 @dataclass(frozen=True)
 class BenchArea:
-    """What is measured together."""
+    """Figures that are measured together."""
 
     measure: Callable[[Bench], Iterator[Figure]]
     """Yields its figures before it measures, where it can: their rounds are there even if a later one fails."""
     minutes: float
-    """What five rounds take on two quiet cores; an area's share of the time is in proportion to it."""
+    """Length of five rounds on two idle cores; an area's share of the time is in proportion to it."""
 
 
 @dataclass
 class BenchSession:
-    """What was measured so far, and what failed, by area."""
+    """Figures measured so far, and failures, by area."""
 
     bench: Bench
     overtime: float = OVERTIME
@@ -59,7 +59,7 @@ class BenchSession:
         try:
             with _given_up_after(share + self.overtime):
                 self.figures.extend(area.measure(self.bench))
-        except Exception as error:  # noqa: BLE001 - whatever it was, the other areas can be measured
+        except Exception as error:  # noqa: BLE001 - after any error the other areas can be measured
             self.failed[name] = f"{type(error).__name__}: {error}"
             self.bench.say(f"{name} FAILED: {self.failed[name]}")
         self.bench.say(f"{name}: {time.monotonic() - began:.0f} seconds")

@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def _alone(folder: str, only: str) -> dict[str, float]:
-    """Do one piece of work in a process of its own and return what it took."""
+    """Run one measurement in a process of its own and return its cost."""
     command = [sys.executable, "-m", "bench.simulation", "--of", folder, "--only", only]
     stated: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     sys.stderr.write(f"{only}: {stated}\n")
@@ -85,7 +85,7 @@ def _alone(folder: str, only: str) -> dict[str, float]:
 
 
 def _measured(folder: str, only: str) -> int:
-    """Do one piece of work over a store that is there, and print what it took."""
+    """Run one measurement over an existing store, and print its cost."""
     services = _services(Path(folder))
     try:
         with services.database.read() as conn:
@@ -101,7 +101,7 @@ def _measured(folder: str, only: str) -> int:
 
 
 def _peak() -> float:
-    """Return the most memory that this process has had, in MiB; what `getrusage` says on Linux is the parent's, too."""
+    """Return this process's peak memory, in MiB; `getrusage` on Linux includes the parent's."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -122,7 +122,7 @@ def _read(services: Services) -> int:
 
 
 WORK: Mapping[str, Callable[[Services], int]] = {"simulate": _simulate, "replay": _replay, "read": _read}
-"""What is measured, by its name; each returns of how many accounts it found something."""
+"""Measured queries, by name; each returns the number of accounts found."""
 
 
 def _fill(folder: Path, number: int) -> None:
@@ -139,7 +139,7 @@ def _fill(folder: Path, number: int) -> None:
 
 
 def _tell(services: Services, number: int) -> None:
-    """Let two months pass for all of them, day by day; what is told is written as the intake would write it."""
+    """Let two months pass for all accounts, day by day; events are written as the intake would write them."""
     for day in range(60):
         services.clock.set(BEGAN + day * DAY)
         count, now = 0, BEGAN + day * DAY

@@ -21,7 +21,7 @@ NAME = "bench.usual_job.apply"
 
 
 def apply(key: str) -> None:
-    """Read a stored event and upsert the account that it names; each statement is committed by itself."""
+    """Read a stored event and upsert the account that it names; each statement is a transaction of its own."""
     connection, mark = database()
     (body,) = connection.execute(f"SELECT body FROM usual_events WHERE id = {mark}", (key,)).fetchone()
     event = json.loads(body)

@@ -65,7 +65,7 @@ def _kulanz(port: int, data_dir: Path, callback_url: str) -> subprocess.Popen[by
 
 
 def _shop(shop: str, port: int, kulanz_url: str, data_dir: Path) -> subprocess.Popen[bytes]:
-    """Start the shop with what it has to know: where Kulanz is, and two secrets that `kulanz up` made."""
+    """Start the shop with its settings: Kulanz's address, and two secrets that `kulanz up` made."""
     secrets = tomllib.loads((data_dir / "secrets.toml").read_text(encoding="utf-8"))
     settings = {
         "KULANZ_URL": kulanz_url,

@@ -12,6 +12,7 @@ from typing import Any
 from kulanz import pipeline
 from kulanz.config import Settings
 from kulanz.ingest.receiver import Receiver
+from kulanz.policy.document import Policy
 from kulanz.services import Services, build
 from tests.lemonsqueezy import MONDAY, SECRET, Payload, delivery
 
@@ -27,6 +28,12 @@ def settings_of(folder: Path, database_url: str, **told: Any) -> Settings:
         "plans": (("lemonsqueezy:47001", "professional"),),
     }
     return Settings(data_dir=folder, database_url=database_url, **usual | told)
+
+
+def policy_in_force(services: Services) -> Policy:
+    """Give the general policy that is in force now."""
+    with services.database.read() as conn:
+        return services.terms(conn).current
 
 
 @contextmanager

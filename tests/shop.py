@@ -26,7 +26,6 @@ from kulanz.queries import accounts
 from kulanz.runtime.rate_limit import LocalSlots, RateLimit
 from kulanz.services import Services, build
 from kulanz.store import inbox
-from kulanz.web.api.service import AccountService
 from kulanz.web.application import assemble
 from kulanz_simulator import Assumptions, LemonSqueezySimulator, Simulator, running
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
@@ -65,7 +64,7 @@ class WebServer:
     def __init__(self, services: Services, endpoint: str) -> None:
         self._endpoint = endpoint
         self._receiver = Receiver(services)
-        self._app = assemble(self._receiver, AccountService(services), services.settings)
+        self._app = assemble(self._receiver, services, services.settings)
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
         self._port = 0

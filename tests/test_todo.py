@@ -29,7 +29,6 @@ from kulanz.queries.todo import Todo
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, migrate, outbox
 from kulanz.web.api.documents.standing import Todos
-from kulanz.web.api.service import AccountService
 from kulanz.web.application import assemble
 from tests.days import DAY, happens, product, settings_of, tell
 from tests.lemonsqueezy import (
@@ -289,7 +288,7 @@ def test_every_alert_has_words_and_an_act_or_is_found_elsewhere() -> None:
 def test_the_api_answers_the_same_list(services: Services) -> None:
     a_refund_in_full(services)
     receiver = Receiver(services)
-    client = assemble(receiver, AccountService(services), services.settings).test_client()
+    client = assemble(receiver, services, services.settings).test_client()
 
     answer = client.get("/v1/todo", headers={"Authorization": "Bearer r-secret"})
     receiver.close()
@@ -308,7 +307,7 @@ def test_by_the_api_somebody_has_seen_it_and_somebody_takes_care(services: Servi
         services.settings, api_tokens=(*services.settings.api_tokens, ApiToken(name="ann", token="w-secret"))
     )
     receiver = Receiver(services)
-    client = assemble(receiver, AccountService(services), settings).test_client()
+    client = assemble(receiver, services, settings).test_client()
     reader, writer = {"Authorization": "Bearer r-secret"}, {"Authorization": "Bearer w-secret"}
 
     def said(act: str, body: Any = None, ident: str = listed.id, **headers: str) -> Any:
@@ -348,7 +347,7 @@ def test_what_is_done_once_it_was_seen_is_answered_again_under_its_key(services:
     (ending,) = waiting(services)
     assert ending.ends_when_seen
     receiver = Receiver(services)
-    client = assemble(receiver, AccountService(services), settings).test_client()
+    client = assemble(receiver, services, settings).test_client()
     headers = {"Authorization": "Bearer w-secret", "Idempotency-Key": "7"}
 
     first = client.post(f"/v1/todo/{ending.id}/acknowledge", headers=headers)

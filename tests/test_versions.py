@@ -16,7 +16,7 @@ from kulanz.queries import accounts
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services
 from kulanz.store import policies
-from tests.days import DAY, days_before_monday, happens
+from tests.days import DAY, days_before_monday, happens, policy_in_force
 from tests.lemonsqueezy import (
     MONDAY,
     Purchase,
@@ -49,12 +49,12 @@ def grace_end(services: Services) -> str:
 
 def test_a_version_counts_from_its_day_and_for_services_that_were_open_before(services: Services) -> None:
     versions.activate(services, GENTLE, actor="ada", effective_from=MONDAY)
-    before = accounts.policy_in_force(services)
+    before = policy_in_force(services)
 
     fails(services)
 
-    assert before["name"] == "plexo"
-    assert accounts.policy_in_force(services)["name"] == "gentle"
+    assert before.name == "plexo"
+    assert policy_in_force(services).name == "gentle"
     assert grace_end(services) == "2026-03-16T14:08:20Z"
 
 
@@ -177,9 +177,9 @@ def test_a_version_that_is_in_force_earlier_ends_when_the_scheduled_one_begins(s
 
     versions.activate(services, STRICT, actor="ada")
 
-    assert accounts.policy_in_force(services)["name"] == "strict"
+    assert policy_in_force(services).name == "strict"
     services.clock.set(MONDAY)
-    assert accounts.policy_in_force(services)["name"] == "gentle"
+    assert policy_in_force(services).name == "gentle"
 
 
 @pytest.mark.parametrize("days", [0, -200], ids=["at the moment of the first version", "with a clock set back"])
@@ -199,7 +199,7 @@ def test_what_began_before_an_activation_stays_under_the_first_version_whatever_
     assert untouched == before
     assert [account for account, _ in moved] == ["org_42"]
     assert grace_end(services) > before
-    assert accounts.policy_in_force(services)["name"] == "gentle"
+    assert policy_in_force(services).name == "gentle"
 
 
 def on_hold(services: Services) -> None:

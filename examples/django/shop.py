@@ -89,7 +89,7 @@ def home(request: HttpRequest, entitlement: Entitlement) -> HttpResponse:
 @require_GET
 @requires_plan("professional")
 def reports(request: HttpRequest) -> HttpResponse:
-    """Show what only payers see."""
+    """Show the page for paying accounts."""
     return render(request, "reports.html")
 
 

@@ -26,7 +26,7 @@ def signed_in() -> str:
 
 
 def denied(entitlement: Entitlement, plan: str) -> tuple[str, int]:
-    """Answer a request whose plan is not enough; a real shop shows its prices here."""
+    """Answer a request with too low a plan; a real shop shows its prices here."""
     return render_template("denied.html", entitlement=entitlement, plan=plan), 403
 
 
@@ -43,7 +43,7 @@ def home() -> str:
 @app.get("/reports")
 @kulanz.requires_plan("professional")
 def reports() -> str:
-    """Show what only payers see."""
+    """Show the page for paying accounts."""
     return render_template("reports.html")
 
 

@@ -117,7 +117,7 @@ def test_a_policy_is_tried_and_put_in_force(browsing: Shop, width: int) -> None:
 
     assert faults == []
     assert "dunning.grace" in stated
-    assert "would fare otherwise" in stated
+    assert "would differ" in stated
     assert wide <= width
     assert page.get_by_role("status").inner_text() == "Version 2 is activated."
     assert browsing.complaints == []

@@ -102,7 +102,7 @@ def test_mails_that_are_left_to_a_product_that_is_told_nothing_are_not_well(exam
     finding = examine(KULANZ_POLICY=str(policy))["callbacks"]
 
     assert finding["ok"] is False
-    assert "customers hear nothing" in finding["detail"]
+    assert "customers get no notice" in finding["detail"]
 
 
 def test_the_products_address_is_tried_without_sending_anything(examine):

@@ -107,7 +107,7 @@ def test_a_policy_is_not_in_force_before_the_question_about_what_is_open_is_answ
     refused = at_home("policy", "activate", gentle, "--migrate-open", stdin=answer)
 
     assert (refused.code, refused.out) == (1, "")
-    assert "put version 2 in force and apply it to open cases, disputes and requests: 2. Go on?" in refused.err
+    assert "put version 2 in force and apply it to open cases, disputes and requests: 2. Continue?" in refused.err
     assert refused.err.endswith("kulanz: nothing was done\n")
     assert [item["name"] for item in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
 
@@ -128,7 +128,7 @@ def test_a_policy_is_in_force_and_applied_to_what_is_open_once_that_is_agreed_to
     [
         (("--effective-from", "2026-02-01"), 1, "is in the past"),
         (("--effective-from", "2026-04-01", "--migrate-open", "--yes"), 2, "once the version is in force"),
-        (("--effective-from", "soon"), 2, "not an instant"),
+        (("--effective-from", "soon"), 2, "not a time"),
     ],
 )
 def test_an_activation_that_makes_no_sense_is_refused(
@@ -208,7 +208,7 @@ def test_a_simulation_is_told_line_by_line_with_its_totals(at_home: Kulanz, gent
     assert (result["account_id"], result["ahead"], result["rule"]) == ("org_42", True, "dunning.hold_placed")
     assert "org_42: from " in given_result.out
     assert "gaining access" in given_result.out
-    assert at_home("policy", "simulate", "plexo").out.startswith("nobody would fare otherwise")
+    assert at_home("policy", "simulate", "plexo").out.startswith("no account would differ")
     assert at_home("replay", "--shuffle", "--json").document["differing"] == []
 
 

@@ -133,9 +133,9 @@ def test_a_preview_says_what_differs_and_who_is_told(operator: Operator) -> None
     assert re.search(r"owed 49\.00 EUR \u2013", waived)
     assert re.search(r"next deadline grace reminder, \S+ \u2013", waived)
     assert re.search(r"plan professional the same", waived)
-    assert "The customer is told nothing." in waived
+    assert "The customer gets no message." in waived
     assert re.search(r"access full none", suspended)
-    assert "Your product Your product is told account.suspended." in suspended
+    assert "Your product Your product receives account.suspended." in suspended
 
 
 def text_of(page: str) -> str:

@@ -15,7 +15,7 @@ from kulanz.queries import accounts, refunds
 from kulanz.services import Services
 from kulanz.store import policies
 from tests.console.operator import HIDDEN, Operator
-from tests.days import tell
+from tests.days import policy_in_force, tell
 from tests.lemonsqueezy import subscription_created, subscription_payment_success
 
 LENIENT = document.preset("plexo").replace('grace = "7d"', 'grace = "10d"')
@@ -102,7 +102,7 @@ def test_a_policy_is_tried_and_nothing_is_written(operator: Operator, services: 
     assert page.status_code == 200
     assert "dunning.grace" in page.text
     assert "more lenient" in page.text
-    assert re.search(r"of 1 account would fare otherwise", page.text)
+    assert re.search(r"of 1 account would differ", page.text)
     with services.database.read() as conn:
         assert [row.version for row in policies.all(conn)] == [1]
 
@@ -135,7 +135,7 @@ def test_a_policy_that_was_tried_is_put_in_force_once(operator: Operator, servic
         (_, row) = policies.all(conn)
     assert (row.version, row.actor) == (2, "ops")
     assert "put in force" in operator.see("/ops/log")
-    assert accounts.policy_in_force(services)["version"] == 2
+    assert policy_in_force(services).version == 2
 
 
 def test_a_document_that_was_not_looked_at_is_not_put_in_force(operator: Operator, services: Services) -> None:

@@ -13,6 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from kulanz.commands import refund_requests
+from kulanz.commands.commands import RequestRefund
 from kulanz.config import Settings
 from kulanz.queries.cached import BackgroundValue, gather
 from kulanz.queries.gauges import Gauges
@@ -25,6 +27,7 @@ from tests.lemonsqueezy import (
     dispute_created,
     subscription_created,
     subscription_payment_recovered,
+    subscription_payment_success,
     subscription_updated,
 )
 
@@ -105,6 +108,15 @@ def test_disputes_are_told_by_what_became_of_them(services: Services, now: datet
     tell(services, subscription_created(at=now - timedelta(days=9)), dispute_created(at=now))
 
     assert of(look(services), "disputes", status="opened") == 1
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_refund_requests_are_counted_by_state(services: Services, now: datetime) -> None:
+    tell(services, subscription_payment_success(at=now, invoice=77))
+    command = RequestRefund(payment="77", contact_email="ada@shop.example", organisation="Bakery Ada")
+    refund_requests.request(services, "org_42", command, "tests")
+
+    assert of(look(services), "refund_requests", state="requested") == 1
 
 
 @pytest.mark.usefixtures("in_grace")

@@ -93,7 +93,7 @@ def test_a_support_person_reads_why_a_hold_is_not_placed_and_amounts_as_people_w
     instance.settle()
     document = instance.cli("account", "explain", str(purchase.account), "--json")
 
-    assert f"Dunning is held back: {event} is not applied and may tell of a payment." in parked["outlook"][0]
+    assert f"Dunning is held back: {event} is not applied and may report a payment." in parked["outlook"][0]
     assert "A chargeback of 49.00 EUR was opened (fee: 15.00 EUR)." in [
         sentence for step in document["steps"] for sentence in step["sentences"]
     ]

@@ -24,7 +24,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
     with up(data_dir, "--demo") as running:
-        until(lambda: "goes on running" in running.printed(), seconds=60)
+        until(lambda: "keeps running" in running.printed(), seconds=60)
         stated = [line.partition("→ ")[2].partition(":")[0] for line in running.printed().splitlines() if "→" in line]
         assert stated == ["good", "grace", "grace", "grace", "on_hold", "good", "suspended", "good"]
         assert running.ready()
@@ -52,7 +52,7 @@ def test_the_readmes_look_around_works_as_it_stands(tmp_path):
     (tmp_path / ".kulanz").mkdir()
 
     with up(tmp_path / ".kulanz" / "demo-data", "--demo") as running:
-        until(lambda: "goes on running" in running.printed(), seconds=60)
+        until(lambda: "keeps running" in running.printed(), seconds=60)
         answer = in_a_shell(commands[1], tmp_path)
 
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -101,7 +101,7 @@ def test_files_in_the_directory_that_it_is_called_in_are_never_imported(data_dir
         data_dir.with_name(f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write('{module} ')\n")
 
     with up(data_dir, "--demo") as running:
-        until(lambda: "goes on running" in running.printed(), seconds=60)
+        until(lambda: "keeps running" in running.printed(), seconds=60)
         burst = kulanz(data_dir, "worker", "--burst")
 
     assert (burst.returncode, burst.stderr) == (0, "")

@@ -106,7 +106,7 @@ TARGETS = (
     ),
     Target(area="spool", path="app/kulanz/ingest/spooling.py", tests=("tests/test_spooling.py",)),
 )
-_SAME_IN = "no difference: SQLAlchemy expands what `in_` is given, whatever it was told"
+_SAME_IN = "no difference: SQLAlchemy expands the argument of `in_` in any case"
 EXPLAINED: Mapping[str, str] = {
     "app/kulanz/store/inbox/claims.py:97: "
     "if ids or mine is None or mine.ids != _NOTHING or mine.seen_at < now_real - _REFRESH:"

@@ -165,7 +165,7 @@ def _mutants(founds: Sequence[Found]) -> Iterable[str]:
         yield ""
         yield "Those that were not noticed:"
         yield ""
-        yield from (f"- `{survivor}`: {EXPLAINED.get(survivor, 'not explained yet')}" for survivor in survivors)
+        yield from (f"- `{survivor}`:\n  {EXPLAINED.get(survivor, 'not explained yet')}" for survivor in survivors)
 
 
 def _total(of: Callable[[Leg], int]) -> Callable[[Sequence[Leg]], str]:

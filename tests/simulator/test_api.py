@@ -198,7 +198,7 @@ def test_webhooks_are_made_listed_changed_and_taken_away(
     assert changed is not None
     assert client.webhooks() == (changed,)
     assert (changed.url, changed.events) == (url, ("order_created", "order_refunded"))
-    client.delete_webhook(made.id)
+    client.tell("DELETE", f"/webhooks/{made.id}")
     assert client.webhooks() == ()
     with pytest.raises(FarEndError, match="6 to 40"):
         client.create_webhook("58231", url=url, events=(), secret="short", test_mode=True)

@@ -22,7 +22,7 @@ def test_without_a_test_clock_it_is_the_hosts_time(database: Database) -> None:
     clock = Clock(database, test_clock=True)
 
     assert abs(clock.now() - real_now()) < timedelta(seconds=5)
-    assert not clock.is_test_clock()
+    assert clock.test_time() is None
 
 
 def test_a_test_clock_stands_still_for_every_process(database: Database, database_url: str) -> None:
@@ -30,7 +30,7 @@ def test_a_test_clock_stands_still_for_every_process(database: Database, databas
 
     other = Database(database_url)
     assert Clock(other, test_clock=True).now() == MARCH
-    assert Clock(other, test_clock=True).is_test_clock()
+    assert Clock(other, test_clock=True).test_time() == MARCH
     other.dispose()
 
 
@@ -50,7 +50,7 @@ def test_a_reset_goes_back_to_real_time(database: Database) -> None:
     clock.reset()
 
     assert clock.now() > MARCH
-    assert not clock.is_test_clock()
+    assert clock.test_time() is None
 
 
 def test_where_it_is_not_allowed_a_test_clock_is_neither_set_nor_obeyed(database: Database) -> None:

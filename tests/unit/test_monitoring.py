@@ -39,7 +39,7 @@ def test_every_metric_is_defined_in_the_runbook() -> None:
     assert undefined == set()
 
 
-def test_every_alert_has_its_row_in_the_runbook() -> None:
+def test_every_alert_has_its_section_in_the_runbook() -> None:
     alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
 
     assert [alert for alert in alerts if f"`{alert}`" not in RUNBOOK] == []

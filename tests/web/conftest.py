@@ -1,8 +1,9 @@
-"""The application over stand-ins for what lies behind it."""
+"""The application over four accounts, with a receiver that only remembers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -11,8 +12,17 @@ from flask.testing import FlaskClient
 
 from kulanz.config import ApiToken, Settings
 from kulanz.ingest.receiver import WebhookResponse
+from kulanz.services import Services, build
 from kulanz.web.application import WebApp, assemble
-from tests.web.service import ServiceInMemory
+from tests.days import DAY, product, settings_of, tell
+from tests.lemonsqueezy import (
+    MONDAY,
+    Purchase,
+    subscription_created,
+    subscription_expired,
+    subscription_payment_failed,
+    subscription_updated,
+)
 
 
 class ReceiverInMemory:
@@ -50,11 +60,30 @@ class ReceiverInMemory:
         return self.able
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(
-        data_dir=tmp_path,
-        database_url=f"sqlite:///{tmp_path / 'kulanz.db'}",
+@pytest.fixture(scope="session")
+def _four_accounts(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> Path:
+    """A database of four accounts that is only copied: two stand well, one has expired, `org_42` is in grace."""
+    folder = tmp_path_factory.mktemp("accounts")
+    shutil.copyfile(_sqlite_template, folder / "kulanz.db")
+    with product(_settings(folder), at=MONDAY) as services:
+        for number, account in enumerate(("org_1", "org_2", "org_3", "org_42")):
+            variant = 47002 if account == "org_3" else 47001
+            bought = Purchase(account=account, customer=number + 1, subscription=number + 1, variant=variant)
+            tell(services, subscription_created(purchase=bought, at=MONDAY - 40 * DAY))
+            if account == "org_2":
+                tell(services, subscription_expired(purchase=bought, at=MONDAY - DAY))
+            if account == "org_42":
+                tell(services, subscription_updated(purchase=bought, at=MONDAY - DAY, status="past_due"))
+                tell(services, subscription_payment_failed(purchase=bought, at=MONDAY - DAY, invoice=42))
+    return folder / "kulanz.db"
+
+
+def _settings(folder: Path) -> Settings:
+    return settings_of(
+        folder,
+        f"sqlite:///{folder / 'kulanz.db'}",
+        test_clock=True,
+        plans=(("lemonsqueezy:47001", "professional"), ("lemonsqueezy:47002", "enterprise")),
         api_tokens=(
             ApiToken(name="writer", token="w-secret", read_only=False),
             ApiToken(name="reader", token="r-secret", read_only=True),
@@ -63,18 +92,26 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return _settings(tmp_path)
+
+
+@pytest.fixture
 def receiver() -> ReceiverInMemory:
     return ReceiverInMemory()
 
 
 @pytest.fixture
-def service() -> ServiceInMemory:
-    return ServiceInMemory("org_1", "org_2", "org_3", "org_42")
+def services(settings: Settings, _four_accounts: Path) -> Iterator[Services]:
+    shutil.copyfile(_four_accounts, settings.data_dir / "kulanz.db")
+    services = build(settings)
+    yield services
+    services.close()
 
 
 @pytest.fixture
-def app(receiver: ReceiverInMemory, service: ServiceInMemory, settings: Settings) -> WebApp:
-    return assemble(receiver, service, settings)
+def app(receiver: ReceiverInMemory, services: Services) -> WebApp:
+    return assemble(receiver, services, services.settings)
 
 
 @pytest.fixture

@@ -17,11 +17,12 @@ from kulanz import pipeline
 from kulanz.commands.commands import OpenDispute
 from kulanz.config import ApiToken
 from kulanz.ingest.receiver import Receiver
+from kulanz.queries import accounts
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
-from kulanz.web.api import documents
-from kulanz.web.api.service import AccountService, StoreResponse
+from kulanz.web.api import documents, results
+from kulanz.web.api.idempotency import StoreResponse, once
 from kulanz.web.application import assemble
 from tests.days import product, settings_of
 from tests.lemonsqueezy import (
@@ -47,7 +48,7 @@ def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
 @pytest.fixture
 def client(services: Services) -> Iterator[FlaskClient]:
     receiver = Receiver(services)
-    app = assemble(receiver, AccountService(services), services.settings)
+    app = assemble(receiver, services, services.settings)
     yield app.test_client()
     receiver.close()
 
@@ -262,16 +263,15 @@ def test_a_repeat_is_answered_and_not_done_again(client: FlaskClient) -> None:
 
 @pytest.mark.usefixtures("in_grace")
 def test_a_repeat_while_the_first_is_running_is_refused(client: FlaskClient, services: Services) -> None:
-    service = AccountService(services)
     inside: list[type[Exception]] = []
 
     def act(_: StoreResponse) -> dict[str, Any]:
         with pytest.raises(Exception, match=r".") as again:
-            service.once(actor="writer", key="k1", request=b"r", act=lambda _: {})
+            once(services, actor="writer", key="k1", request=b"r", act=lambda _: {})
         inside.append(again.type)
         return {"id": "x"}
 
-    made = service.once(actor="writer", key="k1", request=b"r", act=act)
+    made = once(services, actor="writer", key="k1", request=b"r", act=act)
 
     assert made == ({"id": "x"}, False)
     assert [kind.__name__ for kind in inside] == ["RefusedError"]
@@ -279,19 +279,18 @@ def test_a_repeat_while_the_first_is_running_is_refused(client: FlaskClient, ser
 
 @pytest.mark.usefixtures("in_grace")
 def test_the_answer_is_kept_by_the_very_transaction_that_does_what_was_asked(services: Services) -> None:
-    service = AccountService(services)
     order = OpenDispute(amount=4900, currency="EUR", reason="told by mail")
 
     def act(_: StoreResponse) -> dict[str, Any]:
         def dies(*_: object) -> None:
             raise RuntimeError("the process ends before the answer is kept")
 
-        return service.order("org_42", order, "writer", dies)
+        return results.order(services, "org_42", order, "writer", dies)
 
     with pytest.raises(RuntimeError):
-        service.once(actor="writer", key="k1", request=b"r", act=act)
+        once(services, actor="writer", key="k1", request=b"r", act=act)
 
-    assert service.account("org_42")["disputes"] == []
+    assert accounts.account_document(services, "org_42")["disputes"] == []
 
 
 @pytest.mark.usefixtures("in_grace")

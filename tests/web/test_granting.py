@@ -22,7 +22,6 @@ from kulanz.queries.replay.replay import replay
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import policies
-from kulanz.web.api.service import AccountService
 from kulanz.web.application import assemble
 from tests.days import DAY, product, settings_of
 from tests.lemonsqueezy import Payload, delivery, subscription_created, subscription_payment_failed
@@ -49,7 +48,7 @@ START = real_now().replace(microsecond=0)
 @pytest.fixture
 def client(services: Services) -> Iterator[FlaskClient]:
     receiver = Receiver(services)
-    yield assemble(receiver, AccountService(services), services.settings).test_client()
+    yield assemble(receiver, services, services.settings).test_client()
     receiver.close()
 
 

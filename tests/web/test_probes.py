@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from kulanz.config import Settings
+from kulanz.services import Services
 from kulanz.web.application import WebApp, assemble
 from tests.web.conftest import ReceiverInMemory
-from tests.web.service import ServiceInMemory
 
 
 def test_a_process_that_answers_is_alive(app: WebApp, receiver: ReceiverInMemory) -> None:
@@ -53,8 +52,8 @@ def test_without_a_token_metrics_are_for_this_host_alone(
     assert response.status_code == status
 
 
-def test_with_a_token_metrics_are_for_who_has_it(settings: Settings) -> None:
-    app = assemble(ReceiverInMemory(), ServiceInMemory(), replace(settings, metrics_token="m-secret"))
+def test_with_a_token_metrics_are_for_who_has_it(services: Services) -> None:
+    app = assemble(ReceiverInMemory(), services, replace(services.settings, metrics_token="m-secret"))
 
     refused = app.test_client().get("/metrics")
     wrong = app.test_client().get("/metrics", headers={"Authorization": "Bearer m"})

@@ -18,7 +18,6 @@ from kulanz.policy.facts import OverrideKind
 from kulanz.queries import accounts
 from kulanz.services import Services
 from kulanz.web.api import documents
-from kulanz.web.api.service import AccountService
 from kulanz.web.application import assemble
 from tests.days import DAY, days_go_by, happens, product, settings_of, settle, tell
 from tests.lemonsqueezy import (
@@ -64,7 +63,7 @@ def notice(services: Services, *languages: str) -> Any:
 
 def answered(services: Services, query: str = "", account: str = ORG, **headers: str) -> Any:
     receiver = Receiver(services)
-    client = assemble(receiver, AccountService(services), services.settings).test_client()
+    client = assemble(receiver, services, services.settings).test_client()
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     answer = client.get(f"/v1/accounts/{account}/entitlement{query}", headers=READER | named)
     receiver.close()

@@ -79,7 +79,7 @@ def _adopt_policy(context: WorkerContext, *, patient: bool) -> None:
 
 
 def _clock(context: WorkerContext) -> None:
-    """Load the nightly round, which speaks HTTP, into no other process."""
+    """Load the nightly reconciliation, which imports an HTTP library, only in this process."""
     from kulanz_workers.scheduler import Scheduler  # noqa: PLC0415
 
     Scheduler(context.services).run(context.stopping)

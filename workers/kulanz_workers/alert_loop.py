@@ -1,4 +1,4 @@
-"""The loop that tells chats and pagers of what waits for a person: once when it begins to, once when it is over."""
+"""Alert loop: reports to-do items to chats and pagers, once when an item begins and once when it ends."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ INTERVAL = 10.0
 MAX_WAIT = 600.0
 """Seconds after which a service that takes nothing is tried again, at most."""
 TURN = timedelta(minutes=2)
-"""For how long a clock that tells alerts keeps others from it; each look renews it."""
+"""Length of the lease by which one clock at a time sends alerts; each check renews it."""
 LINES = 10
-"""Matters that one message names; it counts the others."""
+"""Number of items that one message names; further ones are counted."""
 
 
 _TURN_KEY = "alerts_turn"
@@ -38,17 +38,17 @@ _TURN_KEY = "alerts_turn"
 
 @dataclass(slots=True)
 class _Channel:
-    """One channel, and when it is tried again after it took nothing."""
+    """A channel, and the time of its next attempt after a failure."""
 
     setting: AlertChannel
     name: str
-    """A keyed hash of its address, so that what it was told is known after a restart."""
+    """Keyed hash of its address, which identifies the channel after a restart."""
     wait: float = 0.0
     next: float = float("-inf")
 
 
 class AlertLoop:
-    """Compares what waits with what each channel was told, in a thread of its own: no service holds up the clock."""
+    """Compares the to-do list with each channel's items, in a thread of its own, so that it cannot delay the clock."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -58,7 +58,7 @@ class AlertLoop:
         self._channels = [_Channel(each, _name(services, each)) for each in services.settings.alert_channels]
 
     def tick(self) -> bool:
-        """Begin when it is time; return whether it was begun."""
+        """Start a run if it is due; return whether it was started."""
         busy = self._thread is not None and self._thread.is_alive()
         if not self._channels or monotonic() < self._next or busy:
             return False
@@ -68,7 +68,7 @@ class AlertLoop:
         return True
 
     def tell(self) -> None:
-        """Tell every channel what is new to it, unless another clock is at it."""
+        """Report new items to every channel, unless another clock holds the lease."""
         if not self._take_turn():
             return
         waiting = todo.todo_list(self._services)
@@ -91,7 +91,7 @@ class AlertLoop:
             log.warning("alerts.put_off", error=type(error).__name__, detail=error.detail)
 
     def _tell(self, channel: _Channel, waiting: Sequence[Todo]) -> None:
-        """Tell one channel, and note it once the service has taken it: a message may come twice, and is never lost."""
+        """Report to one channel, then record it: a message may come twice, but is never lost."""
         with self._services.database.read() as conn:
             told = todos.told(conn, channel.name)
         known, present = {each.id for each in told}, {each.id for each in waiting}

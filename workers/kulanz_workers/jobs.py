@@ -25,7 +25,7 @@ WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
-    """What a worker process works with; RQ calls a job by name, so a job finds it in `CONTEXT`."""
+    """Resources of a worker process. RQ calls a job by name, so a job reads them from `CONTEXT`."""
 
     services: Services
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -63,7 +63,7 @@ def linger(context: WorkerContext, queue: str, work: Callable[[WorkerContext], b
 
 
 def process_all(context: WorkerContext) -> bool:
-    """Apply what there is; return whether there was anything. The effects' worker is notified of what followed."""
+    """Apply due events and timers; return whether there were any. The effects' worker is notified of the results."""
     moved = _repeat(context, lambda: pipeline.process(context.services, EVENTS_PER_STEP).moved)
     if moved:
         context.services.notifier.notify(EFFECTS_QUEUE)
@@ -71,7 +71,7 @@ def process_all(context: WorkerContext) -> bool:
 
 
 def deliver_all(context: WorkerContext) -> bool:
-    """Carry out what is due; return whether there was anything. The events' worker is notified of the outcomes."""
+    """Deliver due effects; return whether there were any. The events' worker is notified of the outcomes."""
     moved = _repeat(context, lambda: pipeline.deliver(context.services, EFFECTS_PER_STEP).moved)
     if moved:
         context.services.notifier.notify(EVENTS_QUEUE)

@@ -21,7 +21,7 @@ from kulanz.runtime.notifier import EFFECTS_QUEUE, EVENTS_QUEUE, JOBS
 from kulanz.telemetry.logs import log
 
 FORMER = {"workers.jobs.drain": JOBS[EVENTS_QUEUE], "workers.jobs.deliver": JOBS[EFFECTS_QUEUE]}
-"""What our jobs were called before: an installation that is brought up to date left them in its queues."""
+"""Former names of our jobs, which an upgraded installation may still have in its queues."""
 
 
 def resolved(paths: Mapping[str, str] = JOBS) -> dict[str, Callable[[], None]]:
@@ -34,7 +34,7 @@ def resolved(paths: Mapping[str, str] = JOBS) -> dict[str, Callable[[], None]]:
 
 
 class OurJob(Job):
-    """A job that can only be one of ours: what Redis says of callbacks, webhooks, arguments and retries is not done."""
+    """One of our jobs: callbacks, webhooks, arguments and retries in Redis are ignored."""
 
     success_callback = None
     failure_callback = None
@@ -50,11 +50,11 @@ class OurJob(Job):
         function()
 
     def send_webhooks(self, *_: Any, **__: Any) -> None:
-        """Tell nobody."""
+        """Send no notification."""
 
 
 class NoTimeLimit(BaseDeathPenalty):
-    """Our jobs end by themselves; an alarm would end them in the middle of a transaction."""
+    """Replaces RQ's alarm, which would end a job in the middle of a transaction; our jobs limit their own time."""
 
     def setup_death_penalty(self) -> None:
         """Set no alarm."""
@@ -89,9 +89,9 @@ class QueueWorker(SimpleWorker):
         )
 
     def serve(self, stopping: threading.Event, between: Callable[[], object]) -> None:
-        """Run jobs until told to stop; call `between` after each, and after a second without any.
+        """Run jobs until a signal stops the worker; call `between` after each job, and after a second without any.
 
-        Raise RedisError without Redis.
+        Raises RedisError without Redis.
         """
         while not stopping.is_set():
             self._turn()

@@ -1,4 +1,4 @@
-"""The scheduler: every second it notifies the workers of what is due. It processes nothing itself."""
+"""Scheduler: notifies the workers of due work every second. It processes nothing itself."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ LEASES_RENEWED_WITHIN = 3.0
 MAX_LEASE = timedelta(minutes=1)
 """Much longer than a lease is made for."""
 FULL_ROUND_INTERVAL = 60.0
-"""Seconds after which it notifies in any case, for what has no timer (events that have waited for a week)."""
+"""Longest pause between two notifications, for work without a timer (events that have waited for a week)."""
 
 
 class Scheduler:
-    """Remembers when it last did what is not done every second."""
+    """Remembers the last run of each task that does not run every second."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -48,7 +48,7 @@ class Scheduler:
         self._repair_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
-        """Tick until told to stop."""
+        """Tick until a signal stops the scheduler."""
         while not stopping.is_set():
             self._attempt()
             stopping.wait(TICK_INTERVAL)
@@ -71,10 +71,10 @@ class Scheduler:
         return due
 
     def _repair_after_clock_step(self) -> None:
-        """After the host's clock was set back, let nothing wait until it is again as late as it was.
+        """Move due times after the host's clock was set back, so that no action waits for the old time.
 
-        It may have been while no clock ran: the first tick mends, too. Leases are left for a moment, in which whoever
-        lives renews his.
+        The clock may have been set back while no scheduler ran: the first tick corrects, too. Leases are left alone at
+        first: living workers renew theirs.
         """
         if self._clock_watch.was_set_back(real_now()):
             log.warning("clock.set_back")

@@ -27,7 +27,7 @@ WORK_OF_QUEUE: Mapping[str, Callable[[WorkerContext], bool]] = {
 
 
 class Worker:
-    """Works off one queue's share until told to stop."""
+    """Processes one queue's share until a signal stops the worker."""
 
     def __init__(self, context: WorkerContext, queue: str) -> None:
         self._context = context
@@ -50,17 +50,17 @@ class Worker:
             stopping.wait(POLL_INTERVAL)
 
     def poll(self) -> None:
-        """Work off what the database has; a failure is logged and makes the next look wait a little longer."""
+        """Process due work; a failure is logged and delays the next check a little."""
         try:
             WORK_OF_QUEUE[self._queue](self._context)
             self._failures = 0
-        except Exception as error:  # noqa: BLE001 - a worker outlives whatever one look runs into
+        except Exception as error:  # noqa: BLE001 - a worker outlives every error of one run
             self._failures += 1
             log.warning("worker.failed", queue=self._queue, error=type(error).__name__, detail=detail_of(error))
             self._context.stopping.wait(min(POLL_INTERVAL * 2**self._failures, MAX_BACKOFF))
 
     def _serve_queue(self) -> str | None:
-        """Serve RQ's queue until told to stop; return why it came to an end before."""
+        """Serve RQ's queue until a signal stops the worker; return the reason for an earlier end."""
         if self._url is None:
             return "REDIS_URL is not set"
         try:
@@ -68,7 +68,7 @@ class Worker:
                 probe.ping()
             with connect(self._url, timeout=SOCKET_TIMEOUT) as redis:
                 QueueWorker(self._queue, redis, self._name).serve(self._context.stopping, self._sweep)
-        except Exception as error:  # noqa: BLE001 - whatever another Redis client wrote must not end the worker
+        except Exception as error:  # noqa: BLE001 - data of another Redis client must not end the worker
             return type(error).__name__
         return None
 

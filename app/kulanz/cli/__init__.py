@@ -18,30 +18,30 @@ COMMANDS = {
     "send": ("send:send", "Sign payloads as the provider does and post them."),
     "todo": ("todo:todo", "List all that waits for a person, and say who has seen it."),
     "report": ("report:report", "Show what was recovered, lost and is at risk."),
-    "account": ("account:account", "Look at accounts, and make exceptions."),
+    "account": ("account:account", "Show accounts, and make exceptions."),
     "add-on": ("add_on:add_on", "Book add-ons, list them, and cancel them."),
-    "credit": ("credit:credit", "Record prepaid credit, by the merchant's word."),
+    "credit": ("credit:credit", "Record prepaid credit."),
     "dispute": ("dispute:dispute", "Open and close chargebacks by hand."),
     "refund": ("refund:refund", "Ask for refunds, and decide about them."),
     "collections": ("collections:collections", "Hand debts over to a collection agency, and take them back."),
     "mandate": ("mandate:mandate", "Record direct-debit mandates, and how letters come."),
-    "events": ("events:events", "Look after the inbox."),
-    "effects": ("effects:effects", "Look after what the world must be told."),
+    "events": ("events:events", "List received events, and try them again."),
+    "effects": ("effects:effects", "List outgoing actions, and try them again."),
     "breaker": ("breaker:breaker", "Show the circuit breaker on mass downgrades, or release it."),
-    "mail": ("mail:mail", "Check, preview and try what customers are written."),
-    "queue": ("queue:queue", "Look at RQ: queues, workers, failed jobs."),
+    "mail": ("mail:mail", "Check, preview and try the mails to customers."),
+    "queue": ("queue:queue", "Show RQ: queues, workers, failed jobs."),
     "policy": ("policy:policy", "Read, compare and try policies, and put them in force."),
-    "ledger": ("ledger:ledger", "Check that the decisions are as they were written."),
+    "ledger": ("ledger:ledger", "Verify that the decisions are unchanged."),
     "evidence": ("evidence:evidence", "Check evidence of an account offline."),
-    "retention": ("retention:retention", "Look at what the law keeps, and destroy the rest."),
-    "secrets": ("secrets:secrets", "Look at the encryption keys, and change them."),
+    "retention": ("retention:retention", "List records that the law keeps, and destroy the rest."),
+    "secrets": ("secrets:secrets", "Show the encryption keys, and change them."),
     "keys": ("keys:keys", "Make secrets for the settings; nothing is kept."),
     "clock": ("clock:clock", "Run the clock, or set the test clock."),
     "replay": ("replay:replay", "Recompute every account from the recorded facts."),
-    "reconcile": ("reconcile:reconcile", "Compare what we hold with the provider."),
-    "lemonsqueezy": ("lemonsqueezy:lemonsqueezy", "Register the webhook, and take a store in."),
+    "reconcile": ("reconcile:reconcile", "Compare our records with the provider's."),
+    "lemonsqueezy": ("lemonsqueezy:lemonsqueezy", "Register the webhook, and import a store."),
     "stripe": ("stripe:stripe", "Register the webhook endpoint."),
-    "provider-sim": ("provider_sim:provider_sim", "Play a provider, to try a policy without a store."),
+    "provider-sim": ("provider_sim:provider_sim", "Simulate a provider, to try a policy without a store."),
     "doctor": ("doctor:doctor", "Say what is wrong, and what to do."),
     "config": ("config:config", "Show the effective settings."),
     "backup": ("backup:backup", "Write a backup of database and spool, and try it."),
@@ -84,7 +84,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _misused(error: click.ClickException) -> int:
-    """Say what is wrong with the call, on one line; the bare name of a group is a request for its help."""
+    """Print a usage error on one line; the bare name of a group prints its help."""
     if isinstance(error, NoArgsIsHelpError):
         click.echo(error.format_message())
         return 0

@@ -1,4 +1,4 @@
-"""`kulanz account`: how accounts stand, why, and exceptions to the policy."""
+"""`kulanz account`: the state of accounts, its reasons, and exceptions to the policy."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def show(*, ident: str, as_json: bool) -> None:
 @click.option("--locale", type=locale_name, help="The language, such as de-AT [default: plain English, times in UTC].")
 @json_option
 def explain(*, ident: str, locale: str | None, as_json: bool) -> None:
-    """Say why an account stands as it does, step by step, and what would change it, and when."""
+    """Explain an account's state step by step, and list possible changes with their times."""
     from kulanz.queries import accounts
 
     languages = (locale,) if locale else ()
@@ -82,7 +82,7 @@ def explain(*, ident: str, locale: str | None, as_json: bool) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file [default: ID.evidence.html].")
 @json_option
 def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
-    """Write one signed file of what happened, by which clause, what was sent and when: for a chargeback response."""
+    """Write one signed file with events, clauses and sent notices, with their times: for a chargeback response."""
     from kulanz.queries.evidence import of_account
     from kulanz.runtime.private_files import write_private
 
@@ -125,7 +125,7 @@ def sign(*, ident: str, until: datetime | None, as_json: bool) -> None:
 def plan_change(
     *, ident: str, plan: str, price: int | None, currency: str | None, subscription: str | None, as_json: bool
 ) -> None:
-    """Say what a change of plan would charge, by the days left, and when it would count; nothing is changed."""
+    """Quote a change of plan: the price by the days left, and its time; changes nothing."""
     from kulanz.policy.areas.plan_change import Wanted
     from kulanz.queries import quotes
 
@@ -198,7 +198,7 @@ def _pairs(source: str | None, target: str | None, listed: TextIO | None) -> lis
 @click.option("--reason", type=words, required=True, help="How the customer gave notice.")
 @orders
 def cancel(**told: Any) -> Command:
-    """Note that the customer cancelled by notice: the renewal is switched off, what is paid for runs to its end."""
+    """Record a cancellation by the customer: the renewal is switched off, the paid period runs to its end."""
     from kulanz.commands.commands import NoteCancellation
 
     return NoteCancellation(**told)
@@ -240,7 +240,7 @@ def migrated(**told: Any) -> Command:
 @click.option("--transaction", type=words, help="The bank's own id of it: the same one is never recorded twice.")
 @orders
 def record_payment(**told: Any) -> Command:
-    """Record a transfer that reached you; it pays what the account owes."""
+    """Record a transfer that reached you; it pays the account's debts."""
     from kulanz.commands.commands import RecordPayment
 
     return RecordPayment(**told)
@@ -273,7 +273,7 @@ def terms(*, name: str | None, until: datetime | None, end: bool, reason: str) -
 @click.option("--reason", type=words, required=True, help="Why it is none; it is shown with the decision.")
 @orders
 def void_payment(**told: Any) -> Command:
-    """Say that a recorded transfer is none: what it had paid is owed again."""
+    """Void a recorded transfer: its payments are owed again."""
     from kulanz.commands.commands import VoidPayment
 
     return VoidPayment(**told)

@@ -28,12 +28,12 @@ SORTS = ("id", "deadline", "amount", "plan", "standing")
 @click.option("--standing", type=click.Choice(STANDINGS))
 @click.option("--plan")
 @click.option("--due-before", type=instant, help="Only those with a deadline before this, such as +7d.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV, whatever the limit.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV, without a limit.")
 @after_option
 @limit_option
 @json_option
 def list_(*, after: str | None, limit: int, as_csv: bool, as_json: bool, **told: Any) -> None:
-    """List accounts: how they stand, what they owe, and their next deadline."""
+    """List accounts: their standing, debts and next deadline."""
     if as_csv and (as_json or after):
         raise click.UsageError("--csv prints everything: it takes neither --json nor --after")
     with services() as opened:
@@ -94,7 +94,7 @@ def _print_lines(opened: Services, wanted: AccountQuery, after: str | None, limi
 
 
 def _show(lines: list[AccountLine]) -> None:
-    """Print a table: of every column where there is room, else of those that matter most."""
+    """Print a table: all columns if there is room, else the most important ones."""
     from kulanz.queries import account_list
 
     columns = account_list.COLUMNS if console().width >= ROOMY else NARROW

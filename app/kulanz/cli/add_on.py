@@ -1,4 +1,4 @@
-"""`kulanz add-on`: what is booked in quantities beside a subscription."""
+"""`kulanz add-on`: add-ons booked in quantities beside a subscription."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def list_(*, account: str, as_json: bool) -> None:
 @click.option("--quantity", type=click.IntRange(1, MAX_QUANTITY), help="Pieces of it [default: all that are left].")
 @orders
 def cancel(**told: Any) -> Command:
-    """Cancel an add-on to the end of what is paid; soon after booking it is withdrawn from, and ends at once."""
+    """Cancel an add-on to the end of the paid period; soon after booking this is a withdrawal and ends it at once."""
     from kulanz.commands.commands import CancelAddOn
 
     return CancelAddOn(**told)

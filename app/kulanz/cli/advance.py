@@ -27,7 +27,7 @@ ASKING = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What is still to be done at the time that the clock shows; two equal ones mean that nothing has moved."""
+    """Work left at the clock's time; two equal backlogs mean that nothing has moved."""
 
     received: int
     timer: datetime | None

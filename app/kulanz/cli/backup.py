@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 @click.option("--no-drill", is_flag=True, help="Do not restore it into a database that is thrown away to try it.")
 @json_option
 def backup(*, file: Path, no_drill: bool, as_json: bool) -> None:
-    """Write a consistent backup of database and spool, and try it: restored aside, its ledger is verified.
+    """Write a consistent backup of database and spool, and test it: restore it aside and verify its ledger.
 
-    It holds no keys: keep ENCRYPTION_KEYS, and keep them elsewhere. Work goes on meanwhile.
+    It holds no keys: keep ENCRYPTION_KEYS in another place. Kulanz keeps running meanwhile.
     """
     from kulanz.privacy import backup as backups
 
@@ -55,9 +55,9 @@ def backup(*, file: Path, no_drill: bool, as_json: bool) -> None:
 @actor_option
 @json_option
 def restore(*, file: Path, yes: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Bring a backup into the new or empty database of DATABASE_URL and verify it, while nothing else runs.
+    """Restore a backup into the new or empty database of DATABASE_URL and verify it, while nothing else runs.
 
-    Outgoing actions that were waiting then are held, as they may have been carried out since: look at them with
+    Outgoing actions that were waiting then are held, because they may have been delivered since: list them with
     `kulanz effects list --state parked`, and release them with `kulanz effects retry`.
     """
     from kulanz.privacy import backup as backups

@@ -43,7 +43,7 @@ def show(*, as_json: bool) -> None:
 @actor_option
 @json_option
 def release(*, until: datetime, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Let dunning take access without the limit until an instant; who waited is looked at again at once."""
+    """Let dunning take access without the limit until a given time; waiting accounts are checked again at once."""
     from kulanz.processing import circuit_breaker
 
     with services() as opened:

@@ -1,4 +1,4 @@
-"""`kulanz account charges`: what an account was charged."""
+"""`kulanz account charges`: the charges of an account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kulanz.cli.options import emit, json_option, services, table
 @click.argument("ident", metavar="ID")
 @json_option
 def charges(*, ident: str, as_json: bool) -> None:
-    """List what the provider charged an account, with tax and what went back."""
+    """List the provider's charges of an account, with tax and refunds."""
     from kulanz.formats.money import plain as money
     from kulanz.queries import charges as queries
 

@@ -32,7 +32,7 @@ def clock() -> None:
 
 @clock.command()
 def run() -> None:
-    """Wake the workers every second for what is due, until SIGTERM."""
+    """Wake the workers every second for due work, until SIGTERM."""
     from kulanz.cli.processes import replace_by_worker
 
     name_misspelt_settings()
@@ -60,7 +60,7 @@ def show(*, as_json: bool) -> None:
 @actor_option
 @json_option
 def set_(*, at: datetime, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Jump to an instant, as an outage does; the clock stands still there."""
+    """Jump to a time, as after an outage; the clock stands still there."""
     with services() as opened:
         permit(opened)
         _warn_of_going_back(opened, at)
@@ -80,7 +80,7 @@ def set_(*, at: datetime, dry_run: bool, actor: str, as_json: bool) -> None:
 @actor_option
 @json_option
 def advance(*, by: timedelta, no_wait: bool, timeout: float, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Go on from due time to due time; each shows on the clock while what falls due then is done."""
+    """Advance from due time to due time; the clock stops at each until the work due then is done."""
     from kulanz.cli.advance import go_on, jump_by, later
 
     with services() as opened:
@@ -130,7 +130,7 @@ def accept(*, dry_run: bool, actor: str, as_json: bool) -> None:
 
 
 def _warn_of_going_back(opened: Services, at: datetime) -> None:
-    """Say so where the clock goes back behind what may have been decided; an empty database may begin at any time."""
+    """Warn if the clock is set back before recorded decisions; with an empty database any time is allowed."""
     from kulanz.store import accounts
 
     with opened.database.read() as conn:

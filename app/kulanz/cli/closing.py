@@ -21,7 +21,7 @@ why_option = click.option("--reason", type=words, default="", help="Why, if it i
 @why_option
 @orders
 def close(**told: Any) -> Command:
-    """Record that the organisation asks to be deleted: what it subscribed to runs out first, and gives no refund."""
+    """Record that the organisation asks to be deleted: its subscriptions run out first, without a refund."""
     from kulanz.commands.commands import RequestClosure
 
     return RequestClosure(**told)
@@ -52,13 +52,13 @@ def approve_deletion(**told: Any) -> Command:
 
 @click.command()
 @id_argument
-@click.option("--reason", type=words, required=True, help="Why; it is kept, so it should name nobody.")
+@click.option("--reason", type=words, required=True, help="The reason; it is kept, so it should contain no names.")
 @actor_option
 @dry_run_option
 @yes_option
 @json_option
 def erase(*, account: str, reason: str, actor: str, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Destroy what is personal of an account at once (a person's right), but for what the law keeps."""
+    """Destroy an account's personal data at once (a person's right), except for what the law keeps."""
     from kulanz.commands.commands import EraseAccount
 
     if not (yes or dry_run):

@@ -39,7 +39,7 @@ def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> N
 @click.argument("ident", metavar="ID")
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
-    """Show one hand-over: who approved it, what went, and the hash of its statement."""
+    """Show one hand-over: its approvals, the handed-over fields, and the hash of its statement."""
     from kulanz.queries import collections
 
     with services() as opened:

@@ -39,7 +39,7 @@ def order(
     signed_in: bool = False,
     silent: bool = False,
 ) -> None:
-    """Carry a command out and print what followed; `signed_in`: the actor is the name of a token that was shown."""
+    """Execute a command and print the consequences; `signed_in`: the actor is the name of a token that was shown."""
     from kulanz.commands import execute
     from kulanz.commands.commands import Closing
     from kulanz.privacy import vacuum

@@ -1,4 +1,4 @@
-"""`kulanz credit`: prepaid credit, by the merchant's word."""
+"""`kulanz credit`: prepaid credit, as reported by the merchant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ reference_option = click.option("--reference", type=words, help="The merchant's 
 
 @click.group()
 def credit() -> None:
-    """Record prepaid credit: what was bought, what was spent, and that a number or service ended."""
+    """Record prepaid credit: purchases, use, and the end of a number or service."""
 
 
 @credit.command()
@@ -46,7 +46,7 @@ def buy(**told: Any) -> Command:
 @amount_option
 @currency_option
 @click.option("--use", type=click.Choice(USES), default="service", show_default=True, help="What it is to pay for.")
-@click.option("--incurred-at", type=instant, help="When the charge arose, if it is told of later.")
+@click.option("--incurred-at", type=instant, help="When the charge arose, if it is recorded later.")
 @reference_option
 @orders
 def spend(**told: Any) -> Command:
@@ -63,7 +63,7 @@ def spend(**told: Any) -> Command:
 @reference_option
 @orders
 def end(**told: Any) -> Command:
-    """Record that the number or service of POT ended: what is left of its credit is forfeited."""
+    """Record that the number or service of POT ended: its remaining credit is forfeited."""
     from kulanz.commands.commands import EndCredit
 
     return EndCredit(**told)

@@ -31,7 +31,7 @@ MANY = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoDay:
-    """What happens on one day of the story, and how the account stands at its end."""
+    """A day of the story: its events, and the account's state at its end."""
 
     day: int
     title: str
@@ -55,8 +55,8 @@ DEMO_STORY = (
         standing="grace",
         plan="professional",
     ),
-    DemoDay(day=33, title="Nobody pays.", standing="grace", plan="professional"),
-    DemoDay(day=36, title="Still nobody pays.", standing="grace", plan="professional"),
+    DemoDay(day=33, title="The payment is still missing.", standing="grace", plan="professional"),
+    DemoDay(day=36, title="The payment is missing for another three days.", standing="grace", plan="professional"),
     DemoDay(day=37, title="Grace is over.", standing="on_hold", plan="free"),
     DemoDay(
         day=39,
@@ -130,7 +130,7 @@ def _tell(opened: Services, lease: ClockLease, url: str, secret: str) -> Iterato
 
 
 def _purchase(begun: datetime, settings: Settings) -> Purchase:
-    """Return a purchase of its own: the story may be told again in the same data directory."""
+    """Return a new purchase, so that the demonstration can be repeated in the same data directory."""
     from kulanz.providers.lemonsqueezy.samples import Purchase
 
     number = 1_000_000 + secrets.randbelow(1_000_000_000) * 10
@@ -180,7 +180,7 @@ def _outcome(opened: Services, day: DemoDay, purchase: Purchase, seen: set[str])
 
 
 def _refuse_company(opened: Services, *, yes: bool) -> None:
-    """Move the clock for nobody else: other accounts' deadlines would pass."""
+    """Refuse to move the clock if there are other accounts: their deadlines would pass."""
     from kulanz.store import accounts
 
     with opened.database.read() as conn:

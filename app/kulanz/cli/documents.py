@@ -1,4 +1,4 @@
-"""Policy documents by what a person calls them: a file, a preset, a version that is kept here."""
+"""Policy documents by name: a file, a preset, a version stored here."""
 
 from __future__ import annotations
 

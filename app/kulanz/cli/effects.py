@@ -1,4 +1,4 @@
-"""`kulanz effects`: what the world must be told or made to do, and what became of it."""
+"""`kulanz effects`: outgoing actions (notifications, mails, provider calls) and their outcomes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EFFECT_COLUMNS = ("id", "state", "type", "account_id", "subject", "attempts", "c
 
 @click.group()
 def effects() -> None:
-    """Look after what the world must be told."""
+    """List outgoing actions, and try them again."""
 
 
 @effects.command(name="list")
@@ -33,7 +33,7 @@ def effects() -> None:
 @limit_option
 @json_option
 def list_(*, state: str | None, account: str | None, limit: int, as_json: bool) -> None:
-    """List effects, newest first."""
+    """List outgoing actions, newest first."""
     from kulanz.formats.mail_addresses import ascii_address
     from kulanz.store import outbox
 

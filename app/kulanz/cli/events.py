@@ -44,7 +44,7 @@ def events() -> None:
 
 @events.command(name="list")
 @state_option
-@click.option("--since", type=instant, help="Received at or after this instant.")
+@click.option("--since", type=instant, help="Received at or after this time.")
 @limit_option
 @json_option
 def list_(*, state: str | None, since: datetime | None, limit: int, as_json: bool) -> None:
@@ -119,7 +119,7 @@ def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -
 @click.option("--to", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="A new folder.")
 @json_option
 def export(*, events_named: tuple[str, ...], account: str | None, anonymise: bool, folder: Path, as_json: bool) -> None:
-    """Write events as files that say nothing of a person, to show somebody what went wrong."""
+    """Write events as files without personal data, to report a fault."""
     from kulanz.privacy.anonymising import EXPORT_SIGNER
     from kulanz.queries import exports
 

@@ -17,13 +17,13 @@ HTTP_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back."""
+    """Response of the remote server."""
 
     status: int
     body: bytes
 
     def document(self) -> Any:
-        """Return the body as JSON, or as text where it is none."""
+        """Return the body as JSON if possible, else as text."""
         try:
             return json.loads(self.body)
         except ValueError:

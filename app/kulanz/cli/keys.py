@@ -27,7 +27,7 @@ def generate(*, names: tuple[str, ...], as_json: bool) -> None:
 @keys.command(name="hash")
 @json_option
 def hash_password(*, as_json: bool) -> None:
-    """Print the hash of a password, which OPS_USERS and OPS_PASSWORD take in its place. It is asked for, or read."""
+    """Print the hash of a password, which OPS_USERS and OPS_PASSWORD take in its place. It is prompted for, or read."""
     from kulanz.web.console.passwords import hashed
 
     if sys.stdin.isatty():
@@ -35,6 +35,6 @@ def hash_password(*, as_json: bool) -> None:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        raise click.UsageError("an empty password lets nobody in")
+        raise click.UsageError("the password is empty")
     text = hashed(password)
     emit({"hash": text}, as_json, text)

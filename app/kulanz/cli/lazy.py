@@ -1,4 +1,4 @@
-"""Groups whose commands are imported only when somebody calls them, so that `--help` is quick."""
+"""Groups whose commands are imported only when they are called, so that `--help` is quick."""
 
 from __future__ import annotations
 

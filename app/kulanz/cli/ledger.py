@@ -30,9 +30,9 @@ def ledger() -> None:
 )
 @json_option
 def verify(*, ident: str | None, head: Path | None, as_json: bool) -> None:
-    """Check every account's decisions, row and encrypted contents, or one's; exit 1 and a list of what was changed.
+    """Verify every account's decisions, row and encrypted contents, or one account's; exit 1 and list changes.
 
-    The signed head of the ledger shows what is gone, or was put back to an older state.
+    The signed head of the ledger reveals lost accounts and decisions, and the restore of an older state.
     """
     from kulanz.cli.progress import counted
     from kulanz.privacy import audit, ledger_head
@@ -82,7 +82,7 @@ def key(*, as_json: bool) -> None:
 @actor_option
 @json_option
 def accept_restore(*, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Start a new head of the ledger after an honest restore, and note what the last one knew and is gone."""
+    """Start a new head of the ledger after an honest restore, and record the losses since the last one."""
     from kulanz.privacy import after_restore
 
     with services() as opened:
@@ -109,6 +109,6 @@ def _print(accounts: int, decisions: int, flawed: list[AuditResult], head: Head 
     table(("account", "decision", "what is wrong"), rows, "every chain is whole")()
     click.echo(f"{how_many(decisions, 'decision')} of {how_many(accounts, 'account')} checked")
     if head is None:
-        click.echo("no head of the ledger here: that nothing is gone or was put back as a whole cannot be told")
+        click.echo("no head of the ledger here: a loss or restore of the whole ledger cannot be detected")
     else:
         click.echo(f"compared with the head of {shown(head.summary.at)}")

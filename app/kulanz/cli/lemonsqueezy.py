@@ -1,4 +1,4 @@
-"""`kulanz lemonsqueezy`: what concerns this provider alone."""
+"""`kulanz lemonsqueezy`: commands for this provider only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lemonsqueezy() -> None:
 @click.option(
     "--accounts",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="CSV with the columns customer_id and account_id: the API does not tell who is whose.",
+    help="CSV with the columns customer_id and account_id: the API does not return the accounts.",
 )
 @click.option("--restart", is_flag=True, help="Begin at the first page, not where an earlier run broke off.")
 @actor_option
@@ -34,7 +34,7 @@ def lemonsqueezy() -> None:
 def import_(*, accounts: Path | None, restart: bool, actor: str, dry_run: bool, as_json: bool) -> None:
     """Turn an existing store's subscriptions, orders, invoices and licence keys into accounts.
 
-    A run that breaks off is taken up again by the next one; running it twice changes nothing.
+    The next run resumes an interrupted one; running it twice changes nothing.
     """
     from kulanz.reconcile import import_store
 
@@ -59,7 +59,7 @@ def setup(*, url: str, store: str | None, actor: str, dry_run: bool, as_json: bo
     with services() as opened:
         client = opened.patient_clients().get("lemonsqueezy")
         if client is None:
-            raise RefusedError("LEMONSQUEEZY_API_KEY is not set: nobody can be asked")
+            raise RefusedError("LEMONSQUEEZY_API_KEY is not set: the provider cannot be asked")
         made = register(client, opened.settings, url, store, dry_run=dry_run)
     words = f"{'would be ' if dry_run else ''}{made.done}: {made.url}, store {made.store}"
     mode = "test" if made.test_mode else "live"

@@ -1,4 +1,4 @@
-"""Lists on the command line: a page of all, or what one account has, as a table or as JSON."""
+"""Lists on the command line: a page of all, or the rows of one account, as a table or as JSON."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ step_option = click.option("--step", type=click.IntRange(0), default=1, show_def
 
 @click.group()
 def mail() -> None:
-    """Check, preview and try what customers are written."""
+    """Check, preview and try the mails to customers."""
 
 
 @mail.command()
 @json_option
 def check(*, as_json: bool) -> None:
-    """Render each notice in each language with sample data, and name what is wrong by file and line."""
+    """Render each notice in each language with sample data, and print errors with file and line."""
     from kulanz.config import environment, load
     from kulanz.delivery import template_check
     from kulanz.delivery.languages import languages
@@ -52,7 +52,7 @@ def check(*, as_json: bool) -> None:
 @click.option("--html", is_flag=True, help="Print the HTML part alone.")
 @json_option
 def preview(*, notice: str, locale: str | None, step: int, account: str | None, html: bool, as_json: bool) -> None:
-    """Print a notice as a customer would get it; what an account was sent is printed as it was sent."""
+    """Print a notice as a customer would get it; a sent notice is printed as it was sent."""
     from kulanz.delivery.trial import ACCOUNT, sample, written
     from kulanz.runtime.clock import real_now
 

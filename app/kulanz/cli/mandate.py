@@ -35,7 +35,7 @@ def grant(**told: Any) -> Command:
 @click.argument("mandate", metavar="ID")
 @orders
 def revoke(**told: Any) -> Command:
-    """Revoke a mandate for the future; nobody asks why."""
+    """Revoke a mandate for the future; no reason is needed."""
     from kulanz.commands.commands import RevokeMandate
 
     return RevokeMandate(**told)

@@ -28,19 +28,19 @@ GAP = 2
 PAIR = ("field", "value")
 MAX_TEXT = 500
 MAX_AMOUNT = 10**15
-"""Minor units: more than anybody owes."""
+"""Minor units: more than every real debt."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 silent_option = click.option(
-    "--silent", is_flag=True, help="Send no mail that promises nothing and takes nothing: you tell the customer."
+    "--silent", is_flag=True, help="Withhold mails that promise nothing and take nothing: you inform the customer."
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 actor_option = click.option("--actor", default=lambda: f"cli:{_user()}", help="Who does this: a note [default: you].")
 
 
 def instant(text: str, now: Callable[[], datetime] | None = None) -> datetime:
-    """Read an RFC 3339 instant with its offset, a date (its first moment in UTC), or a distance from `now`: `+10d`.
+    """Read an RFC 3339 timestamp with its offset, a date (midnight in UTC), or a distance from `now`: `+10d`.
 
     Without `now` a distance counts from the policy's time, which the test clock may have set.
     """
@@ -49,14 +49,14 @@ def instant(text: str, now: Callable[[], datetime] | None = None) -> datetime:
     try:
         read = datetime.fromisoformat(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not an instant such as 2026-03-01T09:00:00Z, or +10d") from error
+        raise click.BadParameter(f"{text!r} is not a time such as 2026-03-01T09:00:00Z, or +10d") from error
     if read.tzinfo is None and len(text) > len("2026-03-01"):
         raise click.BadParameter(f"{text!r} has no offset; add Z for UTC")
     return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
 
 
 def host_instant(text: str) -> datetime:
-    """Read an instant as `instant` does; a distance counts from the host's time, which needs no database."""
+    """Read a timestamp like `instant`; a distance counts from the host's time, which needs no database."""
     return instant(text, lambda: datetime.now(UTC))
 
 
@@ -152,14 +152,14 @@ def refuse_unfit_words(settings: Settings) -> None:
 
 
 def refuse_a_missing_file(database_url: str) -> None:
-    """Refuse to work on an SQLite file that nobody has made; raise RefusedError saying what makes it."""
+    """Refuse to work on a missing SQLite file; the RefusedError names the command that makes it."""
     path = database_url.removeprefix("sqlite:///")
     if path != database_url and not Path(path).exists():
         raise RefusedError(f"there is no database at {path} yet: `kulanz up` or `kulanz migrate` makes one")
 
 
 def kulanz_in(data_dir: Path) -> str:
-    """Return how a shell calls this installation's `kulanz` with this data directory, whatever its PATH has."""
+    """Return the shell command of this installation's `kulanz` with this data directory, independent of PATH."""
     script = Path(sys.executable).with_name("kulanz")
     called = _from_here(script) if script.exists() and which("kulanz") != str(script) else "kulanz"
     return f"KULANZ_DATA_DIR={_from_here(data_dir)} {called}"
@@ -181,7 +181,7 @@ def emit(document: Any, as_json: bool, human: str | Callable[[], None]) -> None:
 
 
 def as_text(document: Any) -> str:
-    """Return JSON with instants in RFC 3339, UTC, `Z`."""
+    """Return JSON with timestamps in RFC 3339, UTC, `Z`."""
     import msgspec
 
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
@@ -239,7 +239,7 @@ def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 
 def _prose(column: Sequence[str]) -> bool:
-    """Tell whether a column holds more than single words."""
+    """Whether a column holds more than single words."""
     return any(" " in text for text in column)
 
 
@@ -255,7 +255,7 @@ def shown(value: object) -> str:
 
 
 def agree(question: str) -> None:
-    """Ask before something is done; RefusedError unless the answer is yes, also where nobody can answer."""
+    """Ask for confirmation; RefusedError unless the answer is yes, also without a terminal."""
     try:
         agreed = click.confirm(question, err=True)
     except click.Abort:
@@ -268,7 +268,7 @@ def agree(question: str) -> None:
 def confirm(count: int, what: str, *, yes: bool) -> None:
     """Ask before a bulk change; without a terminal to ask on, `--yes` is needed."""
     if not yes and count > 1:
-        agree(f"{what}: {count}. Go on?")
+        agree(f"{what}: {count}. Continue?")
 
 
 def _distant(text: str, now: Callable[[], datetime]) -> datetime:

@@ -121,7 +121,7 @@ def schema(*, as_json: bool) -> None:
 @click.option("--markdown", is_flag=True, help="As the manual has it.")
 @json_option
 def keys(*, markdown: bool, as_json: bool) -> None:
-    """List every key of a policy document: what it means, what it expects, and its default."""
+    """List every key of a policy document: its meaning, its values, and its default."""
     from kulanz.policy.document import manual
 
     if markdown:
@@ -174,7 +174,7 @@ def activate(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Put a policy in force for everybody, for all processes at once; what is open stays under its own version."""
+    """Put a policy in force for all accounts and processes at once; open cases stay under their own version."""
     from kulanz.commands import versions
 
     document_text = text(file)
@@ -214,7 +214,7 @@ def activate(
 @click.argument("file")
 @json_option
 def simulate(*, file: str, as_json: bool) -> None:
-    """Tell the recorded history to another policy: who would fare otherwise, when, by which rule. Writes nothing."""
+    """Replay the recorded history with another policy and list the accounts that differ. Writes nothing."""
     from kulanz.cli.progress import pages
     from kulanz.queries.replay.simulation import Totals, report, sum_up
     from kulanz.queries.replay.simulation import simulate as under
@@ -233,12 +233,12 @@ def simulate(*, file: str, as_json: bool) -> None:
     if as_json:
         click.echo(f'], "totals": {as_text(summary)}}}')
         return
-    click.echo("" if first else "nobody would fare otherwise")
+    click.echo("" if first else "no account would differ")
     table(("in all", ""), [(key.replace("_", " "), _counted(value)) for key, value in summary.items()])()
 
 
 def _lines(entry: dict[str, Any]) -> Iterator[str]:
-    """Yield how an account would stand otherwise, and which of its requests would be answered otherwise."""
+    """Yield the differences of an account's state, and of the answers to its requests."""
     if entry["was"] != entry["would_be"]:
         was, would_be = (", ".join(entry[key].values()) for key in ("was", "would_be"))
         clause = f", clause {entry['clause']}" if entry["clause"] else ""

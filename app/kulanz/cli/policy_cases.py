@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--sentences", is_flag=True, help="List what a table may say, and test nothing.")
 @json_option
 def test(*, file: str | None, tables: tuple[str, ...], sentences: bool, as_json: bool) -> None:
-    """Play your own cases under a policy, without a database: what each row says must follow; else exit code 1."""
+    """Run your own test cases under a policy, without a database; exit code 1 if a row is not as expected."""
     from kulanz.policy_tests import play
 
     if sentences:
@@ -60,7 +60,7 @@ def _beside(file: str) -> str:
 
 
 def _read(names: Sequence[str], *, as_json: bool) -> list[Case]:
-    """Read every table; raise RefusedError after printing what cannot be read, each with file and line."""
+    """Read every table; raise RefusedError after printing the unreadable rows, each with file and line."""
     from kulanz.policy_tests import play, table
 
     cases: list[Case] = []

@@ -78,9 +78,9 @@ def worker(*, burst: bool) -> None:
 @actor_option
 @json_option
 def migrate(*, to_url: str | None, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Bring the database to the shape that this version expects, or move it with --to.
+    """Migrate the database to this version's schema, or move it to another database with --to.
 
-    Stop web, workers and clock before a move. One that was interrupted goes on where it was when it is repeated.
+    Stop web, workers and clock before a move. Repeat the command to resume an interrupted move.
     """
     if to_url is not None:
         _move(to_url, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -119,7 +119,7 @@ def migrate(*, to_url: str | None, accept: bool, dry_run: bool, actor: str, as_j
 
 
 def _move(url: str, *, actor: str, dry_run: bool, as_json: bool) -> None:
-    """Move everything into another database; the old one stays as it is."""
+    """Copy everything into another database; the old one stays unchanged."""
     from kulanz.privacy import moving
     from kulanz.services import build
 
@@ -156,7 +156,7 @@ def _bring_accounts(settings: Settings) -> None:
 
 
 def _owners_report(*, accept: bool) -> list[dict[str, str]]:
-    """Return which accounts stand otherwise than with one owner for every purchase; refuse where they are too many."""
+    """Return the accounts that one owner for every purchase would change; refuse if they are too many."""
     from kulanz.queries import ownership
 
     with services() as opened:
@@ -179,7 +179,7 @@ def replace_by_worker(role: str) -> None:
 
 
 def _name_fault_of_redis(settings: Settings) -> None:
-    """Write a line about a Redis that will never carry a signal; work goes on without, a second later."""
+    """Log a Redis that cannot carry wake-up signals; work continues without it, a second later."""
     from kulanz.runtime import redis_faults
 
     if fault := redis_faults.at(settings.redis_url):
@@ -187,7 +187,7 @@ def _name_fault_of_redis(settings: Settings) -> None:
 
 
 def _stopped_by_signal() -> threading.Event:
-    """Return what SIGINT and SIGTERM set from now on."""
+    """Return the flag that SIGINT and SIGTERM set from now on."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())

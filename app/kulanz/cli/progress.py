@@ -1,4 +1,4 @@
-"""A progress bar on standard error for work that goes page by page, where somebody looks on."""
+"""A progress bar on standard error for work page by page, if standard error is a terminal."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from kulanz.runtime.notifier import QUEUES, connect
 
 REDIS_TIMEOUT = 2.0
 HEARTBEAT_TIMEOUT = timedelta(minutes=1)
-"""A worker that has not been heard of for longer was killed; RQ forgets it a little later."""
+"""Age of a heartbeat after which a worker counts as killed; RQ removes it a little later."""
 
 
 @click.group()

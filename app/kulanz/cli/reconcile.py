@@ -1,4 +1,4 @@
-"""`kulanz reconcile`: what we and the provider differ about."""
+"""`kulanz reconcile`: differences between our records and the provider's."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--apply", is_flag=True, help="Take in what the provider's word settles; the rest goes to operators.")
-@click.option("--from", "since", type=instant, help="Only what the provider changed at or after this instant.")
-@click.option("--to", "until", type=instant, help="Only what it changed at or before this instant.")
+@click.option(
+    "--apply", is_flag=True, help="Record what the provider's data settles; the rest is reported to operators."
+)
+@click.option("--from", "since", type=instant, help="Only objects that the provider changed at or after this time.")
+@click.option("--to", "until", type=instant, help="Only objects that it changed at or before this time.")
 @dry_run_option
 @actor_option
 @json_option
 def reconcile(
     *, apply: bool, since: datetime | None, until: datetime | None, dry_run: bool, actor: str, as_json: bool
 ) -> None:
-    """Compare what we hold with the provider: what did we miss? Writes nothing without --apply.
+    """Compare our records with the provider's. Writes nothing without --apply.
 
     Exit code 1 where something is left that differs.
     """

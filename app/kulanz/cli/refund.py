@@ -1,4 +1,4 @@
-"""`kulanz refund`: ask for a refund, see what is asked for and what is late, say yes or no."""
+"""`kulanz refund`: request a refund, list open and late requests, approve or deny one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def refund() -> None:
 @click.option(
     "--amount", type=click.IntRange(1, MAX_AMOUNT), help="In minor units [default: all that can be refunded]."
 )
-@click.option("--currency", type=currency_of, help="Where it is told, it has to be the payment's.")
+@click.option("--currency", type=currency_of, help="If given, it must be the payment's currency.")
 @click.option("--reason", type=words, help="The customer's, in their words.")
 @click.option(
     "--contact-email",
@@ -67,7 +67,7 @@ def request(
     as_json: bool,
     **told: Any,
 ) -> None:
-    """Ask for the money of a payment back; what is asked for again amends the request while nobody has decided."""
+    """Request a refund of a payment; a second request amends the first while it is undecided."""
     from kulanz.commands import refund_requests
     from kulanz.commands.commands import RequestRefund
 
@@ -103,7 +103,7 @@ def list_(*, state: str | None, late: bool | None, after: str | None, limit: int
 @click.argument("ident", metavar="ID")
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
-    """Show one request, with what the customer told."""
+    """Show one request, with the customer's own statements."""
     from kulanz.queries import refunds
 
     with services() as opened:
@@ -119,7 +119,7 @@ def show(*, ident: str, as_json: bool) -> None:
 @actor_option
 @json_option
 def approve(*, ident: str, amount: int | None, reason: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Say yes: it is carried out at the provider today."""
+    """Approve a request: the refund is made at the provider today."""
     from kulanz.commands.commands import DecideRefund
 
     command = DecideRefund(request=ident, approve=True, amount=amount, reason=reason or "")
@@ -146,7 +146,7 @@ def deny(*, ident: str, reason: str | None, dry_run: bool, actor: str, as_json: 
 @click.option("--reason", type=words, required=True, help="How that is known.")
 @orders
 def deployed(**told: Any) -> Command:
-    """Say that an on-premise licence is in use, whatever the provider has counted."""
+    """Record that an on-premise licence is in use, independent of the provider's count."""
     from kulanz.commands.commands import MarkDeployed
 
     return MarkDeployed(**told)

@@ -1,4 +1,4 @@
-"""`kulanz replay`: whether what is stored is what the recorded facts say."""
+"""`kulanz replay`: verification of the stored state against the recorded facts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from kulanz.formats.wording import how_many
 @click.command()
 @click.option("--shuffle", is_flag=True, help="Take the facts of each account in a random order.")
 @click.option("--seed", type=int, help="Repeat the order of an earlier --shuffle.")
-@click.option("--since", type=instant, help="Only accounts decided about at or after this instant.")
+@click.option("--since", type=instant, help="Only accounts with a decision at or after this time.")
 @json_option
 def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: bool) -> None:
-    """Recompute every account from the recorded facts; exit 1 and a list where it differs from what is stored."""
+    """Recompute every account from the recorded facts; exit 1 and list the differences from the stored state."""
     from kulanz.cli.progress import pages
     from kulanz.queries.replay.replay import ReplayResult
     from kulanz.queries.replay.replay import replay as recompute

@@ -1,4 +1,4 @@
-"""`kulanz report`: what became of failed payments."""
+"""`kulanz report`: the outcomes of failed payments."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def report() -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a line for all cases that are alike.")
 @json_option
 def recovery(*, first: str | None, last: str | None, as_csv: bool, as_json: bool) -> None:
-    """Show what became of payments that failed, by month, step, plan and version of the policy."""
+    """Show the outcomes of failed payments, by month, step, plan and version of the policy."""
     from kulanz.queries import recovery as query
 
     if as_csv and as_json:
@@ -41,7 +41,7 @@ def recovery(*, first: str | None, last: str | None, as_csv: bool, as_json: bool
 
 
 def _show(result: Report) -> None:
-    click.echo(f"Payments that failed from {result.first} to {result.last} (UTC), and what became of them")
+    click.echo(f"Payments that failed from {result.first} to {result.last} (UTC), and their outcomes")
     tables: Sequence[tuple[str, list[Figures]]] = (
         ("month", result.months),
         ("plan", result.plans),

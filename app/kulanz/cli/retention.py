@@ -33,14 +33,14 @@ RETENTION_COLUMNS = ("account_id", "class", "basis", "until", "records", "archiv
 
 @click.group()
 def retention() -> None:
-    """Look at what the law keeps, and destroy the rest."""
+    """List records that the law keeps, and destroy the rest."""
 
 
 @retention.command()
 @click.option("--all", "all_of_them", is_flag=True, help="What has an end at all, not only what is over.")
 @json_option
 def due(*, all_of_them: bool, as_json: bool) -> None:
-    """List the records whose retention has ended, and what keeps them all the same."""
+    """List the records whose retention has ended, with the reasons for keeping some of them."""
     from kulanz.privacy import retention as records
 
     with services() as opened:
@@ -84,13 +84,13 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
 
 @retention.command()
 @click.argument("ident", metavar="ACCOUNT")
-@click.option("--until", type=instant, required=True, help="Kept to then, whatever the policy says.")
+@click.option("--until", type=instant, required=True, help="Kept to then, despite the policy.")
 @click.option("--reason", type=words, required=True)
 @actor_option
 @dry_run_option
 @json_option
 def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
-    """Put what is archived of a closed account under a legal hold; an open one has `account legal-hold`."""
+    """Put the archived records of a closed account under a legal hold; for an open one use `account legal-hold`."""
     from kulanz.privacy import retention as records
     from kulanz.queries import closed
     from kulanz.store import accounts
@@ -114,7 +114,7 @@ def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool,
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write each as a file into this folder.")
 @json_option
 def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
-    """Show the signed certificates of what was destroyed about an account, and what is kept."""
+    """Show the signed certificates of an account's destruction, with the archived records."""
     from kulanz.queries import closed
     from kulanz.store import accounts
 

@@ -1,4 +1,4 @@
-"""`retry`: of some by their ids, or of all with a bar for who looks on, going on where an earlier run was stopped."""
+"""`retry`: some objects by their ids, or all with a progress bar, resuming an earlier run that was stopped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryKind:
-    """What can be tried again: how one is named and found, and what makes it due."""
+    """A kind of object that can be retried: its name, its look-up, and the function that makes it due."""
 
     one: str
     """Its name in the singular."""
@@ -47,7 +47,7 @@ class RetryKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOrder:
-    """What is to be tried again, by whom, and whether it is meant."""
+    """Arguments of a bulk retry: what, by which operator, and whether it is confirmed."""
 
     what: str
     state: str
@@ -64,11 +64,9 @@ def retry_command(kind: RetryKind, help_text: str) -> click.Command:
 
     @click.command(name="retry", help=help_text)
     @click.argument("ids", metavar="ID...", nargs=-1, type=kind.named)
-    @click.option(
-        "--all", "every", is_flag=True, help=f"Every {kind.one} of a state; a run that was stopped is taken up again."
-    )
+    @click.option("--all", "every", is_flag=True, help=f"Every {kind.one} of a state; a stopped run is resumed.")
     @click.option("--state", type=click.Choice(kind.states), default="parked", show_default=True, help="With --all.")
-    @click.option("--restart", is_flag=True, help="With --all: begin anew where an earlier run was stopped.")
+    @click.option("--restart", is_flag=True, help="With --all: start again instead of resuming a stopped run.")
     @click.option("--reason", help="With --all: only those that are stuck for this reason, as `groups` lists it.")
     @click.option("--type", default="", help="With --reason: the type of the outgoing actions, as `groups` lists it.")
     @dry_run_option
@@ -128,7 +126,7 @@ def _begun(opened: Services, order: BulkOrder) -> BulkRetry:
     if stopped is None:
         return begun
     since = f"the run of {shown(stopped.began_at)}, which was stopped after {stopped.done}"
-    click.echo(f"going on with {since}; --restart begins anew", err=True)
+    click.echo(f"resuming {since}; --restart starts again", err=True)
     return stopped
 
 

@@ -32,7 +32,7 @@ def secrets() -> None:
 @secrets.command()
 @json_option
 def status(*, as_json: bool) -> None:
-    """Say what each of ENCRYPTION_KEYS still protects, when each webhook secret was last used, and which can go."""
+    """Show the use of each of ENCRYPTION_KEYS, the last use of each webhook secret, and which can be removed."""
     from kulanz.privacy import rotation
 
     with services() as opened:
@@ -45,7 +45,7 @@ def status(*, as_json: bool) -> None:
 
     emit(_document(rotation_status) | {"webhook_secrets": webhooks}, as_json, show)
     if rotation_status.lost:
-        raise RefusedError(f"{sum(rotation_status.lost.values())} values can be opened with none of ENCRYPTION_KEYS")
+        raise RefusedError(f"{sum(rotation_status.lost.values())} values can be decrypted with none of ENCRYPTION_KEYS")
     webhook_secrets.refuse_a_missing_one(webhooks)
 
 
@@ -56,7 +56,7 @@ def status(*, as_json: bool) -> None:
 @actor_option
 @json_option
 def rotate(*, new_key: bool, webhook: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Seal everything anew with the first of ENCRYPTION_KEYS; it may be stopped and called again.
+    """Encrypt everything again with the first of ENCRYPTION_KEYS; it can be stopped and repeated.
 
     With --webhook: make a new webhook secret where `kulanz up` keeps them; the old one is accepted until it is retired.
     """
@@ -79,14 +79,14 @@ def _rotate_keys(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> 
         before = rotation.status(opened)
         done = 0
         if not dry_run:
-            with counted("sealed anew", before.to_do) as count:
+            with counted("encrypted again", before.to_do) as count:
                 done = rotation.rotate(opened, count)
             opened.database.scrub()
         after = rotation.status(opened)
     document = _document(after) | {"sealed_anew": done, "to_do": after.to_do, "dry_run": dry_run, "actor": actor}
 
     def show() -> None:
-        click.echo(f"{before.to_do} values would be sealed anew" if dry_run else f"{done} values sealed anew")
+        click.echo(f"{before.to_do} values would be encrypted again" if dry_run else f"{done} values encrypted again")
         _print(after)
 
     emit(document, as_json, show)
@@ -99,7 +99,7 @@ def _rotate_keys(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> 
 @actor_option
 @json_option
 def retire(*, webhook: str | None, leaked: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Take what is needed no more out of the file where `kulanz up` keeps it; what is still in use stays."""
+    """Remove unused secrets from the file where `kulanz up` keeps them; used ones stay."""
     with services() as opened:
         if webhook is None:
             gone = _retire_keys(opened, dry_run=dry_run)
@@ -134,7 +134,7 @@ def _make_a_key() -> None:
 
 
 def _refuse_before_a_restart(opened: Services) -> None:
-    """Refuse while an instance runs that was started before its keys were changed: it could not read what we seal."""
+    """Refuse while an instance runs with the keys of before: it could not read newly encrypted values."""
     run, stored = opened.settings.data_dir / RUN_FILE, opened.settings.data_dir / SECRETS_FILE
     if run.exists() and stored.exists() and run.stat().st_mtime_ns < stored.stat().st_mtime_ns:
         raise RefusedError("restart `kulanz up` first: it was started before its keys were changed")
@@ -160,12 +160,12 @@ def _print(rotation_status: RotationStatus) -> None:
     ]
     table(("key", "id", "protects", ""), rows)()
     if rotation_status.lost:
-        click.echo(f"none of them opens: {_told(dict(rotation_status.lost))}")
+        click.echo(f"none of them decrypts: {_told(dict(rotation_status.lost))}")
 
 
 def _verdict(rotation_status: RotationStatus, position: int) -> str:
     if position == 1:
-        return "seals everything new"
+        return "encrypts all new values"
     return (
         "safe to retire"
         if rotation_status.keys[position - 1].safe_to_retire

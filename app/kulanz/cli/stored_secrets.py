@@ -1,4 +1,4 @@
-"""The lists of secrets that `kulanz up` keeps in the data directory: read, and written anew."""
+"""The lists of secrets that `kulanz up` keeps in the data directory: read and replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kulanz stripe`: what concerns this provider alone."""
+"""`kulanz stripe`: commands for this provider only."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def near_misses(opened: Services, ident: str) -> Iterator[None]:
-    """Add to the error of the block, if it finds no account, who may be meant, and what of it is stuck."""
+    """Add possible accounts, and their stuck events, to the error of the block if it finds no account."""
     try:
         yield
     except NotFoundError as error:

@@ -39,33 +39,37 @@ def todo(context: click.Context, *, as_json: bool) -> None:
 @actor_option
 @json_option
 def acknowledge(*, ident: str, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Say that you have seen it. It stays until what happens ends it; what nothing ends is done by that."""
+    """Mark an item as seen. It stays until an event ends it; an item that no event can end is done by that."""
     from kulanz.commands import todos
     from kulanz.queries import todo as query
 
     with services() as opened:
         matter = todos.acknowledge(opened, ident, actor, dry_run=dry_run)
-    after = "done" if matter.ends_when_seen else "acknowledged; it ends by what happens"
+    after = "done" if matter.ends_when_seen else "acknowledged; it ends when its cause ends"
     emit(query.document(matter), as_json, f"{_would(dry_run)}{matter.what}: {after}")
 
 
 @todo.command()
 @click.argument("ident", metavar="ID")
 @click.argument("name", type=words, required=False)
-@click.option("--nobody", is_flag=True, help="Nobody takes care of it any more.")
+@click.option("--nobody", is_flag=True, help="Unassign it.")
 @dry_run_option
 @actor_option
 @json_option
 def assign(*, ident: str, name: str | None, nobody: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Say who takes care of it."""
+    """Assign an item to a person."""
     from kulanz.commands import todos
     from kulanz.queries import todo as query
 
     if (name is None) is not nobody:
-        raise click.UsageError("name who takes care of it, or say --nobody")
+        raise click.UsageError("give a name, or `--nobody`")
     with services() as opened:
         matter = todos.assign(opened, ident, name, actor, dry_run=dry_run)
-    emit(query.document(matter), as_json, f"{_would(dry_run)}{matter.what}: {name or 'nobody'} takes care of it")
+    emit(
+        query.document(matter),
+        as_json,
+        f"{_would(dry_run)}{matter.what}: {f'assigned to {name}' if name else 'unassigned'}",
+    )
 
 
 def _would(dry_run: bool) -> str:  # noqa: FBT001 - the flag as it was given

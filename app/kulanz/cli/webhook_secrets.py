@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_one(opened: Services, endpoint: str, *, dry_run: bool) -> str:
-    """Put a new secret before the stored ones; return what is to be done now."""
+    """Put a new secret before the stored ones; return the next step."""
     from kulanz.cli.up.secrets import MADE
 
     name = _variable(endpoint)
@@ -49,7 +49,7 @@ def retire(opened: Services, endpoint: str, *, leaked: bool, dry_run: bool) -> i
 
 
 def document(opened: Services) -> list[dict[str, Any]]:
-    """Return what is known of every secret, without itself."""
+    """Return the usage of every secret, without its value."""
     from kulanz.ingest import secret_usage
     from kulanz.runtime.clock import real_now
 

@@ -1,4 +1,4 @@
-"""Commands that book and cancel add-ons: each returns the facts to record, or raises why it is refused."""
+"""Commands that book and cancel add-ons: each returns the facts to record, or raises the reason of its refusal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from kulanz.commands.fields import MAX_AMOUNT, AddOnKind, Currency, Fee, Form, Instant, Pieces, Reference
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
 from kulanz.policy.areas import periods
 from kulanz.policy.areas.add_ons.reading import charged
@@ -21,18 +22,22 @@ from kulanz.policy.state.terms import Moment
 LONGEST_PERIOD = timedelta(days=372)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookAddOn:
+class BookAddOn(Form, frozen=True, kw_only=True):
     """Pieces of an add-on, usable at once."""
 
-    kind: str
-    quantity: int
-    unit_price: int
+    kind: AddOnKind
+    quantity: Pieces
+    unit_price: Fee
     """Of one piece for a month, in minor units."""
-    currency: str
-    period_ends_at: datetime
-    subscription: str | None = None
+    currency: Currency
+    period_ends_at: Instant
+    subscription: Reference | None = None
     """The provider's id of the base subscription; None: the one that gives the plan."""
+
+    def check(self) -> None:
+        """Refuse a sum that exceeds the largest amount."""
+        if self.unit_price * self.quantity > MAX_AMOUNT:
+            raise InvalidInputError("`unit_price` times `quantity` is too much.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,7 @@ class CancelAddOn:
 
 
 def book(order: BookAddOn, state: State, existing_book: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
-    """Return the booking that an order is, or raise what says why it cannot be."""
+    """Return the booking, or raise the reason why it is impossible."""
     _check(order, moment.terms.at(moment.at).add_ons, moment.at)
     base = _base(order, state, moment)
     _check_currency(order.currency, base, existing_book)
@@ -72,7 +77,7 @@ def book(order: BookAddOn, state: State, existing_book: Book, moment: Moment, *,
 def cancel(
     order: CancelAddOn, state: State, existing_book: Book, moment: Moment, *, ident: str, actor: str
 ) -> AddOnCancelled:
-    """Return the cancellation: to the end of what is billed, or at once within the time for a withdrawal."""
+    """Return the cancellation: to the end of the billed period, or at once within the time for a withdrawal."""
     name = order.add_on
     booking = next((other_booking for other_booking in state.bookings if other_booking.id == name), None)
     log = existing_book.add_ons.get(booking.part_of or name) if booking else None
@@ -98,7 +103,7 @@ def cancel(
 
 
 def may_withdraw(booking: Booking, moment: Moment) -> bool:
-    """Whether cancelling now is the statutory withdrawal, also of what has ended with its base subscription."""
+    """Whether cancelling now is the statutory withdrawal, also of an add-on that ended with its base subscription."""
     in_time = booking.withdrawal_until is not None and moment.at <= booking.withdrawal_until
     return in_time and booking.status is not BookingStatus.WITHDRAWN and booking.part_of is None
 
@@ -144,7 +149,7 @@ def _check_currency(currency: str, base: str, existing_book: Book) -> None:
 
 
 def _check_end(order: BookAddOn, base: str, state: State, existing_book: Book) -> None:
-    """Refuse a period that goes on when the subscription has ended: what was cancelled does not renew."""
+    """Refuse a period beyond the end of the subscription: a cancelled subscription does not renew."""
     until = next((grant.until for grant in state.grants if grant.subscription == base), None)
     if existing_book.subscriptions[base].seen.status is Status.CANCELLED and until and order.period_ends_at > until:
         raise InvalidInputError(f"period_ends_at: the subscription is cancelled and ends at {until:%Y-%m-%dT%H:%M:%SZ}")

@@ -31,17 +31,17 @@ from kulanz.store.timers import TimerRow
 from kulanz.store.todos import TodoRow
 
 FORM = 5
-"""Of what a book keeps, and of what is promised and looked at.
+"""Version of the rules by which a book is made, and of what a decision promises and checks.
 
 2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
-for cases that other rules kept from a hold, and for plans that other rules gave. 4: what waits for a person.
+for cases that other rules kept from a hold, and for plans that other rules gave. 4: to-do items.
 5: plan, step and deadline of each case; names of customers, and the words by which accounts are found.
 """
 _NAME = "form_of_books"
 
 
 class _Upgraded(NamedTuple):
-    """What this version keeps of an account, beside what an older one left."""
+    """Parts of an account's projection that this version writes in addition to an older version's."""
 
     book: Book
     facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = ()
@@ -55,8 +55,8 @@ class _Upgraded(NamedTuple):
 def rebuild(services: Services) -> int:
     """Bring every book to today's form and return how many accounts changed.
 
-    Nothing is decided about them, so no state changes here: what other rules kept from a hold is warned of first. It
-    may be stopped at any time and runs again then; once it is through, a note in the database spares the next run.
+    No decision is made, so no state changes here: access that other rules kept from a hold gets a warning first. The
+    run may be stopped at any time and is then repeated; once it is complete, a note in the database prevents more.
     """
     with services.database.read() as conn:
         if shared_values.get(conn, _NAME) == FORM:
@@ -85,7 +85,7 @@ def _ids(services: Services, after: str | None) -> list[str]:
 
 
 def _outdated(services: Services, names: list[str]) -> list[tuple[RecordedAccount, _Upgraded]]:
-    """Return the accounts that an older version left otherwise, with what this one makes of them."""
+    """Return the accounts that an older version wrote otherwise, with their data of this version."""
     with services.database.read() as conn:
         rows = [row for name in names if (row := accounts.exactly(conn, name)) is not None]
         stored = [account for row in rows if (account := opened(services, row)) is not None]
@@ -134,7 +134,7 @@ def _upgraded(
 def _kept(
     row: AccountRow, book: Book, terms: Terms, stored: Sequence[TimerRow], moment: Moment
 ) -> Iterator[KeptAfterUpgrade]:
-    """Yield the plan and access that an account was last told, where today's rules give less, for a final warning."""
+    """Yield the plan and access that an account was last given, where today's rules give less, for a final warning."""
     state = last_standing(row, book, terms, stored, moment.at)
     if state is not None and is_less(state, row.plan, row.access, terms):
         until = moment.terms.current.dunning.final_warning.after(moment.at, moment.zone)
@@ -150,7 +150,7 @@ def _promises(cases: Iterable[Case], moment: Moment) -> Iterator[DeadlinePromise
 
 
 def _replaced(services: Services, account: RecordedAccount, upgraded: _Upgraded) -> bool:
-    """Store what this version keeps of an account, unless it was decided about since it was read."""
+    """Store this version's data of an account, unless the account got a decision since it was read."""
     name, key = account.row.id, account.key
     with services.database.write() as tx:
         row = accounts.lock(tx, [name], services.vault.new_data_key)[name]

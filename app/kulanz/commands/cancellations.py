@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kulanz.commands.fields import Form, Reference, Text
 from kulanz.errors import RefusedError
 from kulanz.policy.areas.subscriptions.grants import notice_of, shown_as_stopped
 from kulanz.policy.book import Book
@@ -11,19 +10,18 @@ from kulanz.policy.facts import CancellationNoted
 from kulanz.policy.state import Moment, State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteCancellation:
+class NoteCancellation(Form, frozen=True, kw_only=True):
     """The customer told staff or a partner that a subscription shall not renew."""
 
-    reason: str
-    subscription: str | None = None
+    reason: Text
+    subscription: Reference | None = None
     """The provider's id; None: the only one that gives a plan."""
 
 
 def note(
     order: NoteCancellation, state: State, book: Book, moment: Moment, *, ident: str, actor: str
 ) -> CancellationNoted:
-    """Return the notice, or raise what says why there is nothing to cancel."""
+    """Return the notice, or raise the reason why there is nothing to cancel."""
     requested = order.subscription
     given = [grant.subscription for grant in state.grants]
     matches = [key for key in given if requested is None or requested in {key, key.partition(":")[2]}]

@@ -26,7 +26,7 @@ _WORDS = {"dispute_open": "a dispute is open", "legal_hold": "its data are under
 
 
 def facts_of(order: Closing, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
-    """Return the facts that an order is; raise what says why it cannot be carried out."""
+    """Return a command's facts; raise the reason why it cannot be executed."""
     state = assess(account.book, terms, account.zone(terms), now)
     match order:
         case RequestClosure():
@@ -50,7 +50,7 @@ def facts_of(order: Closing, account: Account, terms: Terms, actor: str, now: da
 
 
 def _requested(order: RequestClosure, state: State, actor: str, now: datetime) -> ClosureRequested:
-    """Ask for a closure; one that was asked for and is not done yet is the same one again."""
+    """Request a closure; a repeated request returns the open one."""
     fact = next(
         (closure_case.record.requested for closure_case in state.deletions if closure_case.cause == "closure"), None
     )
@@ -86,15 +86,15 @@ def _refuse_what_is_protected(state: State, account: Account, now: datetime) -> 
 
 
 def _refuse_a_claim(state: State, account: Account) -> None:
-    """Refuse what would take the proof of a claim that others pursue (GDPR, Art. 17 (3) e)."""
+    """Refuse to destroy the evidence of a claim that others pursue (GDPR, Art. 17 (3) e)."""
     if any(case.state is CaseState.IN_COLLECTIONS for case in state.cases):
         raise RefusedError(f"{account.id}: a debt was handed over to collections; recall it first")
 
 
 def _refuse_a_question(state: State, account: Account) -> None:
-    """Refuse what would take a request for a refund from the person who waits for its answer: it can be given at once.
+    """Refuse an erasure that would end an open refund request before its decision: a person can decide it at once.
 
-    What was approved is carried out all the same, as calls to the provider outlive an erasure.
+    Approved refunds are made all the same, because provider calls outlive an erasure.
     """
     undecided = [refund.key for refund in state.refunds if refund.undecided]
     if undecided:

@@ -27,7 +27,7 @@ def proposed(
     actor: str,
     now: datetime,
 ) -> f.CollectionProposed:
-    """Return the proposal to hand a debt over; raise RefusedError saying what the policy still waits for."""
+    """Return the proposal to hand a debt over; raise RefusedError with the policy's unmet conditions."""
     stored_case = _case(_state(account, terms, now), case)
     if handover.current(stored_case, account.book) is not None:
         raise RefusedError("a hand-over of this debt is proposed or made already")
@@ -83,7 +83,7 @@ def reported(account: Account, terms: Terms, *, ident: str, actor: str, now: dat
 
 
 def told(account: Account, fields: Mapping[str, str | None], *, actor: str, now: datetime) -> f.DebtorTold:
-    """Return who the debtor is; raise InvalidInputError for a date that is none."""
+    """Return the debtor's data; raise InvalidInputError for an invalid date."""
     debtor = account.book.debtors.get("debtor")
     given = {name: value for name, value in fields.items() if value}
     for name in sorted(DATES & given.keys()):
@@ -99,7 +99,7 @@ def granted(*, ident: str, by: str, reference: str | None, actor: str, now: date
 
 
 def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.MandateRevoked:
-    """Return that a mandate is revoked for the future; nobody asks why."""
+    """Return the fact that a mandate is revoked for the future; no reason is asked for."""
     mandate = account.book.mandates.get(ident)
     if mandate is None:
         raise NotFoundError(f"no mandate {ident!r}")
@@ -109,7 +109,7 @@ def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.Man
 
 
 def delivered_by(account: Account, by: str, *, now: datetime) -> f.AddressKnown:
-    """Return how the customer wants letters to come: a newer word than any before, even within one instant."""
+    """Return the customer's choice of delivery for letters, newer than any choice before, also at the same time."""
     address = account.book.addresses.get("account")
     existing = address.words.get("delivery") if address else None
     return f.AddressKnown(at=max(now, existing[0] + timedelta(microseconds=1)) if existing else now, delivery=by)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from kulanz.commands.add_ons import BookAddOn, CancelAddOn
 from kulanz.commands.cancellations import NoteCancellation
 from kulanz.commands.contacts import NoteContact
 from kulanz.commands.credit import EndCredit, MoveCredit
+from kulanz.commands.fields import Amount, Currency, Fee, Form, Instant, Reference, Text
 from kulanz.commands.migrations import RecordMove
+from kulanz.errors import InvalidInputError
 from kulanz.policy.facts import DisputeStatus, OverrideKind
 
 __all__ = [
@@ -46,37 +51,40 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenDispute:
+class OpenDispute(Form, frozen=True, kw_only=True):
     """A chargeback that an operator learned of (DOMAIN section 4). Amounts in minor units of their currency."""
 
-    amount: int
-    currency: str
-    reason: str
-    fee: int | None = None
-    fee_currency: str | None = None
-    payment: str | None = None
+    amount: Amount
+    currency: Currency
+    reason: Text
+    fee: Fee | None = None
+    fee_currency: Currency | None = None
+    payment: Reference | None = None
     """The provider's invoice or order id."""
-    reference: str | None = None
-    answer_by: datetime | None = None
+    reference: Reference | None = None
+    answer_by: Instant | None = None
     """Until when it has to be answered."""
+
+    def check(self) -> None:
+        """Refuse a fee's currency without a fee."""
+        if self.fee_currency is not None and self.fee is None:
+            raise InvalidInputError("`fee_currency` without a `fee` says nothing.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseDispute:
-    """How a chargeback ended."""
+    """Outcome of a chargeback."""
 
     dispute: str
     outcome: DisputeStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetOverride:
-    """An exception to the policy, to `until`; only a waiver has no end."""
+class SetOverride(Form, frozen=True, kw_only=True):
+    """An exception to the policy; `until` is needed for every kind but `waive`, which has no end."""
 
     kind: OverrideKind
-    until: datetime | None
-    reason: str
+    reason: Text
+    until: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,26 +96,26 @@ class RecordPayment:
     received_at: datetime | None = None
     """None: now."""
     received_on: date | None = None
-    """The day, in the account's own zone, where no instant is known."""
+    """The day, in the account's own zone, if no time is known."""
     reference: str | None = None
     invoice: str | None = None
     """The provider's invoice id; None: by the reference, else the oldest debt first."""
     transaction: str | None = None
     """The bank's own id of it: the same one is never recorded twice."""
     another_account: str | None = None
-    """Which other account owes for the invoice that the reference names: looked up when it is carried out."""
+    """Another account that owes the invoice named by the reference; looked up when the command is executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApproveOverride:
-    """A second person's word for an exception that was asked for."""
+    """Approval of a requested exception by a second person."""
 
     override: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclineOverride:
-    """An exception that was asked for shall not be made."""
+    """Refuse a requested exception."""
 
     override: str
     reason: str
@@ -144,12 +152,11 @@ class WithdrawClosure:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveDeletion:
-    """An operator's word that data go, where the policy asks for one."""
+class ApproveDeletion(Form, frozen=True, kw_only=True):
+    """An operator's approval that data are deleted, where the policy asks for one."""
 
-    reason: str
-    subject: str | None = None
+    reason: Text
+    subject: Reference | None = None
     """The closure or chargeback; None: the only one."""
 
 
@@ -171,23 +178,23 @@ Overruling = SetOverride | ApproveOverride | DeclineOverride
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefund:
-    """Somebody wants the money of a payment back (plexo 9.1): named by itself, by its licence, or by day and amount."""
+    """Request a refund of a payment (plexo 9.1): named by its id, by its licence, or by day and amount."""
 
     payment: str | None = None
     """The provider's invoice or order id."""
     licence: str | None = None
     paid_on: date | None = None
     paid_amount: int | None = None
-    """What was paid that day, tax and all."""
+    """Amount paid on that day, including tax."""
     amount: int | None = None
-    """What is asked for, in minor units; None: all that there is to refund."""
+    """Amount requested, in minor units; None: all that can be refunded."""
     currency: str | None = None
-    """Where it is named, it has to be that of the payment."""
+    """If given, it must be the payment's currency."""
     reason: str = ""
     contact_email: str
     organisation: str
     refunded_elsewhere: bool = False
-    """Whether the customer had a payment back in full under another account: looked up when it is carried out."""
+    """Whether the customer got a full refund under another account; looked up when the command is executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +204,7 @@ class DecideRefund:
     request: str
     approve: bool
     amount: int | None = None
-    """Another amount than was asked for, up to what is left of the payment."""
+    """Another amount than requested, up to the rest of the payment."""
     reason: str = ""
 
 
@@ -211,20 +218,18 @@ class MarkDeployed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellDebtor:
-    """Who the debtor is, whole: what is left out is known no more."""
+    """Complete data of the debtor: a field that is left out is no longer known."""
 
     fields: Mapping[str, str | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposeCollection:
-    """A debt that may be handed over to a collection agency."""
+class ProposeCollection(Form, frozen=True, kw_only=True):
+    """A debt to hand over to a collection agency; `include` are fields that go only where they are needed."""
 
-    reason: str
-    case: str | None = None
+    reason: Text
+    case: Reference | None = None
     """None: the only one that is given up."""
-    also: tuple[str, ...] = ()
-    """What is needed of the fields that go only where they are."""
+    also: Annotated[tuple[Reference, ...], Meta(max_length=20)] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,12 +254,11 @@ class ApproveCreditReport:
     collection: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantMandate:
-    """A direct-debit mandate, granted in the `portal` or by `staff`."""
+class GrantMandate(Form, frozen=True, kw_only=True, rename={"by": "granted_by"}):
+    """A direct-debit mandate, granted in the portal or by staff."""
 
-    by: str
-    reference: str | None = None
+    by: Literal["portal", "staff"]
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,11 +268,10 @@ class RevokeMandate:
     mandate: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChooseDelivery:
+class ChooseDelivery(Form, frozen=True, kw_only=True):
     """How the customer wants invoices and letters to come: by `mail` or by `letter`."""
 
-    by: str
+    by: Literal["mail", "letter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,5 +287,5 @@ AboutDebt = RecordPayment | VoidPayment | TellDebtor | Handover | GrantMandate |
 Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove | NoteCancellation | NoteContact
 Refunding = RequestRefund | DecideRefund | MarkDeployed
 SetsOrEnds = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
-"""Orders about an account that goes on."""
+"""Commands about an account that stays open."""
 Command = SetsOrEnds | Closing

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from kulanz.commands.fields import Day, Form, Reference, Text
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.book import Book
@@ -15,20 +15,19 @@ from kulanz.policy.state import Moment
 LONGEST_AGO = timedelta(days=366)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteContact:
-    """The customer wrote or spoke to the staff."""
+class NoteContact(Form, frozen=True, kw_only=True):
+    """The customer wrote or spoke to the staff; without a `date` it was now, without a payment about all."""
 
     channel: Channel
-    reason: str
-    contacted_on: date | None = None
+    reason: Text
+    contacted_on: Day | None = None
     """A day in the account's zone; None: now."""
-    payment: str | None = None
+    payment: Reference | None = None
     """The provider's invoice or order id, where it was about one payment."""
 
 
 def note(order: NoteContact, book: Book, moment: Moment, *, ident: str, actor: str) -> ContactNoted:
-    """Return the contact, or raise what says why it cannot be recorded."""
+    """Return the contact, or raise the reason why it cannot be recorded."""
     contacted_at = _began(order.contacted_on, moment.zone) if order.contacted_on else moment.at
     if contacted_at > moment.at:
         raise InvalidInputError("date: it is in the future")

@@ -22,7 +22,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveCredit:
-    """Credit that was bought or spent, by the merchant's word; in minor units."""
+    """Credit bought or spent, as reported by the merchant; in minor units."""
 
     pot: str
     entry: CreditEntry
@@ -35,16 +35,16 @@ class MoveCredit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndCredit:
-    """The number or service of a pot is ended: what is left of it is forfeited."""
+    """End of a pot's number or service: its remaining credit is forfeited."""
 
     pot: str
     reference: str | None = None
 
 
 def move(command: MoveCredit, state: State, book: Book, moment: Moment, *, ident: str, actor: str) -> CreditBooked:
-    """Return the movement as a fact, or raise what says why it cannot be.
+    """Return the movement as a fact, or raise the reason why it is impossible.
 
-    A reference that the pot knows is that same movement again, whatever has become of the credit since.
+    A reference that the pot knows is the same movement again, independent of later changes of the credit.
     """
     before = _told_before(command, book)
     if before is not None:
@@ -70,7 +70,7 @@ def move(command: MoveCredit, state: State, book: Book, moment: Moment, *, ident
 
 
 def end(command: EndCredit, state: State, book: Book, moment: Moment, *, actor: str) -> CreditEnded:
-    """Return the end of a pot, or raise what says why it cannot end."""
+    """Return the end of a pot, or raise the reason why it cannot end."""
     pot = next((other_pot for other_pot in pots(book, state) if other_pot.name == command.pot), None)
     if pot is None:
         raise NotFoundError(f"no credit {command.pot!r}")

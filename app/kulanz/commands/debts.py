@@ -28,7 +28,7 @@ from kulanz.policy.state import Account, Terms
 
 
 def fact_of(order: AboutDebt, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool) -> Fact:
-    """Return the fact that an order about a debt is; raise what says why it cannot be carried out.
+    """Return the fact of a command about a debt; raise the reason why it cannot be executed.
 
     Only a name that was authenticated (`signed_in`) approves anything.
     """

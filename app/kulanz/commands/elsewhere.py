@@ -1,4 +1,4 @@
-"""Looks beyond one account before a command: what its customer did under another id, whose debt a transfer names.
+"""Reads other accounts before a command: the customer's history under another id, the debtor that a transfer names.
 
 A customer id is no proof, nor is a number that a payer typed, so what is found makes a person look and refuses nothing.
 """
@@ -23,11 +23,11 @@ from kulanz.store.database import Connection
 _SHORTEST_NUMBER = 3
 """Shorter words of a reference are days, months and the like."""
 _MOST = 50
-"""How many other accounts of one customer are opened: a reseller may have more, and the first ones tell enough."""
+"""Maximum number of a customer's other accounts that are read: a reseller may have more, but a few are enough."""
 
 
 def informed(services: Services, unit_of_work: UnitOfWork, tx: Connection, account: str, order: Command) -> Command:
-    """Return a command with what other accounts of the same customer tell; most commands need none of it."""
+    """Return a command with facts of the same customer's other accounts; most commands need none."""
     match order:
         case RequestRefund():
             return _asked(services, unit_of_work, tx, account, order)

@@ -14,7 +14,7 @@ from kulanz.policy.state import Account, Case, CaseState, State, Terms
 
 LONGEST_EXCEPTION = timedelta(days=366)
 APPROVERS = 2
-"""How many names an exception needs where the policy wants a second person."""
+"""Number of names that an exception needs if the policy wants a second person."""
 
 
 def facts_of(
@@ -47,7 +47,7 @@ def _ordered(
 def _approved(
     order: ApproveOverride, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool
 ) -> tuple[OverrideApproved | OverrideSet, ...]:
-    """Return the approval, and the exception itself once enough people stand for it."""
+    """Return the approval, and the exception itself once enough people have approved it."""
     if not signed_in:
         raise RefusedError("an approval needs a name that is signed in: the API or the console")
     proposal, fact = _waiting(order.override, account, now)

@@ -1,4 +1,4 @@
-"""Carrying out what a person ordered, at once and in one transaction."""
+"""Executes a person's command at once, in one transaction."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def command(
     silent: bool = False,
     then: Callable[[Connection, tuple[Fact, ...]], None] | None = None,
 ) -> Decision:
-    """Carry out what a person ordered, at once; with `dry_run` say what would follow and write nothing (I8).
+    """Execute a person's command at once; with `dry_run` return the consequences and write nothing (I8).
 
-    `silent` withholds the mails that promise nothing and take nothing: a person tells the customer in another way.
-    `signed_in` says that the actor's name was authenticated: any other is a note, and approves nothing.
-    `then` is called with the facts that the order was, in the same transaction: what it writes is written with them.
+    `silent` withholds the mails that promise nothing and take nothing: a person informs the customer in another way.
+    `signed_in` says that the actor's name was authenticated: any other name is a note, and approves nothing.
+    `then` is called with the command's facts in the same transaction: its writes are committed with them.
     """
     services.vault.prepare()
     with services.database.write() as tx:

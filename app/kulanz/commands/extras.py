@@ -1,4 +1,4 @@
-"""Orders about what an account has beside its plan: add-ons, prepaid credit, a move, a notice."""
+"""Commands about an account's add-ons, prepaid credit, moves and notices."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from kulanz.policy.state import Account, Moment, Terms
 def fact_of(
     order: Extra, account: Account, terms: Terms, actor: str, now: datetime
 ) -> AddOnBooked | AddOnCancelled | CreditBooked | CreditEnded | MovedToOnPremise | CancellationNoted | ContactNoted:
-    """Return the fact that an order is; raise what says why it cannot be carried out."""
+    """Return a command's fact; raise the reason why it cannot be executed."""
     book = account.book
     moment = Moment(terms.under(book, now), account.zone(terms), now)
     if isinstance(order, RecordMove | NoteContact):
@@ -55,7 +55,7 @@ def fact_of(
 
 
 def _told(order: RecordMove | NoteContact, book: Book, moment: Moment, actor: str) -> MovedToOnPremise | ContactNoted:
-    """Return what an operator tells, whatever the account's state."""
+    """Return the fact of an operator's statement, in any state of the account."""
     if isinstance(order, RecordMove):
         return moving.move(order, book, moment, ident=_ident("mv"), actor=actor)
     return contacts.note(order, book, moment, ident=_ident("ct"), actor=actor)

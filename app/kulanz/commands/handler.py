@@ -42,7 +42,7 @@ _DISPUTE_ORDER = tuple(DisputeStatus)
 def facts_of(
     order: Command, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool = False
 ) -> tuple[Fact, ...]:
-    """Return the facts that an order is; raise what says why it cannot be carried out.
+    """Return a command's facts; raise the reason why it cannot be executed.
 
     `signed_in` says that the actor's name was authenticated; any other is a note and approves nothing.
     """
@@ -124,7 +124,7 @@ def _close_dispute(order: CloseDispute, account: Account, terms: Terms, actor: s
 
 
 def _after(fact: Stamp, rank: int, now: datetime) -> Stamp:
-    """Return the stamp of a person's word, which is newer than all that was known, even within the same second."""
+    """Return the stamp of a person's statement, which is newer than all known ones, even within the same second."""
     if now > fact.at:
         return Stamp(now, rank)
     return Stamp(fact.at, max(rank, fact.rank + 1))

@@ -1,4 +1,4 @@
-"""Links: by an operator's word what belongs to one account belongs to another from then on (DOMAIN section 1)."""
+"""Operators' links: purchases of one account belong to another from then on (DOMAIN section 1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kulanz.store.database import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One account whose purchases are to belong to another; `undo` takes the link back."""
+    """Link: the purchases of one account are to belong to another; `undo` takes the link back."""
 
     source: str
     target: str
@@ -30,7 +30,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """What a link moved, and how both accounts stand after it."""
+    """Result of a link: the moved objects, and both accounts afterwards."""
 
     link: Link
     objects: tuple[str, ...]
@@ -49,9 +49,9 @@ def link(
     dry_run: bool = False,
     then: Callable[[Connection, Sequence[Linked]], None] = lambda *_: None,
 ) -> list[Linked]:
-    """Carry links out in one transaction, all or none; with `dry_run` say what would follow and write nothing (I8).
+    """Execute links in one transaction, all or none; with `dry_run` return the consequences and write nothing (I8).
 
-    `then` is called in the same transaction: what it writes is written with them.
+    `then` is called in the same transaction: its writes are committed with them.
     """
     services.vault.prepare()
     done: list[Linked] = []
@@ -112,7 +112,7 @@ def _owned(tx: Connection, account: str) -> list[str]:
 
 
 def _undone(tx: Connection, wanted: Link) -> list[str]:
-    """Return what such a link gave."""
+    """Return the result of such a link."""
     return [row.key for row in bindings.of_account(tx, wanted.target) if _is_linked(row, wanted)]
 
 

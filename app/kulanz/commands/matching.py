@@ -17,9 +17,9 @@ from kulanz.policy.state import Case, CaseState, State
 def matched(
     state: State, book: Book, *, amount: int, currency: str, invoice: str | None, reference: str | None
 ) -> tuple[Share, ...]:
-    """Return what a transfer pays; raise InvalidInputError or RefusedError for what cannot be meant.
+    """Return the debts that a transfer pays; raise InvalidInputError or RefusedError for an impossible transfer.
 
-    Without a debt that is open it pays nothing: it is recorded all the same, and seen as an overpayment.
+    Without an open debt it pays nothing: it is recorded all the same, as an overpayment.
     """
     if invoice is not None:
         return (_to_invoice(_named(book, invoice), state, book, amount, currency),)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from kulanz.commands.fields import Form, Instant, Text
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.policy.book import Book
 from kulanz.policy.calendar.time import aware
@@ -14,17 +14,16 @@ from kulanz.policy.state import Moment
 LONGEST_AGO = timedelta(days=366)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordMove:
-    """An operator knows that an account runs on-premise now."""
+class RecordMove(Form, frozen=True, kw_only=True):
+    """A move to on-premise that is done; without `moved_at` it is done now."""
 
-    reason: str
-    moved_at: datetime | None = None
+    reason: Text
+    moved_at: Instant | None = None
     """None: now."""
 
 
 def move(order: RecordMove, book: Book, moment: Moment, *, ident: str, actor: str) -> MovedToOnPremise:
-    """Return the move, or raise what says why it cannot be recorded."""
+    """Return the move, or raise the reason why it cannot be recorded."""
     moved_at = aware(order.moved_at) if order.moved_at else moment.at
     if moved_at > moment.at:
         raise InvalidInputError("moved_at: the unused days are computed after the move, and this is still to come")

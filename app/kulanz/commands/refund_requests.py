@@ -1,4 +1,4 @@
-"""Asking for a refund, and deciding about a request: the command, and the request as it is then."""
+"""Requests for refunds, and decisions about them: the commands, and the request afterwards."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def request(
     dry_run: bool = False,
     keep: Callable[[Connection, JsonDocument], None] | None = None,
 ) -> tuple[JsonDocument, bool]:
-    """Ask for a refund; return the request and whether it is new: an open one is amended."""
+    """Request a refund; return the request and whether it is new: an open request is amended."""
     made: list[tuple[JsonDocument, bool]] = []
 
     def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
@@ -40,7 +40,7 @@ def request(
 
 
 def decide(services: Services, command: DecideRefund, actor: str, *, dry_run: bool = False) -> JsonDocument:
-    """Say yes or no to a request; return it as it is then."""
+    """Approve or deny a request; return the request afterwards."""
     account = account_of_request(services, command.request)
     decision = execute.command(services, account, command, actor, dry_run=dry_run)
     refund = decision.state.refund(command.request)

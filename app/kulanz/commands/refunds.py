@@ -22,7 +22,7 @@ RefundOrder = RequestRefund | DecideRefund | MarkDeployed
 
 
 def facts_of(order: RefundOrder, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
-    """Return the facts that an order about refunds is; raise what says why it cannot be carried out."""
+    """Return a command's facts; raise the reason why it cannot be executed."""
     match order:
         case RequestRefund():
             return _requested(order, account, terms, actor, now)
@@ -34,21 +34,21 @@ def facts_of(order: RefundOrder, account: Account, terms: Terms, actor: str, now
 
 
 def asked_before(order: RequestRefund, account: Account, terms: Terms, now: datetime) -> str | None:
-    """Return the request that answers an order: the open one for its payment, or one that asked for the same."""
+    """Return the request that a command repeats: the open one for its payment, or an equal decided one."""
     payment = _payment(order, account.book, account.zone(terms), now)
     answering = _answering(order, payment, account, terms, now)
     return answering.key if answering else None
 
 
 def payment_meant(order: RequestRefund, account: Account, terms: Terms, now: datetime) -> Payment:
-    """Return the payment that an order is about; raise what says why it cannot be meant."""
+    """Return a command's payment; raise the reason why it cannot be identified."""
     return _payment(order, account.book, account.zone(terms), now)
 
 
 def _requested(
     order: RequestRefund, account: Account, terms: Terms, actor: str, now: datetime
 ) -> tuple[RefundRequested | RefundAmended, ...]:
-    """Return the request, or what it adds to the open one; nothing where the same was asked for before."""
+    """Return the request, or its amendment of the open one; nothing for a repetition."""
     book, zone = account.book, account.zone(terms)
     payment = _payment(order, book, zone, now)
     readers = RefundReader.of(book, Moment(terms.under(book, now), zone, now))
@@ -142,7 +142,7 @@ def _named_payments(order: RequestRefund, book: Book, zone: str, now: datetime) 
 def _paid_that_day(order: RequestRefund, existing_payments: list[Payment], zone: str, now: datetime) -> list[Payment]:
     day, local = order.paid_on, ZoneInfo(zone)
     if day is None or order.paid_amount is None:
-        raise InvalidInputError("transaction_date: tell the amount that was paid that day too")
+        raise InvalidInputError("transaction_date: give the amount that was paid on that day, too")
     if day > now.astimezone(local).date():
         raise InvalidInputError("transaction_date: it is in the future")
     on_day = (
@@ -171,7 +171,7 @@ def _answering(order: RequestRefund, payment: Payment, account: Account, terms: 
 
 
 def _is_same(order: RequestRefund, refund: Refund, book: Book) -> bool:
-    """Whether an order asks for what a decided request asked for; an empty reason is no other one."""
+    """Whether a command has the same content as a decided request; an empty reason is no other reason."""
     fact = book.refund_requests[refund.key].asked
     if fact is None or order.reason not in {"", fact.reason}:
         return False
@@ -184,7 +184,7 @@ def _is_same_amount(order: RequestRefund, fact: RefundRequested, refund: Refund)
 
 
 def _amended(order: RequestRefund, refund: Refund, book: Book, actor: str, now: datetime) -> tuple[RefundAmended, ...]:
-    """Return what an order adds to a request that nobody has decided; nothing where it says the same."""
+    """Return the changes that a command makes to an undecided request; nothing if it changes none."""
     fact = book.refund_requests[refund.key].asked
     reason = order.reason or (fact.reason if fact else "")
     if not refund.undecided or fact is None or (reason == fact.reason and _is_same_amount(order, fact, refund)):
@@ -226,12 +226,12 @@ def _granted(order: DecideRefund, refund: Refund) -> int:
 
 
 def _asked(refund: Refund) -> int:
-    """Return what a plain yes gives back: what was asked for, or all that the policy gives."""
+    """Return the amount of an approval without one: the requested amount, or all that the policy grants."""
     return refund.amount or refund.left
 
 
 def _clause(order: DecideRefund, refund: Refund) -> str:
-    """Return the clause that a decision follows: what the policy does not grant is granted as an exception."""
+    """Return the clause of a decision: beyond the policy, a refund is granted as an exception."""
     if not order.approve or refund.answer.verdict is Verdict.ELIGIBLE:
         return refund.answer.clause
     return refund.policy.refund.exceptional_clause or refund.answer.clause

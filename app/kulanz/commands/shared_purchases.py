@@ -67,7 +67,7 @@ def _note(services: Services, names: Sequence[str], shared: Collection[Purchase]
 
 
 def _heard(services: Services, conn: Connection, names: Sequence[str]) -> Owners:
-    """Return what all recorded events of some accounts say of owners."""
+    """Return the statements about owners in all recorded events of some accounts."""
     check = OwnersCheck(services)
     rows = [row for name in names if (row := accounts.exactly(conn, name)) is not None]
     recorded.news(services, conn, [each for row in rows if (each := recorded.opened(services, row))], check.hear)

@@ -1,4 +1,4 @@
-"""An order without its mail: a person tells the customer, so the notice is withdrawn in the same transaction."""
+"""Commands without their mail: a person informs the customer, so the same transaction withdraws the notice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kulanz.store.database import Connection
 OPTIONAL_NOTICES = frozenset(
     {"add_on_booked", "add_on_cancelled", "add_on_withdrawn", "recovered", "refund_decided", "reinstated"}
 )
-"""Notices that promise nothing and take nothing. Every other goes out, whatever a person wishes."""
+"""Notices that promise nothing and take nothing. All others are sent, even if a person wishes otherwise."""
 
 
 def optional(decision: Decision) -> tuple[SendMail | SendLetter, ...]:
@@ -37,5 +37,5 @@ def withhold(unit_of_work: UnitOfWork, decision: Decision, actor: str) -> tuple[
 def write(tx: Connection, withheld: tuple[str, ...], actor: str) -> None:
     """Withdraw notices that were just written to the outbox."""
     for effect in withheld:
-        error = f"{actor} tells the customer in another way"
+        error = f"{actor} informs the customer in another way"
         outbox.finish(tx, effect, "withdrawn", attempts=0, error=error, done_at=real_now())

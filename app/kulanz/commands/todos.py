@@ -1,4 +1,4 @@
-"""Word of people about what waits for them: seen, and who takes care of it; each is noted in the log of operators."""
+"""Acknowledgement and assignment of to-do items; the audit log records each."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from kulanz.store.todos import TodoMark
 
 LONGEST_NAME = 100
 Then = Callable[[Connection, Todo], None]
-"""What else is done in the transaction that notes it."""
+"""Additional work in the transaction that records it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledge:
-    """A matter was seen."""
+    """Command: mark an item as seen."""
 
     todo: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assign:
-    """A person takes care of a matter; None: nobody does any more."""
+    """Command: assign an item to a person; None: unassign it."""
 
     todo: str
     to: str | None
@@ -41,7 +41,7 @@ def _nothing(_: Connection, __: Todo) -> None:
 
 
 def note(services: Services, word: Acknowledge | Assign, actor: str, then: Then) -> Todo:
-    """Note what a person says of a matter."""
+    """Record an acknowledgement or assignment of an item."""
     match word:
         case Acknowledge(todo=ident):
             return acknowledge(services, ident, actor, then=then)
@@ -50,7 +50,7 @@ def note(services: Services, word: Acknowledge | Assign, actor: str, then: Then)
 
 
 def acknowledge(services: Services, ident: str, actor: str, *, dry_run: bool = False, then: Then = _nothing) -> Todo:
-    """Note that somebody has seen a matter; where nothing else ends it, it is done by that."""
+    """Record that a person has seen an item; an item that no event can end is done by that."""
     with services.database.write() as tx:
         matter, now = todo.one(services, tx, ident), services.clock.now(tx)
         said = msgspec.structs.replace(todos.mark_of(tx, ident), acknowledged_by=actor, acknowledged_at=now)
@@ -63,7 +63,7 @@ def acknowledge(services: Services, ident: str, actor: str, *, dry_run: bool = F
 def assign(
     services: Services, ident: str, to: str | None, actor: str, *, dry_run: bool = False, then: Then = _nothing
 ) -> Todo:
-    """Note who takes care of a matter; None: nobody does any more."""
+    """Record an item's assignee; None: unassigned."""
     name = to.strip() if to is not None else None
     if name is not None and not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
         raise InvalidInputError(f"name: 1 to {LONGEST_NAME} readable characters")

@@ -1,4 +1,4 @@
-"""A transfer as a person tells of it, checked against what the account owes."""
+"""Bank transfers reported by a person, checked against the account's debts."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class BankTransfer:
     amount: int
     currency: str
     received: datetime | date | None
-    """An instant, or a day in the account's own zone; None: now."""
+    """A timestamp, or a day in the account's own zone; None: now."""
     reference: str | None
     invoice: str | None
     transaction: str | None
     another_account: str | None = None
-    """Which other account owes for the invoice that the reference names, and none here."""
+    """Another account that owes the invoice named by the reference, when this account has none."""
 
 
 def recorded(money: BankTransfer, account: Account, terms: Terms, actor: str, now: datetime) -> PaymentRecorded:
-    """Return the fact that a transfer is; raise what says why it cannot be recorded.
+    """Return the fact of a transfer, or raise the reason why it cannot be recorded.
 
-    A transaction of the bank that is known already is that same fact again, whatever was paid since.
+    A known transaction of the bank is the same fact again, independent of later payments.
     """
     transfer = account.book.transfers.get(money.id)
     if transfer is not None and transfer.told is not None:

@@ -29,19 +29,19 @@ _BATCH = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation:
-    """What activating a document did, or would do."""
+    """Effect of activating a document, or of a dry run."""
 
     row: PolicyRow
     new: bool
-    """False: this document is, or will be, in force from that instant already."""
+    """False: this document is, or will be, in force from that time already."""
 
 
 def activate(
     services: Services, text: str, *, actor: str, effective_from: datetime | None = None, dry_run: bool = False
 ) -> Activation:
-    """Put a document in force for all, from the instant that is given, or that it names, or now.
+    """Put a document in force for all accounts, from the given time, the time in the document, or now.
 
-    Raises PolicyError with every problem of the document, and RefusedError for an instant in the past.
+    Raises PolicyError with every problem of the document, and RefusedError for a time in the past.
     """
     policy = document.parse(text)
     with services.database.write() as tx:
@@ -83,7 +83,7 @@ def agreement(order: AgreeTerms | EndTerms, account: Account, terms: Terms, acto
         version, until = _number(order.document, terms), order.until
     if until <= now:
         raise InvalidInputError("until: the terms would have ended already")
-    # Of two agreements of one instant the later one counts, and its id comes after the other's.
+    # Of two agreements of the same time the later one counts, and its id is greater.
     ident = f"terms_{len(account.book.agreements) + 1:04}_{secrets.token_hex(6)}"
     return TermsAgreed(id=ident, version=version, at=now, until=until, actor=actor, reason=order.reason)
 
@@ -117,9 +117,9 @@ def text_of(conn: Connection, name: str) -> str:
 def apply_to_open(
     services: Services, policy: Policy, *, actor: str, dry_run: bool = False
 ) -> Iterator[tuple[str, VersionApplied]]:
-    """Apply the version in force to what is open where it is more lenient; yield account and fact of each.
+    """Apply the version in force to open cases and requests if it is more lenient; yield account and fact of each.
 
-    It may be cut short at any account and begun again: what was applied is not applied twice.
+    It can be stopped at any account and repeated: a fact is not applied twice.
     """
     after = ""
     while True:

@@ -8,8 +8,6 @@ import hmac
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-PUBLIC_KEY_BYTES = 32
-
 
 class Signer:
     """Signs with a key of the installation's own, made from 32 random bytes that the keyring keeps wrapped."""

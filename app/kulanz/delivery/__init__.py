@@ -1,6 +1,6 @@
-"""Carries effects out: callbacks to the merchant's product, mails, calls to the provider.
+"""Delivery of effects: callbacks to the merchant's product, mails, calls to the provider.
 
-Importing this is light: HTTP, templates and dates of all languages are loaded by whoever carries the first effect out.
+Importing this is light: HTTP, templates and locale data are loaded at the first delivery.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def deliver(effect: Effect, channels: Channels, attempt: Attempt) -> AttemptReport:
-    """Make one attempt to carry the effect out; whatever the far end does becomes a report, never an exception."""
+    """Make one attempt to deliver the effect; a failure of the remote server becomes a report, never an exception."""
     from kulanz.delivery.callback import send_callback  # noqa: PLC0415
     from kulanz.delivery.files import drop  # noqa: PLC0415
     from kulanz.delivery.letter import send_letter  # noqa: PLC0415
@@ -58,9 +58,9 @@ def deliver(effect: Effect, channels: Channels, attempt: Attempt) -> AttemptRepo
 
 
 def with_words(effect: Effect, channels: Channels, attempt: Attempt) -> tuple[Effect, str | None]:
-    """Return a notice with the words that are going to be handed over, and what is wrong with a template.
+    """Return a notice with the text to be sent, and the fault of a template.
 
-    Every attempt hands over the same words. What cannot be written stays as it is, and `deliver` says why.
+    Every attempt sends the same text. A notice that cannot be rendered is left unchanged, and `deliver` reports it.
     """
     if not isinstance(effect, SendMail | SendLetter) or effect.words is not None:
         return effect, None
@@ -96,7 +96,7 @@ def _call_provider(effect: _ProviderCall, channels: Channels, attempt: Attempt) 
 
 
 def _alert(effect: AlertOperators, channels: Channels, attempt: Attempt) -> AttemptReport:
-    """Alert in one attempt, for whoever did not ask for `spread`: done where either way worked, or nobody is named."""
+    """Alert in one attempt, for callers without `fan_out`: done if mail or callback worked, or no receiver is set."""
     reports = [deliver(part, channels, attempt) for part in fan_out(effect, channels.ops_alert_to)]
     return min(reports, key=lambda report: _STATES_BEST_FIRST.index(report.state))
 

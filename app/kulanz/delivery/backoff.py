@@ -23,13 +23,13 @@ DELAYS = (
 """The pause after the first, second, … attempt; together three days."""
 
 LONGEST = timedelta(hours=24)
-"""No far end may put us off for longer than this."""
+"""Longest pause that a remote server can ask for."""
 
 
 def try_again(error: str, attempts: int, requested: timedelta | None = None) -> AttemptReport:
-    """Return the report of a failure that may pass: another attempt, or parked when the pauses are used up.
+    """Return the report of a temporary failure: another attempt, or parked after the last pause.
 
-    `attempts` were made before the one that just failed; `asked` is how long the far end wants us to wait.
+    `attempts` were made before the failed one; `asked` is the pause that the remote server asked for.
     """
     if attempts >= len(DELAYS):
         return parked(f"given up after {attempts + 1} attempts: {error}")

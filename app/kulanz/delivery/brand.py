@@ -15,7 +15,7 @@ _LINEAR_BELOW, _MIDDLE = 0.04045, 0.179
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brand:
-    """Everything by which a customer knows whose mail it is."""
+    """Brand of a customer's mail: name, logo, colour, addresses."""
 
     name: str | None = None
     logo: str | None = None
@@ -28,7 +28,7 @@ class Brand:
 
     @property
     def logo_source(self) -> str | None:
-        """Return what an `img` element of the mail names."""
+        """Return the `src` of the `img` element in a mail."""
         return f"cid:{LOGO_CID}" if self.logo_file else self.logo
 
     @property

@@ -1,4 +1,4 @@
-"""Tells the merchant's product: one signed POST per attempt, as Standard Webhooks asks (CONTRACT section 4)."""
+"""Callbacks to the merchant's product: one signed POST per attempt, as Standard Webhooks (CONTRACT section 4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kulanz.policy.effects import Notify
 from kulanz.policy.facts import Outcome
 
 _DRAINED = 64 * 1024
-"""What is read of an answer's body, so that the connection stays usable; a longer one costs its connection."""
+"""Bytes of an answer's body that are read to keep the connection usable; a longer body closes it."""
 _DRAIN_SECONDS = 2.0
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _session() -> requests.Session:
-    """Load what speaks HTTP only where somebody is about to."""
+    """Return an HTTP session; imports the HTTP library only when one is needed."""
     from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
 
     return guarded_session()
@@ -26,17 +26,17 @@ def _session() -> requests.Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
-    """Everything that carrying out needs from outside. One per thread: the session keeps its connections open."""
+    """External connections and settings of delivery. One per thread: the session keeps its connections open."""
 
     clock: Callable[[], datetime]
-    """Real time, whatever the test clock says: signatures are judged by it."""
+    """Real time, not the test clock: signatures are checked against it."""
     callback_url: str | None = field(default=None, repr=False)
     callback_secret: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     mail_dir: Path | None = None
-    """Where mails are written as files while there is no `smtp_url`."""
+    """Folder for mails written as files while there is no `smtp_url`."""
     drop_dir: Path | None = None
-    """Where folders of files for people outside are."""
+    """Folder for hand-over folders, for people outside."""
     mail_from: str = "kulanz@localhost"
     mail_locale: str = "en"
     reply_to: str | None = None
@@ -47,9 +47,9 @@ class Channels:
     """Zone of the dates in mails where the effect's data names none (`timezone`)."""
     billing_url: str | None = None
     public_url: str | None = None
-    """Where customers reach the pages behind the links of mails."""
+    """Public address of the pages behind links in mails."""
     bank: BankAccount | None = None
-    """Where transfers go, as letters tell."""
+    """Bank account for transfers, shown in letters."""
     sender_lines: tuple[str, ...] = ()
     """The sender's address on letters on paper."""
     ops_alert_to: str | None = None
@@ -58,20 +58,20 @@ class Channels:
     providers: Mapping[str, ProviderClient] = field(default_factory=dict)
     """Clients by the provider's name; a provider without an API key is absent."""
     step_timeout: timedelta = timedelta(seconds=10)
-    """How long a far end may take over one step; a mail server's last word on a letter may take six times that."""
+    """Time limit of a remote server for one step; a mail server's final reply to a mail may take six times as long."""
     session: requests.Session = field(default_factory=_session, repr=False)
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRequest:
-    """A request that was written down before it was sent, and whose outcome is not known."""
+    """A request that was noted before it was sent, and whose outcome is unknown."""
 
     age: timedelta
     rest: timedelta
-    """How long it has to rest yet before it may be made again: it may still be on its way."""
+    """Remaining pause before the request may be repeated: the earlier one may still be on its way."""
     sender: str
-    """Which process wrote it down, for people."""
+    """The process that noted the request, for people."""
     sender_is_gone: bool
     """Whether that process is proved to have ended, so that it sends nothing more."""
 
@@ -86,14 +86,14 @@ class Attempt:
 
     account: str
     decided_at: datetime
-    """When the effect was decided, in policy time: the same on every attempt."""
+    """Time of the effect's decision, in policy time: the same on every attempt."""
     now: datetime
-    """Policy time of this attempt: what happens now is told to the policy as of then."""
+    """Policy time of this attempt, at which its outcome is reported to the policy."""
     attempts: int = 0
-    """How many attempts were made before this one."""
+    """Number of earlier attempts."""
     before_write: Callable[[], None] = _nothing
-    """Called directly before a call that changes something at a provider; what it raises keeps it from being sent."""
+    """Called directly before a call that changes something at a provider; an exception prevents the call."""
     pay_token: str | None = field(default=None, repr=False)
-    """What the link of a mail ends with: made for this attempt, and kept only as a hash."""
+    """Token at the end of the mail's link: made for this attempt, and stored only as a hash."""
     earlier: EarlierRequest | None = None
     """The request of an earlier attempt that may have moved money."""

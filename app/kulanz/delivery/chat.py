@@ -9,7 +9,7 @@ from kulanz.config.parsing import AlertChannel
 
 
 class Tone(StrEnum):
-    """What a message is, as Apprise calls it: it gives the colour, and some services more."""
+    """Type of a message in Apprise: it sets the colour, and more in some services."""
 
     URGENT = "failure"
     WAITS = "warning"
@@ -17,7 +17,7 @@ class Tone(StrEnum):
 
 
 def post(channel: AlertChannel, *, title: str, body: str, tone: Tone) -> bool:
-    """Send one message; return whether the service took it. Whatever the far end does, nothing is raised."""
+    """Send one message; return whether the service took it. Never raises."""
     from apprise import Apprise, NotifyFormat, NotifyType  # noqa: PLC0415 - few have it, and it is slow to import
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # It writes addresses, which hold secrets.

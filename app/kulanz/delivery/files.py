@@ -23,5 +23,5 @@ def drop(effect: DropFile, channels: Channels, attempt: Attempt) -> AttemptRepor
 
 
 def name_of(subject: str, kind: str) -> str:
-    """Return what a file about something is called, but for its time and its ending."""
+    """Return the name of a file about a subject, without its time and its ending."""
     return f"{subject}-{kind}"

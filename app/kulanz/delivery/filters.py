@@ -39,7 +39,7 @@ def money(context: Context, amount: int | None, currency: str | None) -> str:
 
 @pass_context
 def plan(context: Context, name: str) -> str:
-    """Return what a plan or an add-on is called: by the policy, perhaps in English, else its own name as a title."""
+    """Return the name of a plan or an add-on: the policy's, perhaps in English, else its id as a title."""
     reader: Recipient = context["reader"]
     names = context["names"]
     words = names.get(name) if isinstance(names, Mapping) else None
@@ -56,7 +56,7 @@ def because(context: Context, why: str) -> str:
 
 @pass_context
 def topic(context: Context, name: str) -> str:
-    """Return what an alert says."""
+    """Return an alert's sentence."""
     reader: Recipient = context["reader"]
     return reader.words.read(Message(text=topic_of(name).says))
 
@@ -65,7 +65,7 @@ def topic(context: Context, name: str) -> str:
 def cited(context: Context, clause: str | None) -> str:
     """Return ` (Ziffer 6.2 unserer Richtlinie)` where the policy lets mails name its clauses; else nothing.
 
-    A clause that a source names instead of numbering it is a section: `§Non-Payment`, `4-Mahnung`.
+    Format a clause: a clause with a name instead of a number is a section: `§Non-Payment`, `4-Mahnung`.
     """
     if not clause or not context["cites"]:
         return ""
@@ -85,8 +85,8 @@ _PLACES = {
 
 
 def instant_of(text: str) -> datetime:
-    """Return an instant from RFC 3339; ValueError where it has no zone."""
+    """Return a timestamp from RFC 3339; ValueError without a zone."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
-        raise ValueError("an instant needs its zone")
+        raise ValueError("a timestamp needs its zone")
     return instant.astimezone(UTC)

@@ -37,7 +37,7 @@ class _MetadataPeerError(NewConnectionError):
 
 
 class _Guarded(HTTPConnection):
-    """A connection that looks at its peer before it speaks."""
+    """A connection that checks its peer's address before it sends anything."""
 
     def connect(self) -> None:
         self._refuse(_resolved(self.host, self.port))

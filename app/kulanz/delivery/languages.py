@@ -1,4 +1,4 @@
-"""The languages that there are words for."""
+"""Languages with mail templates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kulanz.formats.languages import LANGUAGES
 
 
 def languages(folder: Path | None) -> tuple[str, ...]:
-    """Return the languages that there are words for: ours, and each folder of the merchant's."""
+    """Return the languages with templates: ours, and each folder of the merchant's."""
     own: set[str] = set()
     if folder is not None:
         with suppress(OSError):

@@ -16,7 +16,7 @@ from kulanz.policy.facts import Outcome
 
 
 def send_letter(effect: SendLetter, channels: Channels, attempt: Attempt) -> AttemptReport:
-    """Hand the letter to whoever prints it: what is written, or what the callback took, counts as delivered."""
+    """Hand the letter over to the print service: a written file or an accepted callback counts as delivered."""
     try:
         letter = effect.words or write(effect, channels, attempt)[0]
     except UntranslatableError as error:
@@ -29,7 +29,7 @@ def send_letter(effect: SendLetter, channels: Channels, attempt: Attempt) -> Att
 
 
 def write(effect: SendLetter, channels: Channels, attempt: Attempt) -> tuple[Words, TemplateFault | None]:
-    """Put a notice into words; `UntranslatableError` where there is no such notice or its data does not fit."""
+    """Render a notice; `UntranslatableError` for an unknown notice or unsuitable data."""
     lines = (str(one_line(line)) for line in effect.to.splitlines())
     to = tuple(line for line in lines if line)
     written_for = reader(channels, attempt, effect.locale, effect.data, effect.step, to=to, on=attempt.decided_at)

@@ -21,7 +21,7 @@ _STAMP_LENGTH = len("20260308T140820Z")
 
 
 def post(letter: bytes, folder: Path, name: str, now: datetime, ending: str = ".eml") -> Path:
-    """Write `<time>-<name>.eml`, or with another ending, and return it; one of the same name that is there stands."""
+    """Write `<time>-<name>.eml`, or with another ending, and return it; an existing file of that name is kept."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     safe = _safe(name) + ending
     written = _written(folder, safe)
@@ -29,7 +29,7 @@ def post(letter: bytes, folder: Path, name: str, now: datetime, ending: str = ".
 
 
 def remove(folder: Path, names: Collection[str]) -> int:
-    """Remove what was posted under these names, and what a process that died left half-written; return how many."""
+    """Remove the files of these names, and half-written files of dead processes; return how many."""
     wanted = {_safe(name) for name in names}
     with suppress(FileNotFoundError):
         matches = [path for path in folder.iterdir() if _posted_as(path) in wanted]

@@ -28,7 +28,7 @@ from kulanz.policy.facts import Outcome
 
 
 class _Subject(UnstructuredHeader, BaseHeader):
-    """A subject that is folded whole as RFC 2047 says: `email`'s own way doubles a space before an encoded word."""
+    """A subject that is folded whole by RFC 2047: `email`'s own folding doubles a space before an encoded word."""
 
     def fold(self, *, policy: Policy) -> str:
         text = str(self)
@@ -46,7 +46,7 @@ MAIL_POLICY = SMTP.clone(header_factory=_headers())
 
 
 def send(effect: SendMail, channels: Channels, attempt: Attempt) -> AttemptReport:
-    """Send the notice once: what a server has taken, or may have taken, is never sent again (I11)."""
+    """Send the notice once: a mail that a server has taken, or may have taken, is never sent again (I11)."""
     recipient = ascii_address(effect.to)
     sender = ascii_address(parseaddr(channels.mail_from)[1])
     if recipient is None or sender is None:
@@ -63,7 +63,7 @@ def send(effect: SendMail, channels: Channels, attempt: Attempt) -> AttemptRepor
 
 
 def write(effect: SendMail, channels: Channels, attempt: Attempt) -> tuple[Words, TemplateFault | None]:
-    """Put a notice into words; `UntranslatableError` where there is no such notice or its data does not fit."""
+    """Render a notice; `UntranslatableError` for an unknown notice or unsuitable data."""
     link = pay_links.place_of(effect.notice, channels.public_url)
     recipient = reader(channels, attempt, effect.locale, effect.data, effect.step, billing_url=link)
     rendered = render(effect.notice, effect.data, recipient)
@@ -105,7 +105,7 @@ def _message(effect: SendMail, words: Words, channels: Channels, attempt: Attemp
 
 
 def _enclose_logo(message: EmailMessage, words: Words, logo: Path | None) -> None:
-    """Send the logo's file along where the words name it; a mail without its logo goes all the same."""
+    """Attach the logo's file if the text uses it; without the file the mail is sent all the same."""
     if logo is None or f"cid:{LOGO_CID}" not in words.html:
         return
     with suppress(OSError):
@@ -134,7 +134,7 @@ def _handed_over(
 
 
 def _filed(letter: bytes, effect: SendMail, channels: Channels, attempt: Attempt) -> AttemptReport:
-    """Write a file. Nobody reads it: it counts as delivered only where nobody is meant to (DOMAIN section 3)."""
+    """Write a file. It counts as delivered only in tests and demonstrations (DOMAIN section 3)."""
     if channels.mail_dir is None:
         return AttemptReport(
             state=AttemptState.SKIPPED, outcome=Outcome.FAILED, error="neither SMTP_URL nor a mail folder is set"
@@ -147,5 +147,5 @@ def _filed(letter: bytes, effect: SendMail, channels: Channels, attempt: Attempt
     return AttemptReport(
         state=AttemptState.DONE,
         outcome=Outcome.DONE if delivered else Outcome.FAILED,
-        error=None if delivered else "written to a file, as SMTP_URL is not set: nobody was reached",
+        error=None if delivered else "written to a file, as SMTP_URL is not set: the mail was not sent",
     )

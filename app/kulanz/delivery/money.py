@@ -21,7 +21,7 @@ _NO_LICENCE = "the provider knows no such licence: does the API key belong to it
 def refund(
     effect: RefundPayment, clients: Clients, attempts: int, earlier: EarlierRequest | None = None
 ) -> AttemptReport:
-    """Give back what was approved, unless it has gone back since; what moved otherwise is for a person.
+    """Refund the approved amount, unless it has gone back since; a person decides about other refunds meanwhile.
 
     A request of unknown outcome is made again only where that cannot move the money twice (I15).
     """
@@ -101,7 +101,7 @@ def _ordered(
     try:
         after = _read(client, effect, payment) or before
     except FarEndError:
-        # It was taken; the provider's event will tell that the money moved.
+        # The request was accepted; the provider's event will report the refund.
         after = before
     report = _settled(effect, after) or AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
     return replace(report, facts=after.facts)

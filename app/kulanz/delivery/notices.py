@@ -117,7 +117,7 @@ OPTIONAL = (
     "why",  # the word for a verdict
     "total_due",
 )
-"""What the templates use where it is there."""
+"""Optional names in templates."""
 
 OWN = (
     "account",
@@ -134,9 +134,9 @@ OWN = (
     "brand_address",
     "support_email",
 )
-"""What every template may use; `subject` is that of the letter in HTML."""
+"""Names that every template may use; `subject` is that of the letter in HTML."""
 PROMISES = ("deadline", "data_deletion_eligible_at", "billed_until", "ends_at")
-"""Data that a letter must tell where it requires them: their day stands in it, as the filter `day` writes it."""
+"""Required data of a letter: their day must appear in it, as the filter `day` writes it."""
 
 _LONGEST_VALUE = 200
 _LONGEST_SUBJECT = 300
@@ -151,7 +151,7 @@ FAULTS = (
     OSError,
     MemoryError,
 )
-"""Everything that a template can raise."""
+"""Errors that rendering a template can raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ class RenderedNotice:
 def render(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
     """Return the letter; `UntranslatableError` where there is no such notice or its data does not fit.
 
-    Where a template of the merchant's fails, or leaves out what the letter must promise, it is written in our words.
+    If a template of the merchant's fails, or leaves out required data, our own template is used.
     """
     _check(notice, data)
     fault = None
@@ -187,7 +187,7 @@ def render(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedN
 
 
 def render_own(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
-    """Return the letter in the merchant's words; raise what a template raises."""
+    """Return the letter by the merchant's template; raises the template's errors."""
     has_words = has_notice(reader.locale.language, notice, reader.step, reader.templates)
     return _rendered(notice, data, reader if has_words else replace(reader, locale=reader.fallback))
 
@@ -229,7 +229,7 @@ def _refuse_unfit(template: Template, subject: str, paragraphs: list[str]) -> No
 
 
 def _promised(notice: str, data: Mapping[str, Any], reader: Recipient) -> Iterator[tuple[str, str]]:
-    """Yield what the letter must tell: the name of each, and its day as the reader writes it."""
+    """Yield the required data of the letter: each name, and its day in the reader's format."""
     for name in PROMISES:
         if name in REQUIRED[notice]:
             local = instant_of(data[name]).astimezone(reader.zone)
@@ -263,7 +263,7 @@ def _check(notice: str, data: Mapping[str, Any]) -> None:
 
 
 def values_of(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
-    """Return what a template may name, by its name."""
+    """Return the names that a template may use, with their values."""
     given = {str(key): one_line(value) for key, value in data.items() if value is not None}
     brand = reader.brand
     own = {

@@ -1,4 +1,4 @@
-"""Words of the page behind a mail's link: a template like those of mails, for a browser instead of a letter."""
+"""Text of the page behind a mail's link: a template like those of mails, for a browser instead of a letter."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from kulanz.telemetry.logs import log
 FOLDER = "pages"
 PAGES = ("due", "paid", "nothing", "ended", "unknown", "unavailable")
 STAGES = ("grace", "hold")
-"""What the variable `stage` of a payment that is due may be: nothing is taken yet, or something is."""
+"""Values of `stage` for a payment that is due: access is not taken yet, or is taken."""
 _BUTTON = "> "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWords:
-    """The page's words in the order in which they stand there."""
+    """The page's paragraphs in order."""
 
     language: str
     title: str
@@ -36,9 +36,9 @@ class PageWords:
 
 
 def render_page(name: str, data: Mapping[str, Any], reader: Recipient) -> PageWords:
-    """Return the words of a page in the reader's language; a line that begins with `> ` is its button.
+    """Return the text of a page in the reader's language; a line that begins with `> ` is its button.
 
-    Where a template of the merchant's fails, the page is in our words.
+    If a template of the merchant's fails, our own is used.
     """
     language = reader.locale.language
     if reader.templates is not None and has_page(reader.templates, language, name):
@@ -51,12 +51,12 @@ def render_page(name: str, data: Mapping[str, Any], reader: Recipient) -> PageWo
 
 
 def render_own_page(name: str, data: Mapping[str, Any], reader: Recipient) -> PageWords:
-    """Return the words of a page by the merchant's template; raise what it raises."""
+    """Return the text of a page by the merchant's template; raises its errors."""
     return _rendered(name, data, reader, reader.templates)
 
 
 def has_page(folder: Path, language: str, name: str) -> bool:
-    """Whether the merchant has words of his own for a page in a language."""
+    """Whether the merchant has a template of his own for a page in a language."""
     return (folder / language / FOLDER / f"{name}.txt").is_file()
 
 

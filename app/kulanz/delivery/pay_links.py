@@ -1,6 +1,6 @@
 """Links of mails to the page of one unpaid renewal: a random token of each attempt, stored as its hash alone.
 
-The words of a mail are kept with a placeholder where the token goes, so neither records nor evidence open the page.
+A recorded mail has a placeholder in place of the token, so neither records nor evidence open the page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kulanz.policy.effects import Effect, SendMail, Words
 
 PATH = "/pay/"
 PLACE = "the-token-is-not-kept"
-"""What stands in kept words where the token was."""
+"""Placeholder of the token in recorded texts."""
 NOTICES = frozenset({"grace_started", "grace_reminder", "grace_warning", "downgraded", "dunning_level"})
 """Mails about a renewal that is not paid: their subject is its case."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -26,7 +26,7 @@ _PLACED = f"{PATH}{PLACE}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLink:
-    """The token of one attempt, and the hash by which it is found again."""
+    """The token of one attempt, and its hash for the look-up."""
 
     token: str = field(repr=False)
     digest: bytes
@@ -38,7 +38,7 @@ def place_of(notice: str, public_url: str | None) -> str | None:
 
 
 def new_link(effect: Effect) -> NewLink | None:
-    """Make the token of an attempt to send a mail whose words have a place for it."""
+    """Make the token of an attempt to send a mail with a link."""
     words = effect.words if isinstance(effect, SendMail) and effect.notice in NOTICES else None
     if words is None or not (_PLACED in words.text or _PLACED in words.html):
         return None
@@ -47,7 +47,7 @@ def new_link(effect: Effect) -> NewLink | None:
 
 
 def filled(words: Words, token: str) -> Words:
-    """Return the words as they are handed over."""
+    """Return the text as sent."""
     text, html = (part.replace(_PLACED, f"{PATH}{token}") for part in (words.text, words.html))
     return evolve(words, text=text, html=html)
 

@@ -30,35 +30,35 @@ from kulanz.policy.facts import (
 from kulanz.providers.provider import Refunded
 
 _OUR_KEY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-"""The provider does not accept the API key: that is ours to mend, and then the same call may succeed."""
+"""Answers to a refused API key: once we have corrected the key, the same call may succeed."""
 _REFUSED_STATUSES = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
-"""What a provider may answer to the cancellation of what is cancelled already."""
+"""Possible answers of a provider when the subscription is cancelled already."""
 _NOT_THERE = "the provider knows no such subscription: does the API key belong to its store and mode?"
 
 
 class ProviderClient(Protocol):
-    """What we ask of a provider's API; failures are `FarEndError` or `UnknownOutcomeError`."""
+    """Client of a provider's API; failures are `FarEndError` or `UnknownOutcomeError`."""
 
     REFUND_KEY_LASTS: ClassVar[timedelta]
-    """How long a refund under the same key is the same refund; zero where the provider looks at no keys."""
+    """Lifetime of an idempotency key for refunds; zero if the provider has no such keys."""
 
     def checked(self, before_write: Callable[[], None], /) -> Self:
         """Return the same client, with something to be done directly before each write."""
 
     @property
     def api_url(self) -> str:
-        """Where the API is."""
+        """Address of the API."""
 
     def test_mode(self) -> bool:
         """Return whether the API key reaches test data only."""
 
     def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
-        """Return the subscription as the provider holds it now, or nothing where it knows none of that id."""
+        """Return the provider's present subscription, or nothing if it knows none of that id."""
 
     def invoice(self, invoice: str, /) -> ProviderFact | None:
-        """Return a subscription's invoice, as a payment where it is paid, or nothing where none of that id is known."""
+        """Return a subscription's invoice, as a payment if it is paid, or nothing if none of that id is known."""
 
     def payment_page(self, subscription: str, invoice: str | None, /) -> str | None:
         """Return a fresh address at which the customer pays or changes the card; None where the provider has none."""
@@ -67,19 +67,19 @@ class ProviderClient(Protocol):
         """Stop the renewal; the period paid for runs out."""
 
     def resume(self, subscription: str, trial_ends_at: datetime | None, /) -> object:
-        """Take a cancellation back; a trial needs its end told again."""
+        """Take a cancellation back; a trial needs its end again."""
 
     def refunded(self, kind: str, payment: str, /) -> Refunded | None:
-        """Return what has gone back of a payment so far, or nothing where the provider knows none of that id.
+        """Return the sum refunded so far of a payment, or nothing if the provider knows none of that id.
 
-        `kind` is `order` or `invoice`: of which of its records the id is.
+        `kind` says whose id it is: `order` or `invoice`.
         """
 
     def refund(self, kind: str, payment: str, amount: int, key: str, /) -> object:
         """Give back so many minor units; `key` is the same on every attempt, for providers that look at it."""
 
     def disable_licence(self, licence: str, /) -> tuple[ProviderFact, ...] | None:
-        """Let a licence key activate nothing any more, unless that is so; None where none of that id is known."""
+        """Disable a licence key, unless it is disabled already; None if none of that id is known."""
 
 
 Clients = Mapping[str, ProviderClient]
@@ -105,7 +105,7 @@ def stop_renewal(effect: CancelSubscription, clients: Clients, attempts: int) ->
 
 
 def _ended_meanwhile(client: ProviderClient, subscription: str) -> bool:
-    """Whether a cancellation was refused because somebody had been quicker since it was read."""
+    """Whether a cancellation was refused because the subscription had been cancelled since it was read."""
     seen = client.subscription(subscription)
     return seen is not None and seen.status in {Status.CANCELLED, Status.EXPIRED}
 
@@ -185,7 +185,7 @@ def _read_first(key: str, clients: Clients, attempts: int, act: Act, *, refused:
 
 
 def failed(error: FarEndError, attempts: int, refused: Outcome, not_there: str = _NOT_THERE) -> AttemptReport:
-    """Return what an attempt comes to that failed: tried again, or given up and seen by operators."""
+    """Return the report of a failed attempt: a retry, or parked for operators."""
     if isinstance(error, UnknownOutcomeError):
         return try_again("the provider's answer was lost; it will be read before anything is repeated", attempts)
     if error.retryable or error.answer in _OUR_KEY:

@@ -1,4 +1,4 @@
-"""The reader of a notice as the channels know him, and the words that are kept of it."""
+"""Reader's settings of a notice, and its recorded text."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def reader(
 
 
 def kept(rendered: RenderedNotice, sender: str, reply_to: str | None) -> Words:
-    """Return the words of a rendered notice as they are kept with it."""
+    """Return the recorded text of a rendered notice."""
     return Words(
         language=rendered.language,
         subject=rendered.subject,

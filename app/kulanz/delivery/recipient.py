@@ -18,7 +18,7 @@ from kulanz.formats.localised import LocalReader, parsed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """How the letter is written: language and formats, zone, and what every template may name."""
+    """Recipient's settings for a letter: language and formats, zone, and the names in every template."""
 
     locale: Locale
     zone: ZoneInfo
@@ -26,14 +26,14 @@ class Recipient:
     sender: str | None
     billing_url: str | None
     step: int = 0
-    """Which of several notices of one kind it is."""
+    """Number of this notice among several of its kind."""
     brand: Brand = field(default_factory=Brand)
     templates: Path | None = None
     """The merchant's own."""
     fallback: Locale = Locale("en")  # noqa: RUF009 - a locale is a value
     """The locale of a notice that there are no words for in the recipient's own language."""
     bank: BankAccount | None = None
-    """Where transfers go."""
+    """Bank account for transfers."""
     to: tuple[str, ...] = ()
     """The lines of the envelope, for a letter on paper."""
     from_lines: tuple[str, ...] = ()

@@ -14,14 +14,14 @@ from urllib.parse import unquote, urlsplit
 from kulanz.errors import FarEndError, UnknownOutcomeError
 
 _LAST_WORD = 6
-"""How many times longer the server may take over a whole letter, as giving up on it leaves the outcome unknown."""
+"""Factor of the time limit for a whole mail: giving up on it would leave the outcome unknown."""
 _SUBMISSION, _IMPLICIT_TLS = 587, 465
 _SUCCESS, _GO_AHEAD, _PERMANENT = 2, 354, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """Where `SMTP_URL` leads: `smtp://` (STARTTLS where it is offered) or `smtps://`."""
+    """Mail server of `SMTP_URL`: `smtp://` (STARTTLS if offered) or `smtps://`."""
 
     host: str
     port: int
@@ -34,7 +34,7 @@ class MailServer:
 
     @property
     def needs_tls(self) -> bool:
-        """Whether mail and password must not travel in the clear: on the submission port, and wherever we log in."""
+        """Whether TLS is required for mail and password: on the submission port, and with a login."""
         return not _is_loopback(self.host) and (self.port == _SUBMISSION or self.user is not None)
 
 
@@ -126,7 +126,7 @@ def _start_tls(line: smtplib.SMTP, server: MailServer) -> None:
 
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """Turn what goes wrong before the letter is complete into an error that quotes nobody."""
+    """Turn a failure before the end of the mail into an error without addresses."""
     try:
         yield
     except smtplib.SMTPResponseException as error:
@@ -145,7 +145,7 @@ def _start_data(line: smtplib.SMTP) -> None:
 
 
 def _finish_data(line: smtplib.SMTP, seconds: float) -> None:
-    """Send the end of the letter: from here on, only the server's word says what became of it."""
+    """Send the end of the mail; from here on only the server's reply shows the outcome."""
     try:
         if line.sock is not None:
             line.sock.settimeout(seconds)
@@ -168,7 +168,7 @@ def _expect(answer: tuple[int, bytes], what: str) -> None:
 
 
 def _refusal(code: int, reply: bytes, what: str) -> FarEndError:
-    """Say who refused what, with the codes alone: the words of a mail server like to repeat the address."""
+    """Describe a refusal by its codes alone: a mail server's text often repeats the address."""
     enhanced = re.match(rb"[245]\.\d{1,3}\.\d{1,3}\b", reply)
     codes = f"{code} {enhanced[0].decode()}" if enhanced else f"{code}"
     return FarEndError(f"the mail server refused {what} ({codes})", retryable=code < _PERMANENT, answer=code)

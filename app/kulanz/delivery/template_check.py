@@ -37,7 +37,7 @@ _LINKS = ("https://", "http://", "mailto:", "cid:", "tel:")
 
 
 def problems(templates: Path | None, brand: Brand, default_locale: str) -> list[str]:
-    """Return a sentence for all that is wrong with the words and the brand that the settings name."""
+    """Return a sentence for every fault of the configured templates and brand."""
     found = [f"KULANZ_TEMPLATES: {fault}" for fault in check(templates, default_locale)] if templates else []
     logo = logo_problem(brand.logo_file) if brand.logo_file else None
     return [*found, *([f"BRAND_LOGO: {logo}"] if logo else [])]
@@ -60,7 +60,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _of_file(path: Path, folder: Path) -> Iterator[TemplateFault]:
-    """Yield what can be seen of a file without data."""
+    """Yield the faults of a file that are visible without data."""
     name = path.relative_to(folder).as_posix()
     problem = _name_problem(name)
     if problem is not None:
@@ -141,7 +141,7 @@ def _of_notice(notice: str, reader: Recipient, folder: Path) -> Iterator[Templat
 
 
 def _of_page(page: str, reader: Recipient, folder: Path) -> Iterator[TemplateFault]:
-    """Yield why a page cannot be shown: what is due has all data of its reminder, every other page may have none."""
+    """Yield the fault of a page: a due payment has all data of its reminder, every other page may have none."""
     least = samples.least("grace_reminder") if page == "due" else {}
     for data in (*({**samples.EVERYTHING, "stage": stage} for stage in STAGES), {**least, "stage": STAGES[0]}):
         try:
@@ -183,7 +183,7 @@ def _reader(locale: Locale, fallback: Locale, folder: Path) -> Recipient:
 
 
 class _Structure(HTMLParser):
-    """The elements of a page that have been opened; `problem` is the first fault: the tag, and what is wrong."""
+    """The open elements of a page; `problem` is the first fault, with its tag."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class _Structure(HTMLParser):
             self._note(wrong, f"<{wrong}> is not closed" if tag in self._open else f"</{tag}> closes nothing")
 
     def end(self) -> None:
-        """Say what is open at the end."""
+        """Report the element that is open at the end."""
         if self.rawdata.startswith("<"):
             self._note("", "a tag has no end")
         left = next((tag for tag in reversed(self._open) if tag not in _MAY_STAY_OPEN), None)

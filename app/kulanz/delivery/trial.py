@@ -19,7 +19,7 @@ ACCOUNT = "org_42"
 
 
 def sample(notice: str, step: int, locale: str | None = None) -> SendMail:
-    """Return a notice with sample data; NotFoundError where there is none of that name."""
+    """Return a notice with sample data; NotFoundError if there is none of that name."""
     if notice not in REQUIRED:
         raise NotFoundError(f"there is no notice {notice!r}; there are {', '.join(REQUIRED)}")
     return SendMail(
@@ -34,7 +34,7 @@ def sample(notice: str, step: int, locale: str | None = None) -> SendMail:
 
 
 def written(effect: SendMail, channels: Channels, now: datetime, account: str = ACCOUNT) -> tuple[Words, str | None]:
-    """Return the words of a notice, those that were sent where they are kept, and why they are not the merchant's."""
+    """Return the text of a notice, as sent if it was recorded, and the reason if it is not the merchant's."""
     if effect.words is not None:
         return effect.words, None
     words, fault = write(effect, channels, Attempt(account=account, decided_at=now, now=now))
@@ -42,7 +42,7 @@ def written(effect: SendMail, channels: Channels, now: datetime, account: str = 
 
 
 def send(effect: SendMail, to: str, channels: Channels, now: datetime) -> tuple[Words, str | None]:
-    """Send a sample to an address and return its words; RefusedError where it did not leave."""
+    """Send a sample to an address and return its text; RefusedError if it was not sent."""
     effect = evolve(effect, id=f"test-{now:%Y%m%dT%H%M%S%f}", to=to)
     words, fault = written(effect, channels, now)
     attempt = Attempt(account=ACCOUNT, decided_at=now, now=now)

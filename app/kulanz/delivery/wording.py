@@ -42,7 +42,7 @@ class TemplateFault:
 
 
 class UnfitWordsError(ValueError):
-    """Words came out of a template that may not be sent."""
+    """A template rendered a text that may not be sent."""
 
     def __init__(self, file: str, problem: str) -> None:
         super().__init__(problem)
@@ -128,7 +128,7 @@ def fault_of(error: Exception, file: str, folder: Path) -> TemplateFault:
 
 
 def _frame(error: Exception, folder: Path) -> tuple[str, int] | None:
-    """Return the innermost frame of an error that lies in a template of the folder."""
+    """Return the innermost frame of an error inside a template of the folder."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         if path.is_relative_to(folder):

@@ -12,7 +12,7 @@ _CHECKED_BY = 97
 
 @dataclass(frozen=True, slots=True)
 class BankAccount:
-    """Where a transfer goes."""
+    """A bank account for transfers."""
 
     holder: str
     iban: str

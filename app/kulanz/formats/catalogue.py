@@ -20,7 +20,7 @@ def file_of(language: str) -> Path:
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """Return the translations into a language; into one that has no file, English stays English."""
+    """Return the translations into a language; without a file, English stays English."""
     path = file_of(language)
     if not path.is_file():
         return NullTranslations()

@@ -1,3 +1,3 @@
-"""Languages that have words of ours."""
+"""Languages with translations."""
 
 LANGUAGES = ("de", "en", "fr")

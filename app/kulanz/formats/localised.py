@@ -19,7 +19,7 @@ from kulanz.formats.money import units
 
 @dataclass(frozen=True, slots=True)
 class LocalReader(Reader):
-    """Reads in a language; in one that there are no translations into, in English."""
+    """Reader of a language; without translations, of English."""
 
     locale: Locale
     zone: ZoneInfo
@@ -70,7 +70,7 @@ def zone_of(*names: object) -> ZoneInfo:
 
 
 def reader_of(names: Iterable[str], zone: ZoneInfo) -> Reader:
-    """Return the reader of the first language that there are words for; where there is none, plain English."""
+    """Return the reader of the first language with translations, else plain English."""
     locales = (locale for name in names if (locale := parsed(name)) is not None and locale.language in LANGUAGES)
     locale = next(locales, None)
     return PLAIN if locale is None else LocalReader(locale, zone)

@@ -27,7 +27,7 @@ class Message:
     many: str = ""
     """The text where its gap `number` is not 1."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """Texts, numbers, instants, days, amounts, other messages, and lists of these; what is missing is unknown."""
+    """Values of a message: texts, numbers, times, days, amounts, other messages, lists of these. Missing: unknown."""
     after: Message | None = None
     """A sentence that follows it."""
 
@@ -59,15 +59,15 @@ UNKNOWN, UNKNOWN_DATE = message("(unknown)"), message("an unknown date")
 
 
 class Reader:
-    """Reads in plain English, for programs too: instants in RFC 3339 to the second, amounts with their currency."""
+    """Reader of plain English, for programs too: timestamps in RFC 3339 to the second, amounts with their currency."""
 
     def read(self, each: Message) -> str:
-        """Return a message in words."""
+        """Return a message as text."""
         words = self.translated(each).format_map(_Gaps(self, each.values))
         return words if each.after is None else f"{words} {self.read(each.after)}"
 
     def write(self, value: Any) -> str:
-        """Return the value of a gap in words."""
+        """Return the value of a gap as text."""
         match value:
             case Message():
                 words = self.read(value)
@@ -88,7 +88,7 @@ class Reader:
         return each.many if each.many and each.values.get("number") != 1 else each.text
 
     def moment(self, instant: datetime) -> str:
-        """Return an instant to the second."""
+        """Return a timestamp to the second."""
         return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
     def day(self, day: date) -> str:
@@ -116,4 +116,4 @@ class _Gaps(dict[str, str]):
 
 
 PLAIN = Reader()
-"""Words as they stand in records, in documents, and where no language was asked for."""
+"""Reader of records and documents, and the default without a language."""

@@ -12,9 +12,9 @@ _WHOLE = (
 )
 _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 _DECIMALS: Mapping[str, int] = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3), "CLF": 4, "UYW": 4}
-"""The minor units of ISO 4217. How many decimals people like to read is another matter (CLDR: none for HUF or COP)."""
+"""Minor units of ISO 4217. The number of decimals that people use can differ (CLDR: none for HUF or COP)."""
 _OTHER = (2, 0, 3)
-"""What a provider may have instead, whatever the currency."""
+"""Numbers of decimals that a provider may use instead."""
 _DIGIT = re.compile(r"\d")
 _TAIL = re.compile(r"[^\d](\d+)\D*$")
 
@@ -25,7 +25,7 @@ def decimals_of(currency: str) -> int:
 
 
 def decimals_told(amount: int, currency: str, written: str) -> int | None:
-    """Return how many decimals an amount has by what is written beside it; None where the two do not fit."""
+    """Return the number of decimals of an amount by its written form; None if the two do not fit."""
     read = list(_readings(written))
     return next((places for places in (decimals_of(currency), *_OTHER) if _fits(amount, places, read)), None)
 

@@ -1,4 +1,4 @@
-"""The words for why a request for a refund got its verdict: for mails, sentences and pages alike."""
+"""Texts of the reasons for a verdict on a refund request: for mails, sentences and pages."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ REASONS: Mapping[str, str] = {
     "not_the_first_subscription": "the customer had paid for another subscription before",
     "refunded_before": "another payment of the account went back in full before",
     "refunded_elsewhere": "the same customer id had a payment back in full under another account",
-    "exceptional": "the reason tells of exceptional circumstances",
+    "exceptional": "the reason names exceptional circumstances",
     "charged_twice": "the same seems to have been charged twice",
-    "move_to_on_premise": "the reason tells of a move to on-premise",
+    "move_to_on_premise": "the reason names a move to on-premise",
     "used_up": "its days were used before the move to on-premise",
     "abuse_suspected": "an operator suspended the account, also if that is over, or it lost another dispute",
     "above_limit": "the amount is above the policy's limit",
     "no_rule": "the policy has no rule for it",
     "no_refunds": "the policy refunds nothing of the kind",
 }
-"""By the word in a request's document; the catalogue has the same in other languages."""
+"""By the code in a request's document; the catalogue has the translations."""

@@ -6,7 +6,7 @@ import shlex
 
 
 def how_many(number: int, item: str, many: str = "") -> str:
-    """Return a number with what it counts; `many` is said where it is more than an `s` at the end of `one`."""
+    """Return a number with its noun; `many` is the plural if it is not `one` with an `s`."""
     return f"{number:,} {item if number == 1 else many or item + 's'}"
 
 

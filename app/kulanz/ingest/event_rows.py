@@ -21,7 +21,7 @@ UnstampedEvent = Callable[..., NewEvent]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEndpoint:
-    """One configured place of delivery: whose words it speaks, and whose events act."""
+    """A configured webhook endpoint: its provider, and whether its events take effect."""
 
     provider: Provider
     secrets: Sequence[bytes]
@@ -29,7 +29,7 @@ class ProviderEndpoint:
     store_ids: frozenset[str]
 
     def objection(self, header: DeliveryHeader) -> str | None:
-        """Return why this event is not acted on; None if it is."""
+        """Return the reason why this event has no effect; None if it has."""
         if not header.recognised:
             return "this kind of event is not acted on"
         if self.mode not in {"any", _mode(header)}:

@@ -1,4 +1,4 @@
-"""Group commit: many wait for one write, threads or coroutines, which one thread makes for all of them."""
+"""Group commit: one thread writes the rows of many waiting threads and coroutines in one transaction."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ Result = TypeVar("Result")
 
 
 class GroupCommit(Generic[Row, Result]):
-    """Hands rows that wait at the same time to `write` together; it must give one result per row, in order.
+    """Batches rows that wait at the same time into one call of `write`, which returns one result per row, in order.
 
-    Under load a group is held for those who have just been answered, as they ask again soon and one full group costs
-    less than two that take turns; but at most half as long as the last write took, and never longer than `MAX_DELAY`.
+    1. A caller adds its row to the open group and waits for the group's gate (threads) or future (coroutines).
+    2. The writer thread takes the open group, opens an empty one and calls `write` once.
+    3. It stores the results and opens the gate. Each caller takes the result for its own row.
 
-    The thread starts with the first row, so a process may fork before that. A group has one wake-up of its own: a
-    waiter that has given up can neither miss nor steal another's.
+    Under load the writer waits a little before it takes a group: callers that have just been answered ask again soon,
+    and one full group costs less than two small ones. It waits at most half as long as the last write took, and never
+    longer than `MAX_DELAY`.
+
+    The thread starts with the first row, so a process may fork before that. Each group has its own gate, so a caller
+    that has timed out can neither miss nor consume the wake-up of another group.
     """
 
     def __init__(self, write: Callable[[Sequence[Row]], Sequence[Result]], *, name: str) -> None:
@@ -44,10 +49,10 @@ class GroupCommit(Generic[Row, Result]):
         self._closed = False
 
     def submit(self, row: Row, *, seconds: float) -> Result:
-        """Return what became of `row` once it is written.
+        """Return the result for `row` once it is written.
 
-        Raises what `write` raised for it, or StorageUnavailableError after `seconds`. In that case a row that has not
-        been taken up is withdrawn; one that has may still be written.
+        Raises the error of `write` for this row, or StorageUnavailableError after `seconds`. In that case a row that
+        the writer has not taken is withdrawn; a row that it has taken may still be written.
         """
         group, place = self._join(row)
         if not group.pass_through(seconds):
@@ -56,9 +61,9 @@ class GroupCommit(Generic[Row, Result]):
         return group.outcome(place)
 
     async def awaited(self, row: Row, *, seconds: float) -> Result:
-        """Do as `submit` does, for a coroutine: no thread waits, and a group wakes an event loop once.
+        """Coroutine version of `submit`: no thread waits, and a group wakes an event loop once.
 
-        The coroutines of one loop that wait for one group time out together: a timer for each would cost as much
+        The coroutines of one loop that wait for one group share one time-out: a timer for each would cost as much
         as the rest of the waiting.
         """
         loop = asyncio.get_running_loop()
@@ -119,7 +124,7 @@ class GroupCommit(Generic[Row, Result]):
             return group
 
     def _outcomes(self, rows: list[Row]) -> Sequence[Result | _Failed]:
-        """Write all rows at once; where that fails because of a row, each alone, so that only that one is refused."""
+        """Write all rows at once; if a row makes that fail, write each alone, so that only that row is refused."""
         try:
             return self._write(rows)
         except StorageUnavailableError as error:
@@ -143,7 +148,7 @@ class _Group(Generic[Row, Result]):
     gate: Lock = field(default_factory=_closed_gate)
     awaited: dict[AbstractEventLoop, list[Future[bool]]] = field(default_factory=dict)
     timers: dict[AbstractEventLoop, TimerHandle] = field(default_factory=dict)
-    """Each made, ended and let go in the thread of its loop."""
+    """Time-outs by event loop; each is created, cancelled and dropped in the thread of its loop."""
 
     def open(self) -> None:
         """Wakes the waiters: threads one after the other, the coroutines of a loop together."""
@@ -166,7 +171,7 @@ class _Group(Generic[Row, Result]):
                 opened.set_result(in_time)
 
     def outcome(self, place: int) -> Result:
-        """Return what became of a row, or raise what was raised for it."""
+        """Return the result for a row, or raise its error."""
         failed = self.outcomes[place]
         if isinstance(failed, _Failed):
             raise failed.error

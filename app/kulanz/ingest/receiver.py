@@ -48,7 +48,7 @@ class WebhookResponse:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """How an event is called that is on stable storage, and the word for what became of it."""
+    """Id of an event on stable storage, and the status of its recording."""
 
     event: str
     status: str
@@ -56,12 +56,12 @@ class _Stored:
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
-    """A verified delivery: what to keep of it, and what to answer once that is kept."""
+    """A verified delivery: the row to be stored, and the answer once that is stored."""
 
     row: UnstampedEvent
     digest: bytes
     malformed: str | None = None
-    """What is wrong with its body, which is kept in quarantine."""
+    """Reason why the body is kept in quarantine."""
 
     def response(self, stored: _Stored) -> WebhookResponse:
         identity = {"event": stored.event, "sha256": self.digest.hex()}
@@ -94,7 +94,7 @@ class Receiver:
         )
 
     def begin(self) -> None:
-        """Bring back what an earlier process left in the spool; without this, the first trouble with a write does."""
+        """Write deliveries of an earlier process's spool to the database; else the first failed write does this."""
         if self._fallback is not None:
             self._fallback.wake()
             self._reports.start()
@@ -104,7 +104,7 @@ class Receiver:
         return endpoint in self._endpoints
 
     def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> WebhookResponse:
-        """Answer a delivery to a known endpoint: with 200 only for what is verified and on stable storage."""
+        """Answer a delivery to a known endpoint: with 200 only after it is verified and on stable storage."""
         delivery = self._read(endpoint, headers, body)
         if isinstance(delivery, WebhookResponse):
             return delivery
@@ -114,7 +114,7 @@ class Receiver:
         return self._spool(delivery)
 
     async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> WebhookResponse:
-        """Answer as `accept` does; nothing blocks here but what is done `aside`, where the database fails."""
+        """Coroutine version of `accept`; blocking work runs `aside`, only when the database fails."""
         delivery = self._read(endpoint, headers, body)
         if isinstance(delivery, WebhookResponse):
             return delivery
@@ -139,7 +139,7 @@ class Receiver:
         return True
 
     def tell_left(self) -> None:
-        """Log what was acknowledged and is not in the database yet."""
+        """Log acknowledged deliveries that are not in the database yet."""
         if self._fallback is not None:
             self._fallback.tell_left()
 
@@ -152,7 +152,7 @@ class Receiver:
         self._debouncer.close()
 
     def _read(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> _Delivery | WebhookResponse:
-        """Verify a delivery and say what is to be kept of it, or refuse it."""
+        """Verify a delivery and return the row to be stored, or refuse it."""
         provider_endpoint = self._endpoints[endpoint]
         secret = provider_endpoint.provider.verify(headers, body, provider_endpoint.secrets)
         if secret is None:
@@ -183,7 +183,7 @@ class Receiver:
             self._note_failure(error)
 
     def _note_failure(self, error: Exception) -> None:
-        """Remember that the database did not take a delivery; operators see the class of what it was."""
+        """Record that the database did not take a delivery; operators see the class of the error."""
         if self._fallback is None:
             log.warning("receiver.not_stored", error=type(error).__name__, detail=detail_of(error))
             return
@@ -221,7 +221,7 @@ class Receiver:
         return [next(remaining) if row else _PROBE_RESULT for row in rows]
 
     def _write_events(self, events: Sequence[NewEvent]) -> None:
-        """Record what lay in the spool as if it came now, but for the time of its arrival; nothing: see if we could."""
+        """Record deliveries from the spool with their original arrival time; without deliveries, test the database."""
         if not events:
             self._write([None])
             return

@@ -20,7 +20,7 @@ IN_USE_FOR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretUse:
-    """One webhook secret, without itself."""
+    """Usage of a webhook secret, without its value."""
 
     endpoint: str
     place: int | None
@@ -46,7 +46,7 @@ class SecretUsage:
         self._seen[endpoint, place] = real_now()
 
     def due(self) -> dict[str, datetime]:
-        """Return what to note now, by fingerprint; nothing most of the time. Call it with no transaction open.
+        """Return the usage to be recorded now, by fingerprint; usually none. Call it outside a transaction.
 
         The first use of a secret is noted at once: a quiet shop may never deliver another time.
         """
@@ -97,7 +97,7 @@ def missed(uses: Sequence[SecretUse], now: datetime) -> list[SecretUse]:
 
 
 def fingerprint(vault: Vault, endpoint: str, secret: bytes) -> str:
-    """Return by what a secret is known that is stored nowhere: nothing can be tried against it without the keyring."""
+    """Return a secret's fingerprint, keyed, so that no guess can be checked against it without the keyring."""
     return f"{endpoint}:{vault.fingerprint(f'webhook secret {endpoint} {secret.hex()}').hex()[:12]}"
 
 

@@ -1,4 +1,4 @@
-"""Takes deliveries while the database is away: into the spool, and from there into the database when it is back."""
+"""Stores deliveries in the spool while the database is away, and writes them to the database when it is back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DRAIN_BATCH = 250
 RETRY_INTERVAL = 0.5
 """Seconds between two tries whether the database is back."""
 IDLE_INTERVAL = 30.0
-"""Seconds between two looks for the spool of a dead process, and for records that the database refused singly."""
+"""Seconds between two searches for the spool of a dead process, and between retries of refused records."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(NewEvent).decode
@@ -44,7 +44,7 @@ class SpoolFallback:
         self._woken = Signal()
         self._closing = Signal()
         self.database_away = False
-        """Whether the database did not take what it was last given: no delivery need wait for it."""
+        """Whether the database did not take the last write: the next delivery goes to the spool at once."""
 
     def store(self, event: NewEvent, *, seconds: float) -> None:
         """Put an event on stable storage beside the database; StorageUnavailableError where that cannot be."""
@@ -109,7 +109,7 @@ class SpoolFallback:
                 self._closing.wait(RETRY_INTERVAL)
 
     def _drain_spool(self) -> bool:
-        """Bring everything back that lies in the spool; False while the database does not take it."""
+        """Write all spooled deliveries to the database; False while the database does not take them."""
         try:
             if self.database_away or self._spool.size():
                 self._record(())
@@ -125,7 +125,7 @@ class SpoolFallback:
         return True
 
     def _drain_segments(self) -> None:
-        """Empty one segment after the other; what was written while we are at it comes last."""
+        """Empty one segment after the other; records written meanwhile come last."""
         after = ""
         while (segment := self._spool.take(after)) is not None:
             with closing(segment):

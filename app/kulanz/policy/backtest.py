@@ -40,7 +40,6 @@ _MAX_DECISIONS = 1000
 """Limit of steps for one account: rules that look again every hour for ever make no useful comparison."""
 _RANK = {access: rank for rank, access in enumerate((Access.NONE, Access.FREE, Access.FULL))}
 _GONE = frozenset({Status.CANCELLED, Status.EXPIRED})
-_WARNINGS = (notices.WARNING, notices.WARNING_CALLBACK)
 
 
 class News(NamedTuple):

@@ -1,4 +1,4 @@
-"""After a database was put back to an older state: what may have been carried out since is held for a person.
+"""After the restore of an older database: actions that may have been delivered since are held for a person.
 
 The head of the ledger shows it. Everything that waits is held once, and then each outgoing action of a decision that
 the head knows had been made before, until `kulanz ledger accept-restore`.
@@ -31,23 +31,23 @@ _WINDOW_KEY = "ledger_behind_accounts"
 
 
 class Behind(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the database is behind the head of its ledger."""
+    """Number of decisions that the database lacks compared with the head of its ledger."""
 
     head: str
-    """When the head was taken."""
+    """Time of the head."""
     losses: int
     held: int
-    """How many outgoing actions were waiting and are held."""
+    """Number of outgoing actions that were waiting and are held."""
 
 
 def behind(conn: Connection) -> Behind | None:
-    """Return how far the database is behind, None where it is not, or nothing has looked yet."""
+    """Return how far the database is behind; None if it is not, or was not checked yet."""
     value = shared_values.get(conn, _BEHIND_KEY)
     return msgspec.convert(value, Behind) if value is not None else None
 
 
 def look(services: Services) -> list[Loss]:
-    """Compare the database with the last head; where it is behind, hold all pending effects."""
+    """Compare the database with the last head; if it is behind, hold all pending effects."""
     head = ledger_head.read(ledger_head.path_of(services))
     lost = [*ledger_head.losses(services, head)] if head is not None else []
     if head is not None and any(loss.account for loss in lost):
@@ -56,7 +56,7 @@ def look(services: Services) -> list[Loss]:
 
 
 def at_start(services: Services) -> None:
-    """Look before anything is carried out; what cannot be looked at is said, and keeps nothing from starting."""
+    """Check before anything is delivered; a failed check is logged, and does not prevent the start."""
     try:
         look(services)
     except KulanzError as error:
@@ -88,7 +88,7 @@ def without_held(services: Services, rows: Sequence[EffectRow]) -> Sequence[Effe
 
 
 def accept(services: Services, actor: str, reason: str, *, dry_run: bool = False) -> list[Loss]:
-    """Begin a new head from what there is, after an honest restore, and note that; return what is gone.
+    """Begin a new head from the present database, after an honest restore, and record that; return the losses.
 
     A head that is not as it was signed is replaced too. Held effects stay so until an operator retries them.
     """
@@ -129,7 +129,7 @@ class HeadLoop:
         self._thread: threading.Thread | None = None
 
     def tick(self) -> bool:
-        """Begin when it is time; return whether it was begun."""
+        """Start a run if it is due; return whether it was started."""
         if monotonic() < self._next or (self._thread is not None and self._thread.is_alive()):
             return False
         self._next = monotonic() + INTERVAL.total_seconds()
@@ -138,7 +138,7 @@ class HeadLoop:
         return True
 
     def wait(self) -> None:
-        """Return when what was begun has ended."""
+        """Return the end of the running task."""
         if self._thread is not None:
             self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Replaces what is personal in a provider's event and keeps its shape: lengths, kinds of characters, repetition.
+"""Anonymises a provider's event but keeps its shape: lengths, kinds of characters, repetition.
 
 What a decision reads stays: words of a vocabulary, times, amounts, counts, and what the merchant sells. Everything else
 is replaced, equal values by equal ones in all events of one export, under any name: unknown fields may be personal.
@@ -19,7 +19,7 @@ from kulanz.providers.naming import SIGNATURE_KEY, Naming
 from kulanz.providers.signing import account_signature
 
 EXPORT_SIGNER = "kulanz-export"
-"""What signs the claims of an export, where the merchant's own secret had signed them: `KULANZ_ACCOUNT_SECRET`."""
+"""Name for the signature of an export's claims, in place of the merchant's own secret: `KULANZ_ACCOUNT_SECRET`."""
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}", re.ASCII)
 _REASON = re.compile(
@@ -55,19 +55,19 @@ _FORMS = (
     (_TIMES, _INSTANT),
     (_NUMBERS, _NUMBER),
 )
-"""What a value may be kept as, by the name of its field and by its own form."""
+"""Kind of replacement for a value, by its field name and by its own form."""
 _OF_THE_SHOP = frozenset(
     {"variant_id", "product_id", "price_id", "addon_id", "product_name", "variant_name", "product"}
 )
 _SOLD = frozenset({"price", "plan", "product"})
-"""Objects that are the merchant's: their ids and names say which plan it is."""
+"""Objects of the merchant: their ids and names identify the plan."""
 _READ_OF_CUSTOM_DATA = frozenset({"locale", "timezone", "country", "delivery"})
 _CUSTOM = frozenset({"custom_data", "metadata"})
 
 
 @dataclass(slots=True)
 class Anonymiser:
-    """One export: what is alike in its events is replaced alike, and nothing is kept by which to go back."""
+    """One export: equal values in its events get equal replacements, and no mapping back is kept."""
 
     naming: Naming
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
@@ -102,7 +102,7 @@ class Anonymiser:
         return replaced
 
     def _replaced(self, value: Any) -> Any:
-        """Return another value of the same shape, and no word of what was there."""
+        """Return another value of the same shape, without any word of the original."""
         match value:
             case dict():
                 return {self._text(key): self._replaced(inner) for key, inner in value.items()}
@@ -121,7 +121,7 @@ class Anonymiser:
         return hmac.compare_digest(account_signature(account, secret), signature.lower())
 
     def _is_kept(self, value: object, name: str, above: str) -> bool:
-        """Whether a decision may read a value, and it is of the form that such a value has."""
+        """Whether a decision may read a value that has the form of its field."""
         if not isinstance(value, str):
             return isinstance(value, bool) or value is None or bool(_NUMBERS.fullmatch(name) or _TIMES.fullmatch(name))
         if name in _OF_THE_SHOP or (above in _SOLD and name in {"id", "name"}):

@@ -1,4 +1,4 @@
-"""Verification of the ledger: every account's chain, row and sealed contents, and the head over all accounts."""
+"""Verification of the ledger: every account's chain, row and encrypted contents, and the head over all accounts."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ ERASURE_RULES = frozenset({"closure.erased", "retention.destroyed"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """What an account's chain showed."""
+    """Result of verifying an account's chain."""
 
     account: str
     decisions: int
     flaw: str | None = None
-    """One of `FLAW_TEXTS`."""
+    """A key of `FLAW_TEXTS`."""
     at: int | None = None
     """The number of the decision where the flaw shows."""
 
 
 def verify(services: Services, account: str | None = None, head: Head | None = None) -> Iterator[AuditResult]:
-    """Yield what each account's chain shows, or that of one; NotFoundError if there is none of that name.
+    """Verify every account's chain, or that of one; NotFoundError if there is no account of that name.
 
-    With a head, what it knows and the database does not is found as well. Each account is yielded once.
+    With a head, decisions and accounts that it has and the database lacks are found, too. Each account is yielded once.
     """
     losses = [*ledger_head.losses(services, head)] if head is not None else []
     lost = {loss.account: loss for loss in losses if loss.account}
@@ -120,7 +120,7 @@ def _of_the_row(services: Services, conn: Connection, row: AccountRow) -> str | 
 
 
 def _of_the_contents(services: Services, conn: Connection, row: AccountRow) -> str | None:
-    """Open everything that is sealed for an account where it stands."""
+    """Decrypt all encrypted values of an account in place, as a check."""
     if row.key is None:
         return None
     try:
@@ -142,7 +142,7 @@ def _of_the_contents(services: Services, conn: Connection, row: AccountRow) -> s
 
 
 def _open(key: DataKey, sealed: bytes, place: bytes) -> None:
-    """Open a value; one that is not bound is refused where all that the key seals is."""
+    """Decrypt a value; an unbound value is refused if all values of its key are bound."""
     if key.bound and not Vault.is_bound(sealed):
         raise UnreadableError("not bound to its place")
     key.open(sealed, place)

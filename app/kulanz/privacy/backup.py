@@ -36,14 +36,14 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The signed list of what a backup holds."""
+    """Signed list of a backup's contents."""
 
     format: int
     at: datetime
     revision: str
-    """Of the database's shape."""
+    """Version of the database schema."""
     tables: dict[str, int]
-    """How many rows each has."""
+    """Number of rows of each table."""
     digests: dict[str, str]
     """The SHA-256 of every other member of the file."""
     keys: tuple[str, ...]
@@ -123,7 +123,7 @@ def drill(services: Services, path: Path) -> Manifest:
 
 
 def admitted(services: Services, path: Path) -> Manifest:
-    """Return the manifest of a backup that may be restored here: whole, its keys at hand, the database empty."""
+    """Return the manifest of a backup that may be restored here: complete, its keys available, the database empty."""
     manifest = read(path)
     ids = {each.hex() for each in services.vault.key_ids}
     if missing := [key for key in manifest.keys if key not in ids]:
@@ -133,9 +133,9 @@ def admitted(services: Services, path: Path) -> Manifest:
 
 
 def restore(services: Services, path: Path, *, actor: str, hold: bool = True) -> Manifest:
-    """Bring a backup into an empty database and an empty spool, and verify the ledger before it counts.
+    """Restore a backup into an empty database and an empty spool, and verify the ledger before it is committed.
 
-    With `hold`, outgoing actions that were waiting then are parked: they may have been carried out since.
+    With `hold`, outgoing actions that were waiting then are parked: they may have been delivered since.
     """
     manifest = admitted(services, path)
     migrate.reach(services.database, manifest.revision)
@@ -186,7 +186,7 @@ def _hold(services: Services, manifest: Manifest, actor: str) -> None:
 
 
 def _add_spool(services: Services, file: zipfile.ZipFile) -> dict[str, str]:
-    """Copy the spool before the tables: what is drained meanwhile is in both, and recognised."""
+    """Copy the spool before the tables: deliveries drained meanwhile are in both, and recognised as duplicates."""
     digests: dict[str, str] = {}
     folder = services.settings.data_dir / SPOOL
     for path in sorted(folder.glob("*.spool")) if folder.is_dir() else ():

@@ -1,6 +1,6 @@
-"""Binds what earlier versions sealed to its place: account by account, each in one transaction, resumable.
+"""Binds values encrypted by earlier versions to their place, one account per transaction; it can be resumed.
 
-An account's wrapped key tells how far this is: once it is bound, everything that is sealed with it is.
+An account's wrapped key shows the progress: once it is bound, everything encrypted with it is bound.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ARCHIVE_PAGE = 200
 
 
 def bind(services: Services, moved: Callable[[int], None]) -> int:
-    """Bind every account and all archived records; what is not as it was written stays as it is. Return how many."""
+    """Bind every account and all archived records; values that fail verification stay unchanged. Return how many."""
     try:
         services.vault.prepare()
     except UnreadableError:
@@ -56,7 +56,7 @@ def _attempt(services: Services, name: str) -> int:
 
 
 def _bind_account(vault: Vault, tx: Connection, name: str) -> int:
-    """Seal everything of an account for its place; return how many keys were wrapped, none for an erased account."""
+    """Encrypt everything of an account for its place; return the number of wrapped keys, none for an erased account."""
     row = accounts.lock_exactly(tx, name)
     if row is None or not statements.is_stated(vault, row):
         return 0

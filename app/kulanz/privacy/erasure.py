@@ -1,6 +1,11 @@
-"""Closing an account for good: what the law keeps is sealed apart, everything else that is personal is destroyed.
+"""Erasure: closing an account for good. Records that the law keeps are archived, other personal data destroyed.
 
-It happens in the transaction whose decision closes the account, so that there is no moment between the two.
+1. Encrypt the records to be retained, each class with a key of its own, and store them in the archive.
+2. Encrypt unfinished outgoing actions with the installation's key, so that they can still be delivered.
+3. Delete the data keys of the account and of its aliases: nothing encrypted with them can be read any more.
+4. Store a signed certificate of what was destroyed and what is kept.
+
+All steps run in the transaction whose decision closes the account: either all of them happen or none.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ _canonical = msgspec.json.Encoder(order="sorted").encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """One account that a decision has just closed."""
+    """An account that a decision has just closed."""
 
     account: Account
     terms: Terms
@@ -47,7 +52,7 @@ class Closing:
 
 
 def destroy(services: Services, tx: Connection, closing: Closing) -> None:
-    """Destroy what is personal of a locked account that was closed and saved, and certify it."""
+    """Destroy the personal data of a locked account that was closed and saved, and store a certificate."""
     closed, row = closed_by(closing.account.book), accounts.exactly(tx, closing.account.id)
     if closed is None or row is None:
         raise ValueError("an account that nothing has closed")
@@ -83,7 +88,7 @@ def destroy(services: Services, tx: Connection, closing: Closing) -> None:
 
 
 def remove_files(services: Services, effects: Sequence[EffectRow]) -> None:
-    """Remove what was left as files for people: mails without a mail server, letters, hand-overs of debts."""
+    """Remove files written for people: mails without a mail server, letters, hand-overs of debts."""
     names = {_file_of(effect) for effect in effects}
     for folder in letterbox.FOLDERS:
         letterbox.remove(services.settings.data_dir / folder, names)
@@ -122,12 +127,12 @@ def is_genuine(certificate: Certificate, public: bytes) -> bool:
 
 
 def described(rows: Sequence[KeptRecords]) -> list[JsonDocument]:
-    """Return what archived records are, without what they say."""
+    """Return the archived records' class, legal basis, end of retention and number, without their content."""
     return [_told(row.kind, row.basis, row.kept_until, row.records) for row in rows]
 
 
 def opened(vault: Vault, row: KeptRecords) -> list[JsonDocument]:
-    """Return what archived records say; they may be personal."""
+    """Return the content of archived records; it may be personal."""
     key = vault.unwrap(row.key, places.archive_key(row.account, row.kind, row.kept_until))
     body = key.open(row.body, places.archive(row.account, row.kind, row.kept_until))
     matches: list[JsonDocument] = msgspec.json.decode(body)
@@ -156,7 +161,7 @@ def _sealed(
 
 
 def _carry_on(vault: Vault, tx: Connection, name: str) -> None:
-    """Keep readable what is still to be done for the account: calls at the provider, and telling the product."""
+    """Keep unfinished actions of the account readable: provider calls and notifications of the product."""
     wrapped = accounts.data_key(tx, name)
     if wrapped is None:
         return

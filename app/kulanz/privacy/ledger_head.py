@@ -36,7 +36,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The signed line of a head; without personal data, so it is logged too."""
 
     at: datetime
-    """When it was taken, in real time."""
+    """Time of the head, in real time."""
     accounts: int
     decisions: int
     policies: dict[str, str]
@@ -52,12 +52,12 @@ class Head:
 
     summary: Summary
     ends: Mapping[str, tuple[int, str]]
-    """Of each account how many decisions there were, and the hash of the last, in hexadecimal digits."""
+    """For each account: number of decisions, and the hash of the last, in hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """One thing that a head knows and the database does not have any more."""
+    """Something that a head contains and the database has lost."""
 
     account: str
     flaw: str
@@ -100,7 +100,7 @@ def signed(services: Services, head: Head) -> bytes:
 
 
 def renew(services: Services) -> Head:
-    """Put a head of what there is now in place, and log it: a log kept elsewhere shows a head that was exchanged."""
+    """Replace the head by one of the present database, and log it: a log kept elsewhere reveals an exchanged head."""
     head = take(services)
     write(services, head, path_of(services))
     summary = head.summary
@@ -111,7 +111,7 @@ def renew(services: Services) -> Head:
 
 
 def read(path: Path) -> Head | None:
-    """Return a stored head, None where there is none; UnreadableError where it is not as it was signed."""
+    """Return a stored head, None if there is none; UnreadableError if its signature is wrong."""
     try:
         return parse(path.read_bytes(), path)
     except FileNotFoundError:
@@ -119,7 +119,7 @@ def read(path: Path) -> Head | None:
 
 
 def parse(contents: bytes, path: Path) -> Head:
-    """Return a head from the contents of its file; UnreadableError where it is not as it was signed."""
+    """Return a head from the contents of its file; UnreadableError if its signature is wrong."""
     line, _, rest = contents.partition(b"\n")
     signature, _, body = rest.partition(b"\n")
     try:
@@ -135,7 +135,7 @@ def parse(contents: bytes, path: Path) -> Head:
 
 
 def losses(services: Services, head: Head) -> Iterator[Loss]:
-    """Yield what a head knows and the database does not have any more: accounts, decisions, texts of policies."""
+    """Yield what a head has and the database lacks: accounts, decisions, texts of policies."""
     if head.summary.public_key != services.vault.signer.public.hex():
         yield Loss(account="", flaw="foreign", at=0)
         return

@@ -18,13 +18,13 @@ from kulanz.store import audit_log, copying, dump, migrate
 from kulanz.store.database import Connection
 
 AT_REST = timedelta(seconds=10)
-"""How long nothing may have worked on the old database; workers report every three seconds, receivers every second."""
+"""Time without a report after which the old database counts as idle; workers report every 3 s, receivers every 1 s."""
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What the new database holds, and how much of it had to be written this time."""
+    """Contents of the new database, and the number of rows written this time."""
 
     accounts: int
     decisions: int
@@ -90,7 +90,7 @@ def _wait_for_rest(services: Services, at_rest: timedelta) -> None:
     with services.database.read() as conn:
         if copying.last_heartbeat(conn) != before:
             raise RefusedError(
-                "web or workers still run on this database: stop them, then repeat the command; it goes on from here"
+                "web or workers still run on this database: stop them, then repeat the command; it resumes here"
             )
 
 
@@ -102,7 +102,7 @@ def _require_alike(original: Connection, copy: Connection) -> None:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     raise RefusedError(
         f"{how_many(len(found), 'row')} changed meanwhile ({', '.join(names[:_NAMED])}{more}):"
-        " stop web, workers and clock, then repeat the command; it goes on from here"
+        " stop web, workers and clock, then repeat the command; it resumes here"
     )
 
 

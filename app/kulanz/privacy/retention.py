@@ -1,4 +1,4 @@
-"""Records that have been kept as long as the law asks: what is due, and its destruction, with a certificate (I9)."""
+"""Archived records at the end of their retention: due ones, and their destruction, with a certificate (I9)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class DueRecords:
     until: datetime
     records: int
     archived: bool
-    """Whether the account was closed and these are what was kept of it."""
+    """Whether the account is closed and these are its archived records."""
     kept_by: tuple[str, ...] = ()
-    """What keeps them although their time is over: `legal_hold`, `dispute_open`."""
+    """Reason for keeping records after their end of retention: `legal_hold`, `dispute_open`."""
 
     def over(self, now: datetime) -> bool:
         """Whether they can be destroyed."""
@@ -51,7 +51,7 @@ class DueRecords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldOrder:
-    """The actor who destroys, and when; None: the clock."""
+    """The actor of the destruction, and the time; None: the clock."""
 
     actor: str | None
     at: datetime
@@ -69,7 +69,7 @@ def listed(services: Services, *, all_of_them: bool = False) -> Iterator[DueReco
 def destroy_archived(services: Services, actor: str | None, account: str | None = None) -> int:
     """Destroy archived records that are due, some at a time; returns how many classes of records that were.
 
-    Without an actor only what the policy destroys automatically.
+    Without an actor only records that the policy destroys automatically.
     """
     services.vault.prepare()
     with services.database.write() as tx:
@@ -83,7 +83,7 @@ def destroy_archived(services: Services, actor: str | None, account: str | None 
 
 
 def hold(services: Services, account: str, until: datetime, actor: str, reason: str) -> int:
-    """Keep an account's archived records until an instant, regardless of the policy (I9); returns how many classes."""
+    """Legal hold: keep an account's records to a given time, despite the policy (I9); returns their number."""
     services.vault.prepare()
     with services.database.write() as tx:
         if accounts.get(tx, account) is None:

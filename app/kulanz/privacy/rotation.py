@@ -1,4 +1,4 @@
-"""Rotation of encryption keys: what each still protects, and sealing with the first, online and resumable."""
+"""Rotation of encryption keys: use of each key, and encryption with the first, online and resumable."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ROWS_PER_STEP = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyStatus:
-    """One of `ENCRYPTION_KEYS`, by the beginning of what it seals."""
+    """Use of one of `ENCRYPTION_KEYS`, identified by the prefix of its encrypted values."""
 
     id: str
     position: int
-    """1: the first, with which everything new is sealed."""
+    """1: the first key, which encrypts all new values."""
     protects: Mapping[str, int]
-    """How much, by what it is."""
+    """Number of values, by kind."""
 
     @property
     def safe_to_retire(self) -> bool:
@@ -34,22 +34,22 @@ class KeyStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationStatus:
-    """What all keys protect."""
+    """Use of all keys."""
 
     keys: tuple[KeyStatus, ...]
     lost: Mapping[str, int]
-    """What none of the given keys can open."""
+    """Number of values that none of the given keys can decrypt."""
     unbound: int
-    """How much an earlier version has sealed with the first key: it is not bound to its place yet."""
+    """Number of values that an earlier version encrypted with the first key without binding them to their place."""
 
     @property
     def to_do(self) -> int:
-        """How much is not sealed with the first key, or not bound."""
+        """Number of values that are not encrypted with the first key, or not bound."""
         return self.unbound + sum(sum(key.protects.values()) for key in self.keys if key.position > 1)
 
 
 def status(services: Services) -> RotationStatus:
-    """Count what each key protects."""
+    """Count the values of each key."""
     matches = {place.name: _counted(services, place) for place in PLACES}
     ids, first = services.vault.key_ids, services.vault.first_head
     spooled = _spooled(services)
@@ -69,9 +69,9 @@ def status(services: Services) -> RotationStatus:
 
 
 def rotate(services: Services, moved: Callable[[int], None], batch: int = ROWS_PER_STEP) -> int:
-    """Encrypt everything again with the first key, in transactions of `batch` values; returns how many there were.
+    """Encrypt everything again with the first key, in transactions of `batch` values; returns the number of values.
 
-    It may be stopped anywhere and called again: what the first key has sealed is left alone.
+    It can be stopped at any time and called again: values encrypted with the first key are left alone.
     """
     return binding.bind(services, moved) + sum(_place(services, place, moved, batch) for place in PLACES)
 
@@ -95,7 +95,7 @@ def _counted(services: Services, place: Place) -> dict[bytes, int]:
 
 
 def _rewrap(vault: Vault, place: Place) -> Callable[[bytes, bytes], bytes]:
-    """Return what wraps a key with the first key; one whose contents are not bound stays as unbound as they are."""
+    """Return a function that wraps a key with the first key; a key with unbound contents stays unbound."""
 
     def rewrap(wrapped: bytes, at: bytes) -> bytes:
         return vault.rewrap(wrapped, at, bound=place.table is keyring or vault.is_bound(wrapped))
@@ -109,7 +109,7 @@ def _of(result: Mapping[str, Mapping[bytes, int]], id_: bytes) -> dict[str, int]
 
 
 def _spooled(services: Services) -> dict[str, int]:
-    """Return the bytes that wait for the database; whichever key they need, they are gone in a moment."""
+    """Return the bytes in the spool, which wait for the database. Some key encrypts them; they stay only a moment."""
     settings = services.settings
     size = Spool(settings.data_dir / "spool", 0).size()
     return {"bytes in the spool": size} if size else {}

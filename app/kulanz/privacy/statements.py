@@ -1,7 +1,7 @@
-"""The MAC over each account's row: its plain columns, its book, and where its chain of decisions ends.
+"""MAC over each account's row: its plain columns, its encrypted book, and the end of its chain of decisions.
 
-An account whose data key an earlier version made has a signature over the end of its chain only, until
-`kulanz secrets rotate` binds what is sealed for it.
+An account whose data key an earlier version made has only a signature over the end of its chain, until
+`kulanz secrets rotate` binds its encrypted values.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
 
 MAC_BYTES = 32
-"""A MAC is told from an earlier version's signature by its length."""
+"""Length of a MAC, which distinguishes it from an earlier version's signature."""
 
 
 def is_bound(vault: Vault, row: AccountRow) -> bool:
-    """Whether a statement covers the whole row; of an erased account its last statement tells."""
+    """Whether a statement covers the whole row; for an erased account its last statement counts."""
     if row.key is not None:
         return vault.is_bound(row.key)
     return row.signature is not None and len(row.signature) == MAC_BYTES

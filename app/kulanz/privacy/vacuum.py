@@ -18,18 +18,18 @@ _REQUESTED_KEY = "scrub_wanted"
 
 
 def request(tx: Connection, now_real: datetime) -> None:
-    """Have it done once what `tx` destroys is destroyed."""
+    """Request a vacuum after `tx` has destroyed data."""
     shared_values.put(tx, _REQUESTED_KEY, now_real.isoformat())
 
 
 def wanted(conn: Connection) -> str | None:
-    """Return since when, as text; None where nothing is left to forget."""
+    """Return the time of the oldest request, as text; None if none is open."""
     since: str | None = shared_values.get(conn, _REQUESTED_KEY)
     return since
 
 
 def vacuum(services: Services) -> bool:
-    """Vacuum now; False where another connection's long transaction prevented it, and it is done another time."""
+    """Vacuum now; False if another connection's long transaction prevented it; it is then repeated later."""
     with services.database.read() as conn:
         requested = wanted(conn)
     if not services.database.scrub():

@@ -40,7 +40,7 @@ _UNKNOWN = Ownership()
 
 
 class Move(NamedTuple):
-    """One object whose owner changed."""
+    """An object whose owner changed."""
 
     key: str
     old: str
@@ -48,9 +48,9 @@ class Move(NamedTuple):
 
 
 class AccountResolver:
-    """The bindings that a batch of events touches, read once and written once.
+    """Resolves the accounts of a batch of events; the bindings are read once and written once.
 
-    `hear` every event, then `settle`, then ask with `account_of`.
+    Call `hear` for every event, then `settle`, then `account_of`.
     """
 
     def __init__(self, tx: Connection, routings: Sequence[Routing], *, join_by_customer: bool = False) -> None:
@@ -92,7 +92,7 @@ class AccountResolver:
         self._join(key, Ownership(link=Claim(at, rank, digest, account), customer=customer))
 
     def settle(self) -> None:
-        """Find every owner, and which objects moved; nothing may be heard after it."""
+        """Compute every owner and the objects that moved; `hear` must not be called afterwards."""
         self._load_payments()
         for key in [key for key in self._values if key not in self._owners]:
             account = self._values.owner(key)
@@ -117,7 +117,7 @@ class AccountResolver:
         return owned or self._of_no_object(routing)
 
     def lookup(self, routing: Routing) -> str | None:
-        """Return the account of an event as far as we know, without hearing it."""
+        """Return the account of an event as far as it is known, without recording the event."""
         for key in (routing.subscription, routing.order):
             if key is not None and self.is_known(key):
                 return self._values.owner(key)
@@ -150,12 +150,12 @@ class AccountResolver:
                 yield customer.fallback, min(others)
 
     def _of_record(self, customer: Customer) -> set[str]:
-        """Return the account that a customer's own record names by its newest word."""
+        """Return the account that a customer's own record names in its newest version."""
         record = self._values.get(customer.key, _UNKNOWN).named
         return {max(record).account} - {"", customer.fallback} if record else set()
 
     def purchase(self, key: str) -> str:
-        """Return the purchase that an object is a payment of; itself where it is none."""
+        """Return the purchase that an object is a payment of; the object itself if it is no payment."""
         return root(key, self._values.get)
 
     def write(self) -> None:
@@ -189,7 +189,7 @@ class AccountResolver:
         self._values[key] = joined
 
     def _load(self, keys: set[str]) -> None:
-        """Read objects, their customers' other purchases, and what they are payments of, under the customers' locks."""
+        """Read objects, their customers' other purchases, and the objects they pay for, under the customers' locks."""
         customers = {key for key in keys if kind_of(key) == "customer"}
         if any(kind_of(key) != "customer" for key in keys):
             rows = bindings.rows(self._tx, keys)
@@ -245,7 +245,7 @@ def _is_known(value: Ownership | None) -> bool:
 
 
 def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
-    """Return the object that an event is about; None where it is about none."""
+    """Return the object that an event is about; None if there is none."""
     if routing.checkout is not None:
         return routing.subscription
     for fact in facts:
@@ -262,7 +262,7 @@ def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
 
 
 def said(routing: Routing, claim: str | None, facts: Iterable[Fact]) -> Iterator[tuple[str, Ownership]]:
-    """Yield what one event says of each object; `claim` is the account that it may name."""
+    """Yield an event's statements about each object; `claim` is the account that it may name."""
     facts = tuple(facts)
     stamp = next((stamp for fact in facts if (stamp := _stamp_of(fact)) is not None), Stamp(at=_NO_TIME))
     customer = _customer(routing, stamp)
@@ -278,7 +278,7 @@ def said(routing: Routing, claim: str | None, facts: Iterable[Fact]) -> Iterator
 def _checked_out(
     routing: Routing, checkout: str, claim: str, customer: Customer | None
 ) -> Iterator[tuple[str, Ownership]]:
-    """Yield what a checkout says of itself, and that what was bought there is of it."""
+    """Yield a checkout's statements: about itself, and about the objects bought with it."""
     named = Claim(_NO_TIME, 0, "", claim)
     yield checkout, Ownership(signed=named) if routing.signed else Ownership(stated=named)
     if routing.subscription is not None:
@@ -296,7 +296,7 @@ class _Word:
     customer: Customer | None
 
     def on(self, fact: Fact) -> Iterator[tuple[str, Ownership]]:
-        """Yield what it says by one of its facts."""
+        """Yield an event's statement through one of its facts."""
         subscription, order = self.routing.subscription, self.routing.order
         match fact:
             case SubscriptionSeen() if subscription is not None:
@@ -334,7 +334,7 @@ class _Word:
             yield part, Ownership(seen=part == order, within=(subscription,))
 
     def _loose(self) -> Iterator[tuple[str, Ownership]]:
-        """Yield what a refund or a dispute says of what it is about; its claim counts after every other."""
+        """Yield a refund's or dispute's statement about its payment; its claim counts after every other."""
         subscription, order = self.routing.subscription, self.routing.order
         if order is not None:
             within = (subscription,) if self.routing.is_payment and subscription is not None else ()

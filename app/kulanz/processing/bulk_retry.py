@@ -27,13 +27,13 @@ _REMAINING_OF: dict[str, Callable[..., int]] = {"events": pages.number_in, "effe
 
 
 class BulkRetry(msgspec.Struct, frozen=True):
-    """How far one such run has come."""
+    """Progress of a bulk retry."""
 
     what: str
     """`events` or `effects`."""
     state: str
     through: int
-    """The newest row when it began: what came later is not part of it."""
+    """The newest row at the start: later rows are not part of the run."""
     after: int = 0
     """The last row that was retried; one that fails again comes before it and is not tried again."""
     done: int = 0
@@ -76,7 +76,7 @@ def remaining(conn: Connection, retry: BulkRetry) -> int:
 
 
 def step(services: Services, retry: BulkRetry, actor: str, *, kept: bool) -> BulkRetry:
-    """Let the next batch be due again; with `kept` the next run knows how far this one came, even if it is killed."""
+    """Retry the next batch; with `kept` the progress is stored, so that another run resumes it, even after a kill."""
     with services.database.write() as tx:
         matches, names = _RETRY_SOME[retry.what](
             tx, retry.state, after=retry.after, through=retry.through, limit=ROWS_PER_STEP, **retry.group

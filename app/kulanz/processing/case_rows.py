@@ -1,4 +1,4 @@
-"""Rows of dunning cases in the case index: how each stands after a decision, and how it ended."""
+"""Rows of dunning cases in the case index: their state after a decision, and their outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CAUSES = {
     "OverrideSet": "operator",
 }
 _ENDS = {"dunning.closed_void": "void", "dunning.settled": "settled", "dunning.explained": "explained"}
-"""What a case has become that ended without a payment for it."""
+"""Final state of a case that ended without a payment."""
 
 
 def changed(decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> Iterator[CaseRow]:
@@ -44,7 +44,7 @@ def of_state(account: str, state: State, book: Book, now: datetime) -> Iterator[
 
 
 def shown_by(heard: Iterable[Fact]) -> str:
-    """Return what showed that a case was paid: its payment, a look at the provider, or only a later snapshot."""
+    """Return the evidence that a case was paid: its payment, a look-up at the provider, or only a later snapshot."""
     kinds = {type(fact).__name__ for fact in heard}
     looked = any(getattr(fact, "provenance", None) is Provenance.RECONCILED for fact in heard)
     if looked:

@@ -19,7 +19,7 @@ from kulanz.store.database import Connection
 
 WINDOW = timedelta(hours=1)
 MAX_WAIT = timedelta(days=1)
-"""How often a waiting account is checked without another cause."""
+"""Longest pause between two checks of a waiting account."""
 MAX_RELEASE = timedelta(days=366)
 _BRAKED = "mass_action_brake"
 _TRIPPED_KEY = "brake_on"
@@ -31,7 +31,7 @@ class BreakerStatus:
     """The state of the circuit breaker at a moment of policy time."""
 
     on_since: datetime | None
-    """Since when it has kept accounts from losing access; None: it is off."""
+    """Start of the time in which it keeps accounts from losing access; None: it is off."""
     waiting: int
     """Accounts whose grace is over; without the breaker most of them would be on hold."""
     released_until: datetime | None
@@ -40,9 +40,9 @@ class BreakerStatus:
 
 
 class Allowance:
-    """How many more accounts may lose access by dunning in one transaction; read when it is first needed.
+    """Remaining number of accounts that may lose access by dunning in one transaction; read at the first use.
 
-    From then to the end of the transaction no other worker takes any of it.
+    It is locked from then to the end of the transaction, so that no other worker uses it.
     """
 
     def __init__(self, tx: Connection, terms: Terms, now: datetime) -> None:
@@ -62,7 +62,7 @@ class Allowance:
         return self._left < 1
 
     def count(self, decision: Decision) -> None:
-        """Count what a decision took, or see that the limit alone kept it from that."""
+        """Count the losses of a decision, or record that the limit alone prevented one."""
         if self._left is None or not decision.state.cases:
             return
         if self._left < 1:
@@ -82,7 +82,7 @@ class Allowance:
         self._tripped = True
 
     def write(self) -> None:
-        """Note what was taken, and trip the breaker where the limit kept anything back."""
+        """Record the losses, and trip the breaker if the limit held one back."""
         if self._taken:
             losses.add(self._tx, losses.DUNNING, self._taken, self._now, self._now - WINDOW)
         if self._tripped:
@@ -105,7 +105,7 @@ class Expiries:
         self._expired: set[str] = set()
 
     def note(self, decision: Decision) -> None:
-        """Note an account that lost its plan by nothing but the word `expired`."""
+        """Record an account that lost its plan only because of the status `expired`."""
         before, rank = decision.before, self._terms.catalogue.rank
         if before is None or before.standing is not Standing.GOOD or before.plan == decision.state.plan:
             return
@@ -114,7 +114,7 @@ class Expiries:
             self._expired.add(decision.account.id)
 
     def write(self, services: Services) -> None:
-        """Tell operators, once an hour, where more accounts were ended than dunning may take."""
+        """Alert operators, once an hour, if more accounts were ended than dunning may end."""
         if not self._expired:
             return
         since = self._now - WINDOW
@@ -126,7 +126,7 @@ class Expiries:
 
 
 def status(conn: Connection, now: datetime) -> BreakerStatus:
-    """Return how it stands."""
+    """Return the breaker's status."""
     released = _released(conn, now)
     since = shared_values.get(conn, _TRIPPED_KEY)
     return BreakerStatus(
@@ -154,7 +154,7 @@ def trip(tx: Connection, now: datetime) -> None:
 
 
 def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: datetime) -> None:
-    """Suspend the limit until an instant, and make the waiting accounts due again."""
+    """Suspend the limit until a given time, and make the waiting accounts due again."""
     if until <= now:
         raise InvalidInputError("until: the release would have ended already")
     if until > now + MAX_RELEASE:
@@ -165,13 +165,13 @@ def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: da
 
 
 def recheck_waiting(tx: Connection, now: datetime) -> None:
-    """Have every account whose grace is over looked at at once: what stood in its way may be gone."""
+    """Make all accounts whose grace is over due for a check now: the obstacle may be gone."""
     timers.hasten(tx, "grace_end", now, now + MAX_WAIT)
     facts_first.look_again(tx, now)
 
 
 def _most(tx: Connection, limit: MassActionLimit, number: int) -> float:
-    """Return the limit of an hour; accounts are counted only where the share may matter."""
+    """Return the limit per hour; accounts are counted only if the limit as a share may apply."""
     return limit.accounts if number < limit.accounts - 1 else max(limit.accounts, limit.share * accounts.count(tx))
 
 

@@ -31,7 +31,7 @@ from kulanz.telemetry import metrics
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """What made us look at an account: an event, a timer, a command, or the outcome of an effect."""
+    """Cause of a decision: an event, a timer, a command, or the outcome of an effect."""
 
     kind: str
     name: str
@@ -39,7 +39,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionLog:
-    """Collects what the decisions of one transaction leave, and writes it in bulk."""
+    """Collects the records of one transaction's decisions, and writes them in bulk."""
 
     def __init__(self, services: Services, now: datetime) -> None:
         self._services = services
@@ -53,7 +53,7 @@ class DecisionLog:
         self._access_taken: list[bool] = []
 
     def record(self, entry: Entry, decision: Decision, cause: Cause, facts: tuple[Fact, ...], terms: Terms) -> None:
-        """Record a decision, and make it the entry's; `heard` is what brought it about."""
+        """Record a decision and store it in the entry; `heard` are the facts that caused it."""
         self._projections.add(decision, facts, entry.account.book, self._now)
         entry.state = decision.state
         entry.account = decision.account
@@ -114,7 +114,7 @@ class DecisionLog:
         entry.account = evolve(entry.account, sequence=row.seq)
 
     def _audit_notices(self, decision: Decision, terms: Terms) -> None:
-        """Look for what must never be: access taken without the promised notice."""
+        """Check an invariant: access is never taken without the promised notice."""
         for change in notice_audit.access_taken(decision):
             self._access_taken.append(notice_audit.is_unwarned(change, decision, decision.account.zone(terms)))
 

@@ -56,22 +56,22 @@ from kulanz.telemetry.logs import log
 CONCURRENT_ACCOUNTS = 4
 """Accounts whose effects are delivered side by side: one slow remote server does not hold up the others."""
 RECORD_RETRY_FOR, RECORD_RETRY_INTERVAL = 20.0, 0.5
-"""Seconds for which an outcome that the database does not take is offered again, and between two offers."""
+"""Seconds for which an outcome is offered to an unavailable database, and between two offers."""
 _ALERTED_WHEN_UNDONE = (CancelSubscription, ResumeSubscription, RefundPayment, DisableLicence, Notify)
 _ALERT_TOPICS = {AttemptState.PARKED: "effect_parked", AttemptState.TODO: "effect_to_do"}
 MISSING_SUBSCRIPTION_AFTER = timedelta(days=7)
-"""How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
+"""Time that a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
 MAX_CRASHES = 3
-"""Workers that died at an effect, after which it is put aside."""
+"""Number of workers that may die at an effect before it is parked."""
 LOOKUP_BATCH = 20
 LOOKUP_RETRY_SECONDS = 60.0
-"""Seconds after which a provider that gave no answer is asked again."""
+"""Seconds after which a provider that did not answer is asked again."""
 
 
 def dispatch_due(services: Services, limit: int) -> int:
-    """Carry out a batch of effects that are due and return how many were tried.
+    """Deliver a batch of due effects and return how many were tried.
 
-    Where a worker died at one of an account's, they are carried out alone, after the others: it may do so again.
+    The effects of an account at which a worker died are delivered last and alone: they may kill another worker.
     """
     lease = Lease(services.database, services.send_timing)
     leased = lease.take(limit)
@@ -102,15 +102,15 @@ def look_up_missing(services: Services) -> int:
 
 
 def _dispatch_in_order(services: Services, lease: Lease, rows: Sequence[EffectRow]) -> None:
-    """Carry the effects of one account out in the order in which they were decided."""
+    """Deliver the effects of one account in the order of its decisions."""
     for row in rows:
         _dispatch(services, lease, row)
 
 
 def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
-    """Carry one effect out if its account still wants it. A fault of our own is an attempt that failed.
+    """Deliver one effect if its account still wants it. An error of our own counts as a failed attempt.
 
-    An attempt that began and has no outcome was made by a worker that died: it counts.
+    An attempt with a start and no outcome belongs to a worker that died: it counts as an attempt.
     """
     interrupted = row.begun_at is not None
     settled = False
@@ -165,7 +165,7 @@ def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
 def _begin_attempt(
     services: Services, row: EffectRow, stored: Effect, written: Effect, *, fault: str | None, link: NewLink | None
 ) -> datetime | None:
-    """Say durably that an attempt begins, and with which words; return when, None where another worker was quicker.
+    """Record the start of an attempt and its text; return its time, or None if another worker was quicker.
 
     The hash of its link is stored before anything is sent: a link that is read works.
     """
@@ -183,9 +183,9 @@ def _begin_attempt(
 
 
 def _keep_words(services: Services, tx: Connection, row: EffectRow, written: Effect) -> bool:
-    """Keep a notice with its words, encrypted; False where its account is not the same any more.
+    """Store a notice with its text, encrypted; False if its account has changed.
 
-    The lock on the account keeps away what encrypts its outgoing actions again: a move, a rotation, an erasure.
+    The account's lock excludes moves, rotations and erasures, which encrypt its outgoing actions again.
     """
     account = accounts.lock_exactly(tx, row.account)
     current = outbox.get(tx, row.id)
@@ -197,7 +197,7 @@ def _keep_words(services: Services, tx: Connection, row: EffectRow, written: Eff
 
 
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:
-    """Return the effect of a row. An account that was closed since the row was leased has encrypted it again."""
+    """Return the effect of a row. An account closed since the lease has encrypted it again."""
     current = (outbox.get(conn, row.id) if row.account else None) or row
     key = accounts.data_key(conn, current.account) if current.account else None
     place = places.effect(current.account, row.id)
@@ -217,7 +217,7 @@ def _is_still_wanted(services: Services, conn: Connection, account: str, effect:
 
 
 def _retried(row: EffectRow, record: Callable[[], None]) -> None:
-    """Record an outcome, again and again while the database is away: no other process knows it."""
+    """Record an outcome, with retries while the database is away: no other process knows it."""
     until = monotonic() + RECORD_RETRY_FOR
     while True:
         try:
@@ -232,7 +232,7 @@ def _retried(row: EffectRow, record: Callable[[], None]) -> None:
 
 
 def _give_back(services: Services, row: EffectRow, begun_at: datetime, note: str | None) -> None:
-    """Make due again what was surely not sent."""
+    """Make an effect due again whose request was certainly not sent."""
     with services.database.write() as tx:
         outbox.give_back(tx, row.id, begun_at, note)
 
@@ -240,9 +240,9 @@ def _give_back(services: Services, row: EffectRow, begun_at: datetime, note: str
 def _record(
     services: Services, row: EffectRow, effect: Effect, report: AttemptReport, attempts: int, *, settled: bool
 ) -> None:
-    """Record an outcome, and what follows from it for the account, in one transaction.
+    """Record an outcome, and its consequences for the account, in one transaction.
 
-    The account is the one that has the effect by now: its purchase may have moved while the attempt was under way.
+    The account is the effect's present one: its purchase may have moved during the attempt.
     """
     retried = report.state is AttemptState.RETRY
     withdrawn = report.outcome is Outcome.WITHDRAWN
@@ -271,7 +271,7 @@ def _record(
 
 
 def _alert_operators(services: Services, tx: Connection, row: EffectRow, effect: Effect, state: AttemptState) -> None:
-    """Tell operators of a call at the provider, or of news for the product, that now waits for a person."""
+    """Alert operators of a provider call, or a notification of the product, that now waits for a person."""
     topic = _ALERT_TOPICS.get(state)
     is_alerted = isinstance(effect, _ALERTED_WHEN_UNDONE) and row.type != "ops.alert"
     if topic is not None and is_alerted:
@@ -281,7 +281,7 @@ def _alert_operators(services: Services, tx: Connection, row: EffectRow, effect:
 def _report_to_policy(
     services: Services, tx: Connection, row: EffectRow, effect: Effect, report: AttemptReport
 ) -> bool:
-    """Let the account know what became of an effect; False where it was closed for good meanwhile."""
+    """Record an effect's outcome for the account; False if the account was closed for good meanwhile."""
     unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
     unit_of_work.lock([row.account])
     if unit_of_work.is_erased(row.account):
@@ -298,14 +298,14 @@ def _report_to_policy(
 
 
 def _discard(services: Services, tx: Connection, row: EffectRow) -> None:
-    """Leave nothing of a letter that was under way while its account was destroyed, and never try it again."""
+    """Delete a letter that was being sent while its account was erased, and never try it again."""
     if row.kind in erasing.PERSONAL_EFFECT_KINDS:
         erasure.remove_files(services, [row])
         outbox.finish(tx, row.id, "withdrawn", attempts=row.attempts, error=erasing.ERASED, done_at=real_now())
 
 
 def _look_up(services: Services, event: Event) -> bool:
-    """Look up the subscription that a payment waits for. Without an answer it keeps waiting, and is looked up again."""
+    """Look up the subscription that a payment waits for. Without an answer it keeps waiting for the next look-up."""
     _, kind, own_id = (event.waits_for or "::").split(":", 2)
     if kind == "invoice":
         return _ignore(services, event, "it paid an invoice of no subscription")
@@ -363,7 +363,7 @@ def _record_subscription(services: Services, event: Event, seen: SubscriptionSee
 
 
 def _payment(services: Services, event: Event) -> tuple[Routing, tuple[Fact, ...]]:
-    """Return whose a waiting payment may be, and the facts that it is; none where they cannot be read yet."""
+    """Return the possible account of a waiting payment, and its facts; no facts if they cannot be read yet."""
     provider = services.providers[event.provider]
     body = services.vault.open(event.body, places.event(event.provider, event.delivery_key))
     payload, naming = provider.decode(body), services.account_naming
@@ -376,7 +376,7 @@ def _payment(services: Services, event: Event) -> tuple[Routing, tuple[Fact, ...
 
 
 def _told_by_api(routing: Routing, seen: SubscriptionSeen) -> Routing:
-    """Return whose a subscription is by the provider's answer alone, which has no custom data."""
+    """Return the account of a subscription by the provider's answer alone, which has no custom data."""
     provider, _, order = (seen.order or "").partition(":")
     return Routing(
         subscription=routing.subscription,

@@ -26,7 +26,7 @@ ReadEvent = Callable[[Event], Mapping[str, Any]]
 
 
 class EndpointProblem(NamedTuple):
-    """What is wrong with an endpoint, and the last day on which an event showed it."""
+    """Fault of an endpoint, and the last day on which an event showed it."""
 
     provider: str
     problem: str

@@ -23,13 +23,13 @@ class Entry:
     """An account that is locked in this transaction."""
 
     row: AccountRow
-    """As it was read; the end of its chain of decisions as it is now."""
+    """The row as read, with the current end of its chain of decisions."""
     key: DataKey
     account: Account
     signed_at: int
-    """How many decisions the stored signature covers."""
+    """Number of decisions that the stored signature covers."""
     state: State | None = None
-    """What was decided in this transaction; None: nothing."""
+    """State decided in this transaction; None: no decision was made."""
     look_again: tuple[str, datetime] | None = None
     """The kind and due time of the timer that checks again an account that waits for facts."""
     alerted_before: bool = False
@@ -66,7 +66,7 @@ class Entry:
         )
 
     def timers(self) -> list[TimerRow]:
-        """Return when the account has to be looked at again."""
+        """Return the time of the account's next check."""
         due = self.state.timers if self.state else ()
         rows = [TimerRow(self.row.id, timer.kind, timer.subject, timer.due_at) for timer in due]
         if self.look_again is not None and not self.closed:
@@ -84,7 +84,7 @@ def opened(row: AccountRow, vault: Vault) -> Entry:
 
 
 def account_of(row: AccountRow, key: DataKey | None) -> Account:
-    """Return an account as it was stored, opened with its key; of one whose key was destroyed nothing is known."""
+    """Return a stored account, decrypted with its key; an account without a key gets an empty book."""
     return Account(
         id=row.id,
         book=_book(row, key),

@@ -40,7 +40,7 @@ _MAKING_PAYMENTS_KNOWN = frozenset({OrderSeen, InvoiceSeen, PaymentFailed, Payme
 
 
 class Translated(NamedTuple):
-    """An event whose account is known, and the facts that it is."""
+    """An event with its account and its facts."""
 
     account: str
     event: Event
@@ -52,8 +52,8 @@ class Translated(NamedTuple):
 def apply_events(services: Services, limit: int) -> int:
     """Apply a batch of received events and return how many were taken.
 
-    Where a batch fails its events are applied one by one, so that only the one at fault is counted against and, in
-    the end, parked. A database that is away counts as no attempt.
+    If a batch fails, its events are applied one by one, so that only the event at fault gets a failed attempt and is
+    parked in the end. An unavailable database does not count as an attempt.
     """
     worker = f"{socket.gethostname()}:{os.getpid()}"
     ids = inbox.claim(services.database, worker, limit, real_now())
@@ -99,7 +99,7 @@ def _apply_single(services: Services, event: int, worker: str) -> None:
 
 
 def _announce_crashes(services: Services) -> None:
-    """Tell operators of events that were parked because workers died at them."""
+    """Alert operators of events that were parked because workers died at them."""
     with services.database.read() as conn:
         parked = claims.unannounced(conn)
     for event in parked:
@@ -110,9 +110,9 @@ def _announce_crashes(services: Services) -> None:
 
 
 def _attribute(services: Services, number: int) -> None:
-    """Note whose event a parked one is, so that dunning leaves that account alone; who cannot be read has none.
+    """Store the account of a parked event, so that dunning leaves that account alone; an unreadable event has none.
 
-    It comes after the event is parked: an event that kills the process that reads it does so only once.
+    This runs after the event is parked: an event that kills the process reading it does so only once.
     """
     with services.database.write() as tx:
         event = inbox.get(tx, number)
@@ -121,7 +121,7 @@ def _attribute(services: Services, number: int) -> None:
 
 
 def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple[str | None, str]:
-    """Return whose event it is as far as we know, and whose dunning it holds back."""
+    """Return an event's account as far as known, and the account whose dunning it holds back."""
     try:
         provider = services.providers[event.provider]
         routing = provider.route(provider.decode(decrypted_body(services, tx, event)), services.account_naming)
@@ -156,12 +156,12 @@ def _apply(services: Services, ids: Sequence[int], worker: str, *, release: bool
 
 
 def alert_parked(services: Services, tx: Connection, event: int, account: str | None = None) -> None:
-    """Tell operators at once: a parked event may hold back the dunning of its account, or of its customer's."""
+    """Alert operators at once: a parked event may hold back the dunning of its account, or of its customer's."""
     outbox.alert(services, tx, topic="event_parked", subject=f"evt_{event}", account=account)
 
 
 class Batch:
-    """Some events on their way through one transaction."""
+    """A batch of events in one transaction."""
 
     def __init__(self, services: Services, tx: Connection, events: Sequence[Event]) -> None:
         self._services = services
@@ -205,7 +205,7 @@ class Batch:
             facts_first.look_again(self._tx, self._unit_of_work.now)
 
     def count(self) -> None:
-        """Count what was settled, once it is committed."""
+        """Count the settled events, once they are committed."""
         unknown_words.count(self._unknown)
         for (provider, currency), amounts in self._other_decimals.items():
             metrics.OTHER_DECIMALS.labels(provider, currency).inc(amounts)
@@ -218,7 +218,7 @@ class Batch:
             log.info("event.settled", cause=f"evt_{settled_event.id}", name=name, state=settled_event.state)
 
     def _read(self, event: Event) -> Routing | None:
-        """Read one event, and keep its facts; what cannot be read is parked with its reason."""
+        """Read one event and keep its facts; an unreadable event is parked with the reason."""
         provider = self._services.providers[event.provider]
         try:
             body = decrypted_body(self._services, self._tx, event)
@@ -247,9 +247,9 @@ class Batch:
     def _translated(
         self, provider: Provider, event: Event, payload: dict[str, Any], digest: bytes
     ) -> tuple[Fact, ...] | UntranslatableError:
-        """Return an event's facts, or why it has none: payloads are many times larger, and a batch keeps none of them.
+        """Return an event's facts, or the reason why it has none. A batch keeps no payloads: they are far larger.
 
-        Whether that matters shows later: an event that has to wait is not parked.
+        The reason counts only later: an event that has to wait is not parked.
         """
         unknown: list[UnknownWord] = []
         try:
@@ -263,7 +263,7 @@ class Batch:
         return facts
 
     def _resolve_accounts(self, routings: Mapping[int, Routing], resolver: AccountResolver) -> list[Translated]:
-        """Find each event's account and facts; what needs a subscription comes after what makes one known."""
+        """Find each event's account and facts; events that need a subscription come after the event with it."""
         heard: list[tuple[Event, Routing, tuple[Fact, ...]]] = []
         for ident, routing in sorted(routings.items(), key=lambda item: item[1].waits):
             event = self._events[ident]
@@ -287,12 +287,12 @@ class Batch:
         for event, routing, facts in heard:
             account = resolver.account_of(routing, facts)
             if account is None and routing.checkout is not None:
-                self._settled.append(SettledEvent(event.id, "ignored", None, event.body, "it names nobody"))
+                self._settled.append(SettledEvent(event.id, "ignored", None, event.body, "it names no account"))
                 continue
             if account is None:
                 self._park(event, "it names neither an account nor a customer", None)
                 continue
-            # The claim of a payment decides nothing that its subscription's does not, and is told with that.
+            # A payment's unusable claim is reported with its subscription's: it decides nothing beyond that.
             told = routing.unusable_claim is not None and not routing.needs_subscription
             if told and not resolver.keeps(routing):
                 outbox.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
@@ -317,9 +317,11 @@ class Batch:
             outbox.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
     def _avoid_lost_wakeup(self, resolver: AccountResolver) -> None:
-        """Let no event wait for what another worker makes known at this moment: it stays as it was received.
+        """Avoid a lost wake-up: an event must not wait for an object that another worker records at the same time.
 
-        Both lock the key; the second sees what the first has written: either the binding, or the waiting event.
+        1. The worker with the waiting event and the worker with the new object both lock the object's key.
+        2. The second one sees what the first has committed: the binding, or the waiting event.
+        3. An event whose object is known by now stays `received`, and the next batch applies it.
         """
         wanted = {settled.waits_for for settled in self._waiting if settled.waits_for}
         bindings.lock_keys(self._tx, wanted | (self._newly_known & resolver.newly_known))
@@ -342,9 +344,9 @@ class Batch:
         self._settled.append(SettledEvent(event.id, "handled", name, body, facts_at=translated.at))
 
     def _skip_erased(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
-        """Recognise an event about an account whose data were destroyed, and keep nothing of it.
+        """Recognise an event about an erased account, and store nothing of it.
 
-        What began later is no late news: a person has to see it.
+        An event about a later purchase is no late news: a person has to see it.
         """
         name, closed_at = self._unit_of_work.account_id(account), self._unit_of_work.account(account).decided_at
         began = [at for fact in facts if (at := getattr(fact, "created_at", None)) is not None]
@@ -359,7 +361,7 @@ class Batch:
     def _is_behind(self, account: str) -> bool:
         """Whether an account has more events in this batch, or events outside it are yet to be applied.
 
-        What this batch leaves waiting is known to hold back only once it is written.
+        Waiting events of this batch hold back dunning only once they are written.
         """
         more = self._undecided[account] > 0 or bool(self._waiting)
         return more or facts_first.is_behind(self._tx, own=len(self._events))
@@ -385,7 +387,7 @@ def _order(translated: Translated) -> tuple[str, datetime, int]:
 
 
 def _newly_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[str]:
-    """Yield what others may have waited for."""
+    """Yield the keys for which other events may have waited."""
     if SubscriptionSeen in kinds and routing.subscription is not None:
         yield routing.subscription
     if not _MAKING_PAYMENTS_KNOWN.isdisjoint(kinds) and routing.order is not None:

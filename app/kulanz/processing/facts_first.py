@@ -1,4 +1,4 @@
-"""Facts before timers: dunning neither takes nor warns before every delivery acknowledged earlier is applied.
+"""Facts before timers: dunning neither takes access nor warns before all earlier accepted deliveries are applied.
 
 When a timer comes due, the inbox has a highest number. The timer fires once every event up to that number is settled:
 handled, ignored, parked, quarantined or waiting. Later events do not delay it, so a steady stream starves no timer.
@@ -26,20 +26,20 @@ from kulanz.store.receivers import ReceiverRow
 FACTS_FIRST = "facts_first"
 """The timer of an account whose dunning waits until the inbox is applied: due at once."""
 HELD_BACK = "held_back"
-"""The timer of an account whose dunning a parked or waiting event holds back."""
+"""Kind of the timer of an account whose dunning a parked or waiting event holds back."""
 LOOK_AGAIN = timedelta(hours=1)
 RECEIVERS_WAITED_FOR = timedelta(minutes=15)
 _MARK = "timers_after"
 
 
 class _Mark(msgspec.Struct, frozen=True):
-    """A moment whose acknowledged deliveries have to be applied before what was due then may fire."""
+    """A time; all deliveries accepted before it must be applied before the timers due then may fire."""
 
     at: datetime
     since: datetime
     """The same moment by the host's clock."""
     question: str
-    """What every receiver has to answer with an empty spool."""
+    """The question that every receiver has to answer with an empty spool."""
     number: int | None = None
     """The inbox's highest number once all have answered."""
 
@@ -48,7 +48,7 @@ def horizon(services: Services, tx: Connection, now: datetime) -> datetime | Non
     """Return up to which due time timers may fire; None: none may yet.
 
     A mark asks the receivers; when they have answered, it takes the inbox's highest number, and when all up to that is
-    settled, what was due at the mark's moment may fire. A new mark is set for what came due since.
+    settled, timers due at the mark's time may fire. A new mark is set for timers that came due since.
     """
     mark = stored = _stored(tx, now)
     reached: datetime | None = None
@@ -70,18 +70,18 @@ def is_behind(tx: Connection, own: int = 0) -> bool:
 
 
 def waited_for(conn: Connection) -> list[ReceiverRow]:
-    """Return the receivers whose report of an empty spool is waited for."""
+    """Return the receivers that have not yet reported an empty spool."""
     now = real_now()
     return [row for row in receivers.known(conn) if receivers.is_silent(row, now) and not _given_up(row)]
 
 
 def holding_back(conn: Connection, account: str, book: Book) -> list[int]:
-    """Return the events that hold an account's dunning back: one that is not applied may tell of its payment."""
+    """Return the events that hold an account's dunning back: an event that is not applied may report its payment."""
     return inbox.holding_back(conn, {account, *accounts.aliases(conn, account), *_customers(book)})
 
 
 def concerns(services: Services, provider: str, name: str, routing: Routing, account: str | None) -> str:
-    """Return the account or customer whose dunning an event holds back while it is not applied; empty: none.
+    """Return the account or customer whose dunning an unapplied event holds back; empty: none.
 
     `account` is that of its subscription or claim, where one is known. A payment that names only its customer may be
     for any account of that customer.
@@ -92,7 +92,7 @@ def concerns(services: Services, provider: str, name: str, routing: Routing, acc
 
 
 def look_again(tx: Connection, now: datetime) -> None:
-    """Have every account that is held back looked at at once: an event that held some back is settled."""
+    """Make every account that is held back due for a check now: an event that held some back is settled."""
     timers.hasten(tx, HELD_BACK, now, now + LOOK_AGAIN)
 
 

@@ -1,6 +1,6 @@
 """A lease on a batch of effects: renewed by a thread, measured by a clock that includes the machine's sleep.
 
-The lease is the second wall. That an effect is not carried out twice is up to what is written down before it.
+The lease is the second guard against a double delivery; the first is the note written before each attempt.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kulanz.telemetry.logs import log
 
 
 class Lease:
-    """The right of one worker to the effects that it has taken."""
+    """One worker's exclusive right to the effects that it has taken."""
 
     def __init__(self, database: Database, timing: SendTiming) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class Lease:
         self._ends = 0.0
 
     def take(self, limit: int) -> list[EffectRow]:
-        """Take effects that are due; what this takes is part of the lease's time."""
+        """Take due effects; the time that this needs is part of the lease."""
         seconds, now = boot_seconds(), real_now()
         rows = outbox.lease(self._database, limit, now, self._timing.lease.total_seconds())
         self._ids = [row.id for row in rows]
@@ -39,13 +39,13 @@ class Lease:
         return rows
 
     def check(self) -> None:
-        """Raise NotSentError where the lease is over: another worker may have the effects by now."""
+        """Raise NotSentError if the lease has expired: another worker may have the effects by now."""
         if boot_seconds() >= self._ends:
             raise NotSentError("the lease was over before the request")
 
     @contextmanager
     def renewed(self) -> Iterator[None]:
-        """Keep the lease from lapsing while the block lasts."""
+        """Renew the lease while the block runs."""
         done = Signal()
 
         def renew() -> None:
@@ -61,7 +61,7 @@ class Lease:
             thread.join()
 
     def _renew(self) -> bool:
-        """Make the lease longer; False where it is over and stays so.
+        """Extend the lease; False if it has expired, which is final.
 
         A database that fails may have written it all the same: the next renewal knows both ends.
         """

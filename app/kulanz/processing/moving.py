@@ -1,7 +1,13 @@
-"""Moving purchases between accounts: their events, journal and outgoing actions, encrypted under the new account's key.
+"""Moves purchases between accounts: events, journal and outgoing actions, encrypted with the new account's key.
 
-It happens in the transaction that changed the owner. Erasing the old account afterwards destroys nothing that the new
-one needs to be replayed, and erasing the new one destroys everything of the purchase.
+1. Lock both accounts, in the transaction that changed the owner.
+2. Decrypt each event and journal entry of the old account with its key, and translate it into facts.
+3. If it is about a moved object, encrypt it with the new account's key and change its account.
+4. Do the same with unfinished outgoing actions and with letters.
+5. Rebuild both books from the divided facts.
+
+Afterwards erasing the old account destroys nothing that the new one needs for a replay, and erasing the new one
+destroys everything of the purchase.
 """
 
 from __future__ import annotations
@@ -28,7 +34,7 @@ _UNFINISHED = frozenset({"pending", "todo", "parked", "unknown"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What went from one account to another, and the book of what stayed."""
+    """Result of a move: the moved facts, and the book of the facts that stayed."""
 
     left: Book
     facts: tuple[Fact, ...]
@@ -44,7 +50,7 @@ def move(services: Services, tx: Connection, source: Entry, target: Entry, keys:
     parts.move_unapplied()
     for kind, key, state in case_index.of_account(tx, source.row.id):
         if kind != case_index.COLLECTION and purchase_of(key, known) in purchases:
-            if state == case_index.RECOVERED:  # No book keeps it: the other account's would not list it again.
+            if state == case_index.RECOVERED:  # No book keeps it: the other account would not list it.
                 case_index.give(tx, source.row.id, target.row.id, kind, key)
             case_index.drop(tx, source.row.id, kind, key)
     left = Book().with_facts(staying)
@@ -55,7 +61,7 @@ def move(services: Services, tx: Connection, source: Entry, target: Entry, keys:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """One move under way."""
+    """A move in progress."""
 
     services: Services
     tx: Connection
@@ -79,7 +85,7 @@ class _Parts:
         return staying, going
 
     def move_effects(self) -> None:
-        """Move what is still to be done, and every letter, which holds personal data."""
+        """Move unfinished outgoing actions, and every letter, because letters hold personal data."""
         for row in list(outbox.of_account(self.tx, self.source.row.id)):
             is_kept = row.state in _UNFINISHED or row.kind in erasing.PERSONAL_EFFECT_KINDS
             if is_kept and row.payload and self._is_about(row.subject):
@@ -88,13 +94,13 @@ class _Parts:
                 outbox.give(self.tx, row.id, self.target.row.id, payload)
 
     def move_unapplied(self) -> None:
-        """Let parked and waiting events hold back the other account's dunning; their bodies belong to none yet."""
+        """Let unapplied events hold back the other account's dunning; their bodies are bound to no account yet."""
         for event in inbox.unapplied_of(self.tx, self.source.row.id):
             try:
                 provider = self.services.providers[event.provider]
                 place = places.event(event.provider, event.delivery_key)
                 payload = provider.decode(self.services.vault.open(event.body, place))
-            except KulanzError:  # Parked for just that: whose it is cannot be read any better now.
+            except KulanzError:  # Parked for just that error: its owner cannot be read now either.
                 continue
             routing = provider.route(payload, self.services.account_naming)
             if self.keys.intersection((routing.subscription, routing.order)):

@@ -1,4 +1,4 @@
-"""Effects on their way into the outbox: what each is called there, and when it is due."""
+"""Writes effects into the outbox: their type there, and their due time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, deci
 
 
 def type_of(effect: Effect) -> str:
-    """Return what an effect is called in the outbox and in the record of its decision."""
+    """Return an effect's type, as named in the outbox and in the record of its decision."""
     match effect:
         case effects.Notify():
             return effect.type
@@ -57,7 +57,7 @@ _PROVIDER_CALL_TYPES: dict[type[Effect], str] = {
     effects.RefundPayment: "refund",
     effects.DisableLicence: "disable_licence",
 }
-"""What a call to the provider is called in the outbox."""
+"""Names of provider calls in the outbox."""
 
 
 def _subject(effect: Effect) -> str:
@@ -67,9 +67,9 @@ def _subject(effect: Effect) -> str:
 def alert(
     services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None, period: str = ""
 ) -> None:
-    """Tell operators about something that no decision is about; once for a subject, or once for it in each period.
+    """Alert operators about something that no decision is about; once for a subject, or once for it in each period.
 
-    It waits until a person has seen it, unless it is found where it stands.
+    It stays in the to-do list until a person has seen it, unless the list computes it from the current state.
     """
     if is_listed(topic):
         known, about = account or "", f"{subject} ({period})" if period else subject

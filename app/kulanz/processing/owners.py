@@ -1,4 +1,4 @@
-"""Carrying out what a resolver found: accounts locked, purchases moved, customers known where they have purchases."""
+"""Applies a resolver's results: locks accounts, moves purchases, copies customers to accounts with their purchases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def apply(
     cause: Cause = MOVED,
     reason: str | None = None,
 ) -> None:
-    """Lock accounts, move what has another owner now, and write the owners; nothing was decided before."""
+    """Lock accounts, move objects with a new owner, and write the owners; must run before any decision."""
     wanted = {*names, *(move.old for move in resolver.moves), *(move.new for move in resolver.moves)}
     customers = [name for names_ in resolver.customers_told().values() for name in names_]
     unit_of_work.lock(wanted | {name for name in customers if accounts.exactly(tx, name) is not None})
@@ -47,7 +47,7 @@ def apply(
 
 
 def link(services: Services, accounts_by_key: Mapping[str, str]) -> None:
-    """Record operators' links of customers or purchases, and move what follows from them."""
+    """Record operators' links of customers or purchases, and move the affected objects."""
     services.vault.prepare()
     with services.database.write() as tx:
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
@@ -59,7 +59,7 @@ def link(services: Services, accounts_by_key: Mapping[str, str]) -> None:
 def linked(
     services: Services, tx: Connection, accounts_by_key: Mapping[str, str], now: datetime, digest: str = ""
 ) -> AccountResolver:
-    """Return a resolver that has heard links; `digest` is kept with them."""
+    """Return a resolver that contains links; `digest` is stored with them."""
     resolver = AccountResolver(
         tx, [_naming(key) for key in accounts_by_key], join_by_customer=services.settings.join_by_customer
     )
@@ -116,7 +116,7 @@ def _share(unit_of_work: UnitOfWork, holders: Collection[str], names: Collection
 
 
 def _show(services: Services, tx: Connection, resolver: AccountResolver) -> None:
-    """Show operators what could be linked, and what a claim could not move."""
+    """Show operators possible links, and objects that a claim could not move."""
     for provisional, account in resolver.unnamed():
         outbox.alert(services, tx, topic="account_could_be_linked", subject=provisional, account=account)
     for key, account in resolver.refused:

@@ -18,7 +18,7 @@ _DEPTH = 6
 
 
 class Claim(msgspec.Struct, frozen=True, order=True, array_like=True):
-    """One word on whose an object is; the newest by the provider's time, rank and digest counts."""
+    """A statement about an object's owner; the newest by the provider's time, rank and digest counts."""
 
     at: datetime
     rank: int
@@ -48,14 +48,14 @@ T = TypeVar("T", Claim, Customer, str)
 
 
 class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All that is known of whose one object is."""
+    """Everything known about the owner of one object: a state-based CRDT."""
 
     seen: bool = False
     """Whether an event of its own made it known; others merely mention it."""
     charge: bool = False
-    """A payment that may be of something else: alone, it is of the only account that its customer has."""
+    """A payment of an unknown object: alone, it belongs to the only account that its customer has."""
     link: Claim | None = None
-    """The newest word of an operator."""
+    """The newest link of an operator."""
     signed: Claim | None = None
     stated: Claim | None = None
     """The newest claim without the merchant's signature."""
@@ -64,15 +64,15 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
     """The oldest snapshot, with the account that its customer named then."""
     order: str | None = None
     within: tuple[str, ...] = ()
-    """What it is a payment of: then it has no owner of its own."""
+    """The objects that it is a payment of: then it has no owner of its own."""
     customer: Customer | None = None
     named: tuple[Claim, ...] = ()
-    """Of a customer: since when its own record names an account, or none, the earliest word for each."""
+    """For a customer: since when its own record names an account, or none; the earliest statement for each."""
     base: str | None = None
     """The account that earlier versions bound it to."""
 
     def join(self, other: Ownership) -> Ownership:
-        """Return what both know."""
+        """Join: return the merged knowledge of both."""
         return Ownership(
             seen=self.seen or other.seen,
             charge=self.charge or other.charge,
@@ -107,7 +107,7 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def root(key: str, lookup: Lookup) -> str:
-    """Return the object that this one is a payment of, as far as that is known; itself where it is none."""
+    """Return the object that this one is a payment of, as far as known; the object itself if it is no payment."""
     for _ in range(_DEPTH):
         value = lookup(key)
         known = [whole for whole in value.within if _is_whole(lookup(whole))] if value else []
@@ -141,7 +141,7 @@ def _of_order(value: Ownership, lookup: Lookup) -> str | None:
 
 
 def _of_record(value: Ownership, lookup: Lookup) -> str | None:
-    """Return the account that the customer's own record named when the object was made; a later word moves nothing."""
+    """Return the account that the customer's own record named when the object was made; later changes move nothing."""
     record = lookup(value.customer.key) if value.customer is not None and value.first_seen is not None else None
     if record is None or value.first_seen is None:
         return None
@@ -150,7 +150,7 @@ def _of_record(value: Ownership, lookup: Lookup) -> str | None:
 
 
 class Owners(dict[str, Ownership]):
-    """All objects that matter together, by their keys: who owns them follows from nothing else."""
+    """Owners of all objects that depend on each other, by their keys."""
 
     def __init__(self, *, join_by_customer: bool = False) -> None:
         super().__init__()
@@ -234,7 +234,7 @@ def write(value: Ownership) -> bytes:
 
 
 def _newest(ours: T | None, theirs: T | None) -> T | None:
-    """Return the one that there is, of two the later or greater."""
+    """Return the value that exists; of two, the later or greater."""
     if ours is None or theirs is None:
         return theirs if ours is None else ours
     return max(ours, theirs)
@@ -247,7 +247,7 @@ def _oldest(ours: Claim | None, theirs: Claim | None) -> Claim | None:
 
 
 def _earliest(ours: tuple[Claim, ...], theirs: tuple[Claim, ...]) -> tuple[Claim, ...]:
-    """Return the earliest word for each account."""
+    """Return the earliest statement for each account."""
     earliest: dict[str, Claim] = {}
     for claim in sorted((*ours, *theirs)):
         earliest.setdefault(claim.account, claim)
@@ -255,7 +255,7 @@ def _earliest(ours: tuple[Claim, ...], theirs: tuple[Claim, ...]) -> tuple[Claim
 
 
 def _first_payment(ours: Payment | None, theirs: Payment | None) -> Payment | None:
-    """Return the earlier one; of two words on the same payment the one that names an account."""
+    """Return the earlier one; of two statements on the same payment the one that names an account."""
     if ours is None or theirs is None:
         return theirs if ours is None else ours
     if (ours.at, ours.key) == (theirs.at, theirs.key):

@@ -22,7 +22,7 @@ OPEN_DISPUTES = frozenset({"inquiry", "opened", "under_review"})
 
 
 class Projections:
-    """Collects what the decisions of one transaction leave, and writes it in bulk."""
+    """Collects the projections of one transaction's decisions, and writes them in bulk."""
 
     def __init__(self, services: Services) -> None:
         self._vault = services.vault
@@ -31,7 +31,7 @@ class Projections:
         self._merged: set[tuple[str, str]] = set()
 
     def add(self, decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> None:
-        """Keep what a decision leaves; `known` is what was known before it."""
+        """Keep a decision's projections; `known` is the earlier knowledge."""
         name = decision.account.id
         self._search_index.update((each, name) for each in digests(self._vault, facts, book_before))
         for row in of_decision(decision, facts, book_before, now):

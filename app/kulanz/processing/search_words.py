@@ -1,4 +1,4 @@
-"""The keyed hashes by which an account is found: of mail addresses, words of names and their beginnings, invoices."""
+"""Keyed hashes for the search of accounts: of mail addresses, words of names and their beginnings, invoices."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from kulanz.policy.book import Book
 from kulanz.policy.facts import CustomerSeen, Fact, InvoiceSeen, OrderSeen, SubscriptionSeen
 
 SHORTEST, LONGEST = 3, 12
-"""Letters of a word's beginning that is hashed; the whole word is, however long or short."""
+"""Number of letters of a word's beginning that are hashed; the whole word is hashed, too."""
 MOST_WORDS = 8
 """Words of one text that count."""
 _DIGEST_BYTES = 16
-"""As many as a table of millions needs; a shorter hash takes half of the room."""
+"""Length of a search hash: enough for a table of millions; longer hashes would take twice the room."""
 _GAP = re.compile(r"[\W_]+")
 _Told = SubscriptionSeen | InvoiceSeen | OrderSeen | CustomerSeen
 
 
 def address_digest(vault: Vault, mail: str) -> bytes:
-    """Return what a mail address is found by, however it is typed."""
+    """Return the search hash of a mail address, independent of capitals."""
     return vault.fingerprint(f"mail:{mail.strip().casefold()}")
 
 
 def invoice_digest(vault: Vault, number: str) -> bytes:
-    """Return what an invoice is found by: the provider's own number of it."""
+    """Return the search hash of an invoice: of the provider's own number."""
     return vault.fingerprint(f"invoice:{number.strip()}")[:_DIGEST_BYTES]
 
 
 def word_digests(vault: Vault, text: str) -> set[bytes]:
-    """Return what is looked up for a text that somebody searches for: each of its words, as far as it was typed."""
+    """Return the search keys for a text that a person searches for: each of its words, as far as it was typed."""
     return {_word(vault, word) for word in words(text)}
 
 
 def digests(vault: Vault, facts: Iterable[Fact], book: Book) -> set[bytes]:
-    """Return the hashes of what facts tell of a customer, except what the book has of the same purchase."""
+    """Return the hashes of the customer's names in facts, except those that the book has from the same purchase."""
     found: set[bytes] = set()
     for fact in facts:
         stated = getattr(fact, "invoice", fact)
@@ -53,7 +53,7 @@ def digests(vault: Vault, facts: Iterable[Fact], book: Book) -> set[bytes]:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text without capitals and accents: parted by whatever is neither a letter nor a digit."""
+    """Return the words of a text without capitals and accents; every character but letters and digits divides words."""
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
     return [word for word in _GAP.split(plain) if word][:MOST_WORDS]
 
@@ -80,7 +80,7 @@ def _word(vault: Vault, word: str) -> bytes:
 
 
 def _known(book: Book, stated: _Told) -> Iterator[_Told]:
-    """Yield what the book has of the same purchase, and of its customer."""
+    """Yield the book's facts of the same purchase, and of its customer."""
     purchase = stated.subscription if isinstance(stated, InvoiceSeen) else stated.key
     for family in (book.subscriptions, book.orders, book.customers):
         if purchase in family:

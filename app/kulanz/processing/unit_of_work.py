@@ -40,7 +40,7 @@ class UnitOfWork:
     def __init__(
         self, services: Services, tx: Connection, now: datetime, is_behind: Callable[[str], bool] | None = None
     ) -> None:
-        """`is_behind` tells of an account's id whether deliveries that were acknowledged earlier are not applied."""
+        """`is_behind`: whether earlier accepted deliveries of an account are not applied yet."""
         self.now = now
         self.terms: Terms = services.terms(tx, now)
         self._services = services
@@ -75,7 +75,7 @@ class UnitOfWork:
         return self._entries[name].erased
 
     def account(self, name: str) -> Account:
-        """Return an account as it is now."""
+        """Return an account's present state."""
         return self._entries[name].account
 
     def add_policy_version(self, policy: Policy) -> None:
@@ -83,16 +83,16 @@ class UnitOfWork:
         self.terms = replace(self.terms, versions={**self.terms.versions, policy.version: policy})
 
     def state(self, name: str) -> State:
-        """Return all that follows for an account from what is known of it now."""
+        """Return all consequences for an account of its known facts."""
         account = self.account(name)
         return assess(account.book, self.terms, account.zone(self.terms), self.now)
 
     def seal(self, name: str, plain: bytes, place: bytes) -> bytes:
-        """Seal with the account's own key, for one place."""
+        """Encrypt with the account's own key, for one place."""
         return self._entries[name].key.seal(plain, place)
 
     def move(self, old: str, new: str, keys: Collection[str], *, cause: Cause, reason: str | None = None) -> None:
-        """Move purchases to another account: what is recorded of them, and what follows from that for both."""
+        """Move purchases to another account: their records, and the consequences for both."""
         source, target = self._entries[old], self._entries[new]
         if source is target or source.erased or target.erased:
             return
@@ -127,7 +127,7 @@ class UnitOfWork:
         self._log.record_move(entry, decision, facts, cause, self.terms)
 
     def decide(self, name: str, new_facts: Iterable[Fact], cause: Cause) -> Decision:
-        """Decide about one account, and keep what follows for `save`."""
+        """Decide about one account, and keep the result for `save`."""
         entry = self._entries[name]
         if entry.erased:
             raise RefusedError(f"{name}: {erasing.ERASED}")
@@ -184,7 +184,7 @@ class UnitOfWork:
         return decision
 
     def _kept_longer(self, decision: Decision) -> KeptAfterUpgrade | None:
-        """Let what is kept after an upgrade end within the mass-action limit; beyond it, look again in an hour."""
+        """Let access kept after an upgrade end within the mass-action limit; beyond it, keep it for another hour."""
         kept = keeping.taken(decision, self.terms)
         if kept is None:
             return None
@@ -196,7 +196,7 @@ class UnitOfWork:
         return None
 
     def _situation(self, entry: Entry, decision: Decision) -> Situation:
-        """Find what stands in dunning's way, and when to look again."""
+        """Find the obstacles of dunning, and the time of the next check."""
         parked = bool(facts_first.holding_back(self._tx, entry.row.id, decision.account.book))
         behind = self._is_behind(entry.row.id)
         if parked:

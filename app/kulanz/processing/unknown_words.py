@@ -1,4 +1,4 @@
-"""Words of providers that are unknown here and that no decision needs: counted, listed, and alerted once a day."""
+"""Unknown values in providers' events that no decision needs: counted, listed, and alerted once a day."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX = "unknown_word|"
 
 
 class Met(NamedTuple):
-    """One word of one provider in one place of its payloads."""
+    """An unknown value of one provider in one field of its payloads."""
 
     provider: str
     field: str
@@ -25,7 +25,7 @@ class Met(NamedTuple):
 
 
 class LastMet(NamedTuple):
-    """A word, the last day on which it came, and the first event of that day that carried it."""
+    """An unknown value, the last day on which it came, and the first event of that day with it."""
 
     met: Met
     day: str
@@ -33,7 +33,7 @@ class LastMet(NamedTuple):
 
 
 def record(services: Services, tx: Connection, met: Mapping[Met, str]) -> None:
-    """Remember words by the events that carried them, and tell operators of each once a day."""
+    """Store unknown values with the events that carried them, and alert operators of each once a day."""
     if not met:
         return
     today = services.clock.now(tx).date().isoformat()
@@ -48,13 +48,13 @@ def record(services: Services, tx: Connection, met: Mapping[Met, str]) -> None:
 
 
 def count(met: Mapping[Met, str]) -> None:
-    """Count words, once the events that carried them are settled."""
+    """Count unknown values, once their events are settled."""
     for word in met:
         metrics.UNKNOWN_WORDS.labels(word.provider, word.field).inc()
 
 
 def lately(services: Services, conn: Connection) -> list[LastMet]:
-    """Return the words that came within the last days, the newest first."""
+    """Return the unknown values of the last days, the newest first."""
     since = (services.clock.now(conn) - SHOWN_FOR).date().isoformat()
     rows = [
         LastMet(Met(*name.removeprefix(_PREFIX).split("|", 2)), value["day"], value["event"])

@@ -26,7 +26,7 @@ class Withdrawal:
         self._rows: dict[str, EffectRow] = {}
 
     def facts(self, entry: Entry) -> list[Fact]:
-        """Withdraw what an account no longer wants, and return that as facts."""
+        """Withdraw actions that an account no longer wants, and return the withdrawals as facts."""
         book, state = entry.account.book, entry.state
         if state is None or not (book.renewals or book.refund_requests):
             return []
@@ -45,6 +45,6 @@ class Withdrawal:
 
 
 def _waiting(tx: Connection, account: str, withdrawn: Container[str]) -> Iterator[EffectRow]:
-    """Yield the calls of an account that a person was to make or to mend."""
+    """Yield the calls of an account that a person was to make or correct."""
     rows = [row for state in ("todo", "parked") for row in outbox.listing(tx, state, account)]
     yield from (row for row in rows if row.kind in _AT_THE_PROVIDER and row.id not in withdrawn)

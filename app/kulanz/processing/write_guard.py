@@ -1,4 +1,4 @@
-"""The note before a request that moves money, and what a later worker makes of such a note (I11, I15)."""
+"""Note before a request that moves money, and its use by a later worker (I11, I15)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from kulanz.store.outbox import EffectRow
 
 
 class WriteGuard:
-    """What is done directly before each call that changes something at a provider (I11, I15).
+    """Checks directly before each call that changes something at a provider (I11, I15).
 
-    A request that moves money is written down first: a worker that finds the note does not repeat it blindly. Then the
-    lease is looked at, since this process may have been suspended since it took the effect.
+    A request that moves money is noted first: a worker that finds the note does not repeat it blindly. Then the lease
+    is checked, because this process may have been suspended since it took the effect.
     """
 
     def __init__(self, services: Services, lease: Lease, row: EffectRow, *, moves_money: bool) -> None:
@@ -28,13 +28,13 @@ class WriteGuard:
         self.note: str | None = None
 
     def pass_through(self) -> None:
-        """Return where the request may be sent; NotSentError where not."""
+        """Return normally if the request may be sent, else raise NotSentError."""
         if self._moves_money and self.note is None:
             self._write_down()
         self._lease.check()
 
     def is_settled_by(self, report: AttemptReport) -> bool:
-        """Whether a note is there, and an attempt has shown what became of its request."""
+        """Whether a note exists, and an attempt has shown the outcome of its request."""
         noted = self.note or self._row.request_note
         refused = self.note is not None and report.refused
         return noted is not None and (refused or report.state is AttemptState.DONE)
@@ -53,7 +53,7 @@ class WriteGuard:
 
 
 def earlier_request(services: Services, row: EffectRow) -> EarlierRequest | None:
-    """Return what is known of the process that was about to move money, and never said what became of that."""
+    """Return the known facts about a process that was about to move money and never recorded the outcome."""
     if row.request_note is None:
         return None
     note = RequestNote.read(row.request_note)

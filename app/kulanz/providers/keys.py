@@ -22,3 +22,7 @@ class Keys:
     def binding(self, kind: str, identifier: str) -> str:
         """Return an object's key among the bindings, which hold objects of all kinds."""
         return f"{self.provider}:{kind}:{identifier}"
+
+    def binding_if_any(self, kind: str, identifier: str | None) -> str | None:
+        """Return the binding of an object that may not be named."""
+        return self.binding(kind, identifier) if identifier else None

@@ -1,18 +1,16 @@
-"""An account in a document, and a decision about it: what the API, the command line and the console share."""
+"""Documents of an account and of a decision, shared by the API, the command line and the console."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from kulanz.formats.money import decimals_of
 from kulanz.policy.areas.credit.pots import pots
 from kulanz.policy.areas.subscriptions import twice as paid_twice
 from kulanz.policy.book import Book
-from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.document import Policy
 from kulanz.policy.state import Case, Chargeback, ChargebackWarning, DebtStage, Hold, Moment, State, Terms
-from kulanz.queries import closed, debts, exceptions, extra_documents, refund_documents
+from kulanz.queries import closed, debts, exceptions, extra_documents, refund_documents, values
 from kulanz.queries.views import AccountView, JsonDocument
 from kulanz.store.ledger import DecisionRow
 
@@ -25,8 +23,8 @@ def account(seen: AccountView) -> JsonDocument:
         "plan": who.plan,
         "access": str(who.access),
         "standing": str(who.standing),
-        "grace_ends_at": _at(state.grace_ends_at),
-        "data_deletion_eligible_at": _at(state.deletion_eligible_at),
+        "grace_ends_at": values.instant(state.grace_ends_at),
+        "data_deletion_eligible_at": values.instant(state.deletion_eligible_at),
         "subscriptions": _subscriptions(who.book, terms, state, seen.now),
         "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if debts.shown(case)],
         "disputes": [_dispute(item, who.book) for item in state.chargebacks],
@@ -49,7 +47,7 @@ def account(seen: AccountView) -> JsonDocument:
         "linkable_to": seen.linkable_to,
         "delivery": debts.delivery(who.book),
         "mandates": debts.mandates(who.book),
-        "timers": [{"kind": item.kind, "due_at": _at(item.due_at)} for item in _in_order(state)],
+        "timers": [{"kind": item.kind, "due_at": values.instant(item.due_at)} for item in _in_order(state)],
         **(seen.closed_at or {}),
         "policy": policy(terms.current),
         "version": who.version,
@@ -57,14 +55,14 @@ def account(seen: AccountView) -> JsonDocument:
 
 
 def policy(version: Policy) -> JsonDocument:
-    """Return which version of a policy it is."""
+    """Return the version of a policy."""
     return {"name": version.name, "version": version.version, "sha256": version.sha256}
 
 
 def decision(row: DecisionRow) -> JsonDocument:
     """Return a decision as the timeline shows it."""
     return {
-        "at": _at(row.at),
+        "at": values.instant(row.at),
         "cause": {"kind": row.cause_kind, "name": row.cause_name, "ref": row.cause_ref},
         "rule": row.rule,
         "clause": row.clause,
@@ -96,9 +94,9 @@ def _subscriptions(book: Book, terms: Terms, state: State, now: datetime) -> lis
                 "status": str(sub.seen.status),
                 "upgrade_unpaid": key in unpaid,
                 "paid_twice": key in twice,
-                "renews_at": _at(sub.seen.renews_at),
-                "ends_at": _at(sub.seen.ends_at),
-                "trial_ends_at": _at(sub.seen.trial_ends_at),
+                "renews_at": values.instant(sub.seen.renews_at),
+                "ends_at": values.instant(sub.seen.ends_at),
+                "trial_ends_at": values.instant(sub.seen.trial_ends_at),
             }
         )
     return matches
@@ -108,14 +106,14 @@ def _case(case: Case, debt: DebtStage | None) -> JsonDocument:
     return {
         "id": case.key,
         "subscription_id": case.subscription.partition(":")[2],
-        "invoice_id": case.invoice.partition(":")[2] if case.invoice else None,
+        "invoice_id": values.own_id(case.invoice),
         "state": str(case.state) if case.frozen_since is None else "frozen",
-        "opened_at": _at(case.opened_at),
-        "grace_ends_at": _at(case.deadline),
+        "opened_at": values.instant(case.opened_at),
+        "grace_ends_at": values.instant(case.deadline),
         "failures": case.failures,
         "amount_due": case.amount_due,
         "currency": case.currency,
-        "decimals": _decimals(case.currency, case.decimals),
+        "decimals": values.decimals(case.currency, case.decimals),
         "level": debt.level if debt else 0,
         "fees": debt.fees if debt else 0,
         "claim": case.claim,
@@ -127,17 +125,17 @@ def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
     return {
         "id": chargeback.key,
         "status": str(chargeback.status),
-        "opened_at": _at(chargeback.opened_at),
+        "opened_at": values.instant(chargeback.opened_at),
         "amount": chargeback.amount,
         "currency": chargeback.currency,
-        "decimals": _decimals(chargeback.currency, chargeback.decimals),
+        "decimals": values.decimals(chargeback.currency, chargeback.decimals),
         "fee": chargeback.fee,
         "fee_currency": chargeback.fee_currency,
         "payment_id": chargeback.payment.rpartition(":")[2] if chargeback.payment else None,
         "reference": dispute.seen.reference if dispute else None,
         "reason": chargeback.reason,
         "claim": chargeback.claim,
-        "answer_by": _at(chargeback.answer_by),
+        "answer_by": values.instant(chargeback.answer_by),
     }
 
 
@@ -147,11 +145,11 @@ def _warning(warning: ChargebackWarning) -> JsonDocument:
     return {
         "id": warning.key,
         "state": warning.closed_as or "warned",
-        "warned_at": _at(warning.warned_at),
+        "warned_at": values.instant(warning.warned_at),
         "payment_id": payment,
         "amount": warning.amount,
         "currency": warning.currency,
-        "decimals": _decimals(warning.currency, warning.decimals),
+        "decimals": values.decimals(warning.currency, warning.decimals),
         "reason": warning.reason,
         "proposed": act if warning.open and warning.refundable else None,
     }
@@ -163,18 +161,10 @@ def _hold(hold: Hold) -> JsonDocument:
         "owner": str(hold.owner),
         "scope": hold.scope,
         "source": hold.source,
-        "since": _at(hold.since),
+        "since": values.instant(hold.since),
         "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
     }
 
 
-def _decimals(currency: str | None, told: int | None) -> int | None:
-    return told if told is not None or currency is None else decimals_of(currency)
-
-
 def _in_order(state: State) -> list[Any]:
     return sorted(state.timers, key=lambda item: (item.due_at, item.kind, item.subject))
-
-
-def _at(instant: Any) -> str | None:
-    return None if instant is None else rfc3339(instant)

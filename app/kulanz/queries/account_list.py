@@ -1,4 +1,4 @@
-"""The list of accounts as people read it: plan, standing, what is owed, the next deadline, the mail address."""
+"""List of accounts in readable form: plan, standing, debts, the next deadline, the mail address."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ COLUMNS = ("account_id", "standing", "plan", "access", "owed", "deadline", "due_
 MASK = "•••"
 ROWS_PER_READ = 500
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula: buyers choose ids and addresses."""
+"""First characters that spreadsheets read as a formula: buyers choose ids and addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLine:
-    """One line of the list."""
+    """A row of the list."""
 
     id: str
     standing: str
@@ -46,7 +46,7 @@ class AccountLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """Some lines, and what the next page begins after; None: there is no next page."""
+    """Rows of a page, and the cursor of the next page; None: there is no next page."""
 
     items: list[AccountLine]
     after: str | None
@@ -63,7 +63,7 @@ def page(
 def places_after(
     conn: Connection, wanted: AccountQuery, after: str | None, limit: int
 ) -> tuple[list[Place], str | None]:
-    """Return the places of one page, and what the next page begins after."""
+    """Return the page links, and the cursor of the next page."""
     begin = _place(wanted.sort, after) if after is not None else None
     places = account_list.page(conn, wanted, begin, limit + 1)
     return places[:limit], _cursor(wanted.sort, places[limit - 1]) if len(places) > limit else None
@@ -97,7 +97,7 @@ def cells(line: AccountLine, columns: Sequence[str] = COLUMNS) -> list[str | Non
 
 
 def amount(owed: Owed) -> str:
-    """Return what is owed in one currency, as programs and people can read it."""
+    """Return the debt in one currency, for programs and for people."""
     return f"{units(owed.amount, owed.currency)} {owed.currency}"
 
 

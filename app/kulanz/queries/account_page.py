@@ -32,10 +32,10 @@ class ProviderCustomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPage:
-    """All that a person sees of an account at once."""
+    """All data of the console's page about an account."""
 
     account: JsonDocument
-    """As `GET /v1/accounts/<id>` answers it."""
+    """The document of `GET /v1/accounts/<id>`."""
     why: list[str]
     waits: list[JsonDocument]
     """The conditions that hold something of it."""
@@ -45,7 +45,7 @@ class AccountPage:
     earlier: int | None
     """The number of the decision that earlier ones come before; None: there are no earlier ones."""
     sequence: int
-    """The number of the last decision: whether something has changed since somebody looked."""
+    """Number of the last decision: shows whether the account has changed since the page was read."""
     events: list[EventLine]
     effects: list[EffectRow]
     contact: Contact
@@ -88,7 +88,7 @@ def account_page(
 
 
 def _customers(book: Book) -> Iterator[ProviderCustomer]:
-    """Yield who bought, by every purchase."""
+    """Yield the buyer of every purchase."""
     buyers = {record.seen.customer for record in book.subscriptions.values()}
     buyers |= {record.seen.customer for record in book.orders.values()}
     for key in sorted(buyers - {""}):

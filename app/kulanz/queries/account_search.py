@@ -54,7 +54,7 @@ def _named(services: Services, conn: Connection, text: str) -> Iterator[list[str
 
 
 def _keys(text: str) -> list[str]:
-    """Return what the provider's object may be bound by; people type its number, or copy a key from a page."""
+    """Return the possible binding keys of a provider's object; people type its number, or copy a key from a page."""
     kinds = [f"{provider}:{kind}:{text}" for provider in PROVIDERS for kind in KINDS_OF_OBJECT]
     provider, _, number = text.partition(":")
     written = [f"{provider}:{kind}:{number}" for kind in KINDS_OF_OBJECT if number and ":" not in number]

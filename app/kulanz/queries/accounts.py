@@ -44,9 +44,9 @@ def accounts(services: Services, wanted: AccountQuery, *, after: str | None, lim
 
 
 def entitlement(services: Services, name: str, languages: Sequence[str] = ()) -> JsonDocument:
-    """Return what the account may use now, and what to show its users, in the first language that has words.
+    """Return an account's entitlement, and the message for its users in the first language that has a text.
 
-    NotFoundError for an account never heard of, unless the settings say that it is on the free plan.
+    NotFoundError for an unknown account, unless the settings put unknown accounts on the free plan.
     """
     with services.database.read() as conn:
         row = stored.answering(conn, name)
@@ -68,14 +68,16 @@ def timeline(services: Services, name: str, *, after: str | None = None, limit: 
     return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
-def policy_in_force(services: Services) -> JsonDocument:
-    """Return which version of the general policy is in force."""
+def certificates(services: Services, name: str) -> JsonDocument:
+    """Return the certificates of what was destroyed about an account, and what is kept of it."""
+    public = services.vault.signer.public
     with services.database.read() as conn:
-        return account_documents.policy(services.terms(conn).current)
+        account = view(services, conn, name).account.id
+        return {"certificates": closed.certificates_of(conn, account, public), "kept": closed.kept_of(conn, account)}
 
 
 def account_of_dispute(services: Services, dispute: str) -> str:
-    """Return whose dispute it is."""
+    """Return the account of a dispute."""
     return bound(services, f"dispute:{dispute}", f"no dispute {dispute!r}")
 
 
@@ -91,9 +93,9 @@ def bound(services: Services, key: str, otherwise: str) -> str:
 def explanation(
     services: Services, name: str, *, steps: int = MOST_STEPS, languages: Sequence[str] = ()
 ) -> JsonDocument:
-    """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook.
+    """Explain an account's state: each step with its event, rule, clause and policy, and possible changes.
 
-    It is in the first language that has words; without any, in plain English. Of the steps, the last are returned.
+    The language is the first one with translations, else plain English. Only the last steps are returned.
     """
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
@@ -129,7 +131,7 @@ def reader_for(seen: AccountView, languages: Sequence[str]) -> Reader:
 
 
 def read_by(languages: Sequence[str], zone: str) -> Reader:
-    """Return the reader of the first language that has words; without any, plain English."""
+    """Return the reader of the first language with translations, else plain English."""
     if not languages:
         return PLAIN
     from kulanz.formats.localised import reader_of, zone_of  # noqa: PLC0415 - dates of all languages are slow to load

@@ -1,4 +1,4 @@
-"""A value that is costly to find, kept for a while: one thread finds it anew, the others take what was."""
+"""Cache for values that are expensive to compute: one thread recomputes, the others get the old value meanwhile."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ KEPT_PER_SECOND_SPENT = 20
 WAIT_WITH_VALUE, WAIT_WITHOUT_VALUE = 0.05, 3.0
 """Seconds to wait for a new value: where there is one already, and where there is none."""
 STALE_AFTER = 60.0
-"""Seconds after which a value that should have been found anew is told no more."""
+"""Seconds after which an outdated value is no longer returned."""
 
 
 class Cached(Generic[T]):
-    """Finds the value when it is first asked for; an error is raised to who asked, and keeps nothing."""
+    """Computes the value at the first call; an error is raised to the caller, and nothing is cached."""
 
     def __init__(self, find: Callable[[], T], seconds: float) -> None:
         self._find = find
@@ -31,7 +31,7 @@ class Cached(Generic[T]):
         self._until = 0.0
 
     def get(self) -> T:
-        """Return the value, at most `seconds` old unless it is being found anew at this moment."""
+        """Return the value, at most `seconds` old unless another thread recomputes it at this moment."""
         cached = self._value
         if cached is not None and (time.monotonic() < self._until or not self._lock.acquire(blocking=False)):
             return cached[0]
@@ -53,9 +53,9 @@ class Cached(Generic[T]):
 
 
 class BackgroundValue(Generic[T]):
-    """A value that a thread of its own finds, so that who asks waits for it only a moment.
+    """Value computed by a thread of its own, so that callers wait for it only a moment.
 
-    A search that fails leaves no value, and neither does one that takes too long: what is old is not told as new.
+    A computation that fails or takes too long leaves no value: an old value is never returned as a new one.
     """
 
     def __init__(self, find: Callable[[], T], seconds: float) -> None:
@@ -68,12 +68,12 @@ class BackgroundValue(Generic[T]):
 
     @property
     def value(self) -> T | None:
-        """What was found last; None if that failed, or was too long ago."""
+        """The last value; None if the computation failed, or was too long ago."""
         latest = self._latest
         return latest[0] if latest is not None and time.monotonic() < latest[1] else None
 
     def refresh(self) -> threading.Thread | None:
-        """Search anew if it is time to; return the search that is going on."""
+        """Start a computation if it is due; return the running one."""
         with self._lock:
             searching = self._search is not None and self._search.is_alive()
             if not searching and time.monotonic() >= self._next:
@@ -85,7 +85,7 @@ class BackgroundValue(Generic[T]):
         began = time.monotonic()
         try:
             value = self._find()
-        except Exception as error:  # noqa: BLE001 - whatever it was, there is no value, and who asks is told so
+        except Exception as error:  # noqa: BLE001 - after any error there is no value, and the caller gets None
             log.warning("gauge.failed", error=type(error).__name__, detail=detail_of(error))
             self._latest, self._next = None, time.monotonic() + self._seconds
             return
@@ -95,7 +95,7 @@ class BackgroundValue(Generic[T]):
 
 
 def gather(values: Sequence[BackgroundValue[Any]]) -> None:
-    """Let all be found anew that it is time for, and wait a moment for them; longer for one that has no value yet."""
+    """Start all due computations and wait a moment for them; longer for one that has no value yet."""
     searches = [(background, thread) for background in values if (thread := background.refresh()) is not None]
     began = time.monotonic()
     for background, thread in searches:

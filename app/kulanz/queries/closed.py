@@ -35,7 +35,7 @@ def closures(book: Book, state: State, terms: Terms) -> list[JsonDocument]:
 
 
 def ended(conn: Connection, row: AccountRow) -> JsonDocument:
-    """Return what replaces the matters of an account whose data were destroyed: its closure, and what is kept."""
+    """Return the records that replace the cases of an erased account: its closure, and its archived records."""
     kept = archive.of_account(conn, row.id)
     due = sorted(
         {max(kept_records.kept_until, kept_records.held_until or kept_records.kept_until) for kept_records in kept}
@@ -79,12 +79,12 @@ def certificate(row: Certificate, public: bytes) -> JsonDocument:
 
 
 def certificates_of(conn: Connection, account: str, public: bytes) -> list[JsonDocument]:
-    """Return the certificates of what was destroyed about an account, oldest first."""
+    """Return the certificates of destruction of an account, oldest first."""
     return [certificate(row, public) for row in certificates.of_account(conn, account)]
 
 
 def kept_of(conn: Connection, account: str) -> list[JsonDocument]:
-    """Return what is kept of an account, by class, basis and end."""
+    """Return an account's archived records, by class, basis and end of retention."""
     return described(archive.of_account(conn, account))
 
 

@@ -14,7 +14,7 @@ from kulanz.store.case_index import COLLECTION
 
 
 def account_of_collection(services: Services, collection: str) -> str:
-    """Return whose debt it is that was handed over, or proposed to be."""
+    """Return the account of a debt that was handed over, or proposed for it."""
     return accounts.bound(services, f"collection:{collection}", f"no hand-over {collection!r}")
 
 
@@ -41,7 +41,7 @@ def collections(services: Services, *, only_open: bool, after: str | None = None
 
 
 def debtor(services: Services, name: str) -> JsonDocument:
-    """Return who owes: personal data."""
+    """Return the debtor's data, which are personal."""
     with services.database.read() as conn:
         account = view(services, conn, name).account
     return {"account_id": account.id, **debts.debtor_in_full(account.book)}

@@ -12,6 +12,7 @@ from kulanz.policy.book.collections import Collection, Transfer
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import CollectionProposed, PaymentRecorded, Share
 from kulanz.policy.state import Case
+from kulanz.queries import values
 
 DEBTOR_FIELDS = (
     "birth_name",
@@ -26,7 +27,7 @@ DEBTOR_FIELDS = (
 
 
 def shown(case: Case) -> bool:
-    """Whether a case is part of the account's document: while it is open, and after that where it is pursued."""
+    """Whether a case is part of the account's document: while it is open, or pursued afterwards."""
     return case.pursued
 
 
@@ -50,7 +51,7 @@ def collections(book: Book) -> list[dict[str, Any]]:
 
 
 def debtor(book: Book) -> dict[str, Any] | None:
-    """Return what is held of who owes: the names of the fields, not what is in them."""
+    """Return the names of the stored fields of the debtor, without their contents."""
     existing_debtor = book.debtors.get("debtor")
     if existing_debtor is None:
         return None
@@ -58,7 +59,7 @@ def debtor(book: Book) -> dict[str, Any] | None:
 
 
 def debtor_in_full(book: Book) -> dict[str, Any]:
-    """Return who owes: personal data."""
+    """Return the debtor's data, which are personal."""
     existing_debtor = book.debtors.get("debtor")
     stated = dict(existing_debtor.told.fields) if existing_debtor else {}
     return {name: stated.get(name) for name in DEBTOR_FIELDS} | {
@@ -93,7 +94,7 @@ def _collection(ident: str, fact: CollectionProposed, collection: Collection, bo
     return {
         "id": ident,
         "case_id": fact.case,
-        "invoice_id": invoice.seen.key.partition(":")[2] if invoice else None,
+        "invoice_id": values.own_id(invoice.seen.key if invoice else None),
         "state": collection.state,
         "reason": fact.reason,
         "proposed_by": fact.actor,

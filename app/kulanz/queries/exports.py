@@ -1,4 +1,4 @@
-"""Events as files for somebody else's eyes: in the order of their arrival, with nothing personal in them."""
+"""Export of events as files without personal data, in the order of their arrival."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def of_account(services: Services, account: str) -> Sequence[Event]:
 
 
 def anonymised(services: Services, events: Iterable[Event]) -> Exported:
-    """Return events with every personal value replaced; what is alike in several of them stays alike."""
+    """Return events with every personal value replaced; equal values get equal replacements."""
     anonymiser, left_out = Anonymiser(services.account_naming), 0
     files: dict[str, bytes] = {}
     with services.database.read() as conn:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from kulanz.policy.areas.credit.pots import Pot
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.contacts import Contact
 from kulanz.policy.book.migrations import Move
-from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state.bookings import Booking
+from kulanz.queries import values
 
 JsonDocument = dict[str, Any]
 
@@ -24,11 +23,11 @@ def add_on(booking: Booking) -> JsonDocument:
         "quantity": booking.quantity,
         "unit_price": booking.unit_price,
         "currency": booking.currency,
-        "billed_until": _at(booking.billed_until),
+        "billed_until": values.instant(booking.billed_until),
         "status": str(booking.status),
-        "ends_at": _at(booking.ends_at),
+        "ends_at": values.instant(booking.ends_at),
         "draft_amount": booking.draft_amount,
-        "invoice_id": booking.invoice.partition(":")[2] if booking.invoice else None,
+        "invoice_id": values.own_id(booking.invoice),
         "part_of": booking.part_of,
     }
 
@@ -44,7 +43,7 @@ def credit(pot: Pot) -> JsonDocument:
         "forfeited": pot.forfeited,
         "due": pot.due,
         "status": str(pot.status),
-        "ended_at": _at(pot.ended_at),
+        "ended_at": values.instant(pot.ended_at),
     }
 
 
@@ -53,8 +52,8 @@ def move(other_move: Move) -> JsonDocument:
     fact = other_move.told
     return {
         "id": fact.id,
-        "moved_at": _at(fact.moved_at),
-        "recorded_at": _at(fact.at),
+        "moved_at": values.instant(fact.moved_at),
+        "recorded_at": values.instant(fact.at),
         "actor": fact.actor,
         "reason": fact.reason or None,
     }
@@ -66,7 +65,7 @@ def notice(other_notice: CancellationNotice) -> JsonDocument:
     return {
         "id": noted.id,
         "subscription_id": noted.subscription.partition(":")[2],
-        "noted_at": _at(noted.at),
+        "noted_at": values.instant(noted.at),
         "actor": noted.actor,
         "reason": noted.reason,
     }
@@ -77,14 +76,10 @@ def contact(other_contact: Contact) -> JsonDocument:
     noted = other_contact.noted
     return {
         "id": noted.id,
-        "contacted_at": _at(noted.contacted_at),
+        "contacted_at": values.instant(noted.contacted_at),
         "channel": str(noted.channel),
-        "payment_id": noted.payment.partition(":")[2] if noted.payment else None,
-        "noted_at": _at(noted.at),
+        "payment_id": values.own_id(noted.payment),
+        "noted_at": values.instant(noted.at),
         "actor": noted.actor,
         "reason": noted.reason,
     }
-
-
-def _at(instant: datetime | None) -> str | None:
-    return None if instant is None else rfc3339(instant)

@@ -54,7 +54,7 @@ class Gauges:
             self._sources["redis"] = BackgroundValue(self._timed(self._redis), FAST_CACHE)
 
     def page(self) -> bytes:
-        """Return the page in Prometheus's text format. What could not be read is not on it: a 0 would look well."""
+        """Return the page in Prometheus's text format. A value that could not be read is left out; 0 would mislead."""
         gather([self._counts, *self._sources.values()])
         lines = list(counters.exposition(self._counts.value or {}))
         matches: GaugeValues = []
@@ -154,11 +154,9 @@ def _cases(_: Services, conn: Connection) -> Iterator[GaugeValue]:
     yield from _summed(metrics.CASES_EXHAUSTED, exhausted, _by_version)
     yield from _summed(metrics.RECOVERIES, recovered, _by_stage)
     yield from _summed(metrics.RECOVERED, recovered, _by_currency, lambda case_count: case_count.amount)
-    yield from _summed(
-        metrics.DISPUTES,
-        [case_count for case_count in case_counts if case_count.kind == DISPUTE],
-        lambda case_count: {"status": case_count.state},
-    )
+    for kind, reading, label in _OTHERS:
+        of_kind = [case_count for case_count in case_counts if case_count.kind == kind]
+        yield from _summed(reading, of_kind, _by_state(label))
 
 
 def _by_state(label: str) -> Callable[[CaseCount], dict[str, str]]:

@@ -1,4 +1,4 @@
-"""What is shown of owners beside an account's book: operators' links, and what could be linked."""
+"""Owners of purchases, shown beside an account's book: operators' links, and possible links."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def linkable_to(conn: Connection, account: str, book: Book) -> str | None:
 
 
 def customer_named(account: str, book: Book) -> str | None:
-    """Return the customer by whom an account is named, because nothing else names one; None for every other account."""
+    """Return the customer by whom an account is named for lack of another name; None for every other account."""
     customers = (
         *(record.seen.customer for record in book.subscriptions.values()),
         *(record.seen.customer for record in book.orders.values()),

@@ -1,4 +1,4 @@
-"""Money of failed payments over time: at risk now, failed, recovered and lost by day, and what the next days bring."""
+"""Money of failed payments over time: at risk now, failed, recovered and lost by day, and the next days."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kulanz.store.recovery import LOST, DaySum, Deadline
 FAILED = "failed"
 FLOWS = (FAILED, RECOVERED, LOST)
 PERIODS: Mapping[str, int] = {"day": 30, "week": 26, "month": 12, "year": 5}
-"""How many of each are shown, the present one with them."""
+"""Number of periods shown, the present one included."""
 AHEAD = timedelta(days=7)
 MOST_LISTED = 500
 _A_DAY = timedelta(days=1)
@@ -24,7 +24,7 @@ _MONTHS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """What happened to the money of failed payments in one span of time, in one currency."""
+    """Money of failed payments in one period, in one currency, by outcome."""
 
     failed: Sum
     recovered: Sum
@@ -32,13 +32,13 @@ class Flow:
 
     @property
     def rate(self) -> float | None:
-        """The share of what was recovered, of what was recovered or lost in that time."""
+        """Share of the recovered amount in the recovered and lost amounts of that time."""
         return rate(self.recovered.amount, self.lost.amount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """One currency: what is at risk now, and this month beside the last one."""
+    """One currency: money at risk now, and this month beside the last one."""
 
     currency: str
     at_risk: Sum
@@ -62,34 +62,34 @@ class Soon:
     rows: Sequence[Deadline]
     """The nearest, at most `MOST_LISTED`."""
     sums: Sequence[Sum]
-    """Of all of them, by currency."""
+    """All of them, by currency."""
 
     @property
     def number(self) -> int:
-        """How many there are."""
+        """Number of cases."""
         return sum(each.number for each in self.sums)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """Who gets the final warning, and who loses access, within the next days unless they pay."""
+    """Accounts that get the final warning, or lose access, within the next days unless they pay."""
 
     until: datetime
     warned: Soon
     losing: Soon
-    """Also who should have lost it and did not: the limit or a parked event holds it back."""
+    """Also accounts whose deadline has passed: the limit or a parked event holds the loss back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """All of it at one moment of policy time."""
+    """All figures at one time (policy time)."""
 
     at: datetime
     by: str
     labels: Sequence[str]
-    """Of the periods, the present one last."""
+    """Periods, the present one last."""
     currencies: Sequence[Beside]
-    """That with the most money first."""
+    """Currencies, the one with the most money first."""
     courses: Sequence[Course]
     outlook: Outlook
 
@@ -126,7 +126,7 @@ def money(conn: Connection, now: datetime, by: str) -> Money:
 
 
 def outlook(conn: Connection, now: datetime) -> Outlook:
-    """Return what the next seven days bring."""
+    """Return the outlook for the next seven days."""
     until = now + AHEAD
     found = {
         name: Soon(rows=rows, sums=_by_currency(sums))

@@ -1,4 +1,4 @@
-"""What would change how an account stands, and when, in sentences that a support person can read out."""
+"""Possible changes of an account's state, and their times, in sentences that a support person can read out."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _LATE = message("It is late.")
 
 
 def scheduled(state: State, book: Book, terms: Terms) -> Iterator[Message]:
-    """Yield what the provider has announced: a pause that begins or ends, a change of what is subscribed to."""
+    """Yield the provider's announced changes: begin or end of a pause, another plan."""
     for key, sub in sorted(book.subscriptions.items()):
         yield from _announced(key, sub.seen, state.as_of, terms)
     for grant in state.grants:
@@ -86,14 +86,14 @@ _TIMERS = {
     "dunning_level": message("The next dunning letter goes out"),
     "review_due": message("The debt may be handed over to a collection agency"),
     "period_end": message("What was paid for ends"),
-    "trial_end": message("The trial ends and bills by itself"),
+    "trial_end": message("The trial ends and is billed automatically"),
     "override_end": message("The operator's exception ends and the policy applies again"),
     "pause_end": message("The pause of a subscription in dunning ends or is looked into"),
-    "renewal_overdue": message("The renewal is overdue unless something is heard of it"),
+    "renewal_overdue": message("The renewal is overdue unless news of it arrives"),
     "shared_end": message("Another account has this purchase, too, and from then on only its owner has it"),
     "kept_end": message("Today's rules give less than an earlier version gave, and are applied"),
     "dispute_answer_by": message("The provider takes no answer to the dispute any more"),
-    "dispute_silent": message("The dispute stops dunning no longer unless something is heard of it"),
+    "dispute_silent": message("The dispute stops dunning no longer unless news of it arrives"),
     "hold_end": message("The hold ends and the subscription is given up"),
 }
 

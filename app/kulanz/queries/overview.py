@@ -28,24 +28,24 @@ SLOW_CACHE = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowFigures:
-    """Events, effects and timers: whether they go on."""
+    """Events, effects and timers: their backlog and delays."""
 
     at: datetime
     """Policy time."""
     events: dict[str, int]
-    """By state; of `handled` there is no end, so it is not counted."""
+    """Numbers by state; `handled` is not counted, because it only grows."""
     effects: dict[str, int]
     """By state, without `done`."""
     lag: timedelta
-    """How long the oldest event has waited to be applied."""
+    """Waiting time of the oldest event that is not applied."""
     owed_for: timedelta
-    """How long the effect that is due longest has been."""
+    """Time since the oldest pending effect was due."""
     per_minute: float
     timers_due: int
     refunds_open: int
     """Requests for refunds that are neither denied nor paid."""
     warnings_open: int
-    """Payments that are likely to be charged back, and that nobody has asked a refund of."""
+    """Payments that are likely to be charged back and have no refund request."""
     clock_seen: datetime | None
     jump: bool
     """Whether the host's time is not believed, so that no timer fires."""
@@ -72,15 +72,15 @@ class Figures:
         return self._flow.get()
 
     def todo(self) -> list[Todo]:
-        """Return what waits for a person."""
+        """Return the to-do items."""
         return self._todo.get()
 
     def money(self, by: str) -> Money:
-        """Return what is at risk, failed, was recovered and lost, and what is ahead; its courses by a period."""
+        """Return the money at risk, failed, recovered and lost, and the next days; its courses by a period."""
         return self._money[by].get()
 
     def standings(self) -> dict[str, int]:
-        """Return how many accounts stand how."""
+        """Return the number of accounts by standing."""
         return self._standings.get()
 
     def events_by_hour(self) -> list[tuple[datetime, int]]:
@@ -88,7 +88,7 @@ class Figures:
         return self._events.get()
 
     def workers(self) -> WorkerStatus:
-        """Return what Redis says."""
+        """Return the state of Redis."""
         return self._attendance.get()
 
     def _find_flow(self) -> FlowFigures:
@@ -123,7 +123,7 @@ class Figures:
             return pages.standings(conn)
 
     def _find_events(self) -> list[tuple[datetime, int]]:
-        """Count hour by hour; what is over is counted once."""
+        """Count hour by hour; past hours are counted once."""
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn).astimezone(UTC)
             present = now.replace(minute=0, second=0, microsecond=0)

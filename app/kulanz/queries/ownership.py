@@ -1,4 +1,4 @@
-"""The report of an upgrade to one owner for every purchase: who keeps what, and what later decisions may change."""
+"""Report of an upgrade to one owner for every purchase: kept purchases, and possible later changes."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from kulanz.store.timers import TimerRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One account that stands otherwise than today's rules would have it."""
+    """An account whose state differs from the result of today's rules."""
 
     account: str
     kind: str
     """`joined`: it keeps a customer's purchases. `shared`: another account has this purchase, too, and one of them
     loses it after the policy's final warning. `plan`, `access` or `standing`: its next decision changes that."""
     of: str
-    """The provisional account that was joined, the shared purchase, or what it is and what it becomes."""
+    """The provisional account that was joined, the shared purchase, or the old and the new value."""
     takes: bool = False
     """Whether the account may have less afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeReport:
-    """What an upgrade leaves as it is."""
+    """States that an upgrade leaves unchanged although today's rules differ."""
 
     differences: tuple[Difference, ...]
     accounts: int
 
     @property
     def changing(self) -> int:
-        """How many accounts may have less by a later decision."""
+        """Number of accounts that may lose something by a later decision."""
         return len({each.account for each in self.differences if each.takes})
 
 
 def report(services: Services) -> UpgradeReport:
-    """Return what is otherwise; it opens every account."""
+    """Return the differences; opens every account."""
     differences: list[Difference] = []
     with services.database.read() as conn:
         for page in _pages(conn):
@@ -89,10 +89,10 @@ def _purchases(book: Book) -> Iterator[Purchase]:
 
 
 def last_standing(row: AccountRow, book: Book, terms: Terms, stored: Sequence[TimerRow], now: datetime) -> State | None:
-    """Return what today's rules give at the last time for which the stored plan and access are known to be right.
+    """Return today's rules' result at the last time for which the stored plan and access are known to be right.
 
-    An earlier version would have looked at the account when one of its stored timers was due; until then it had what
-    it had. No later than the end of the final warning: what is lost after that is lost by a time told long before.
+    An earlier version would have checked the account when one of its stored timers was due; until then the account kept
+    its state. The time is no later than the end of the final warning, which announces every later loss in time.
     """
     if row.key is None or row.decided_at is None:
         return None
@@ -103,7 +103,7 @@ def last_standing(row: AccountRow, book: Book, terms: Terms, stored: Sequence[Ti
 
 
 def _judged_again(services: Services, conn: Connection, page: Sequence[AccountRow]) -> Iterator[Difference]:
-    """Yield the differences of a page, by books that are made again of all that is recorded."""
+    """Yield the differences of a page, with books rebuilt from all recorded facts."""
     terms, now = services.all_terms(conn), services.clock.now(conn)
     stored = [account for row in page if row.alias_of is None and (account := recorded.opened(services, row))]
     news = recorded.news(services, conn, stored)
@@ -113,7 +113,7 @@ def _judged_again(services: Services, conn: Connection, page: Sequence[AccountRo
 
 
 def _judged(row: AccountRow, state: State | None, terms: Terms) -> Iterator[Difference]:
-    """Yield what today's rules give instead of what an account was last told."""
+    """Yield the results of today's rules that differ from the account's stored state."""
     if state is None:
         return
     rank = terms.catalogue.rank

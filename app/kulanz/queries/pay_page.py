@@ -1,6 +1,6 @@
-"""The page behind the link of a mail: what is owed for one renewal, until when, and what happens else.
+"""The page behind the link of a mail: the amount owed for one renewal, the deadline, and the consequences.
 
-It shows no more than the mail did. A link that was never sent, and one whose matter is over, look the same.
+It shows no more than the mail did. An unknown link and a link whose case is over get the same page.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from kulanz.store import pay_links as stored_links
 from kulanz.store.database import Connection
 
 THANKS_LAST = timedelta(days=14)
-"""How long a link says that the payment has arrived; then it is no link any more."""
+"""Time for which a link says that the payment has arrived; afterwards the link is unknown."""
 
 
 _NOTHING_ASKED = frozenset({CaseState.VOLUNTARY, CaseState.VOID, CaseState.IN_COLLECTIONS})
-"""What was handed over is to be paid to the agency."""
+"""A debt that was handed over is to be paid to the agency."""
 
 
 class PageKind(StrEnum):
-    """What a page has to say; the name of its template."""
+    """Kinds of pages; each is the name of its template."""
 
     DUE = "due"
     PAID = "paid"
@@ -48,7 +48,7 @@ class PageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayPage:
-    """One page: its template, what that fills in, and for whom."""
+    """A page: its template, the template's values, and the account."""
 
     kind: PageKind
     locale: str | None = None
@@ -58,7 +58,7 @@ class PayPage:
     """The mail that the link was in."""
     data: Mapping[str, Any] = field(default_factory=dict)
     subscription: str = ""
-    """Of a payment that is due: what it is for, by the provider's name."""
+    """For a payment that is due: its subject, by the provider's name."""
     invoice: str | None = None
 
 
@@ -92,12 +92,12 @@ def pay_page(services: Services, token: str) -> PayPage:
 
 
 def unavailable(page: PayPage = UNKNOWN) -> PayPage:
-    """Return the page that stands for one that cannot lead anywhere now."""
+    """Return the page shown if no payment page is available now."""
     return PayPage(kind=PageKind.UNAVAILABLE, locale=page.locale)
 
 
 def words(services: Services, page: PayPage, languages: Sequence[str]) -> PageWords:
-    """Return the words of a page, in the account's language; of one without an account in the first that has words."""
+    """Return the text of a page in the account's language; without an account in the first language with a text."""
     now, channels = real_now(), services.channels()
     spoken = (name for name in languages if (locale := parsed(name)) is not None and locale.language in LANGUAGES)
     recipient = reader(
@@ -117,7 +117,7 @@ def _kind(case: Case) -> PageKind:
 
 
 def _ended(conn: Connection, seen: AccountView, case: str) -> PageKind:
-    """Return what is said of a case that is none any more."""
+    """Return the text about a closed case."""
     row = case_index.find(conn, seen.account.id, case_index.CASE, case)
     if row is None or row.closed_at is None or row.closed_at + THANKS_LAST <= seen.now:
         return PageKind.UNKNOWN
@@ -125,7 +125,7 @@ def _ended(conn: Connection, seen: AccountView, case: str) -> PageKind:
 
 
 def _content(seen: AccountView, case: Case) -> dict[str, Any]:
-    """Return what a mail about the case would say now."""
+    """Return the present text of a mail about the case."""
     now = Decision(account=seen.account, before=None, state=seen.state, changes=(), facts=(), effects=())
     zone = seen.account.book.word("timezone")
     return {

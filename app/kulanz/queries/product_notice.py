@@ -25,26 +25,26 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Severity(StrEnum):
-    """How loud a product should say it."""
+    """Urgency with which a product should show the notice."""
 
     WARNING = "warning"
-    """Something will be taken, or is owed."""
+    """Access will be taken, or money is owed."""
     CRITICAL = "critical"
-    """Something is taken, or will be very soon."""
+    """Access is taken, or will be very soon."""
 
 
 class Audience(StrEnum):
     """The users of an account who should see it."""
 
     PAYER = "payer"
-    """Those who can pay: nothing is taken from the others yet."""
+    """Users who can pay: the others lose nothing yet."""
     EVERYONE = "everyone"
-    """All, since what they may use is less."""
+    """All users, because they can use less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Matter:
-    """One thing that there is to say; `notice` is the mail that says it."""
+    """A notice to be shown; `notice` names the mail with its text."""
 
     notice: str
     subject: str
@@ -54,7 +54,7 @@ class _Matter:
 
 
 def product_notice(seen: AccountView, settings: Settings, languages: Sequence[str]) -> JsonDocument | None:
-    """Return the gravest matter in the first language that has words, else the account's own, else `MAIL_LOCALE`."""
+    """Return the most severe notice in the first language with a text, else the account's own, else `MAIL_LOCALE`."""
     account, state = seen.account, seen.state
     for matter in sorted(_matters(account, state), key=lambda matter: (_GRAVITY[matter.notice], _until(matter))):
         text = _text(matter, seen, settings, languages)
@@ -91,7 +91,7 @@ def _matters(account: Account, state: State) -> Iterator[_Matter]:
 
 
 def _taken(hold: Hold, account: Account, state: State) -> Iterator[_Matter]:
-    """Yield what a hold has taken, where customers are told of such a hold."""
+    """Yield the loss by a hold, if the policy informs customers of such a hold."""
     if hold.owner is Owner.DUNNING and (case := state.case(hold.source)) is not None:
         yield _loud(DOWNGRADED, hold, case.hold_ends_at if case.state is CaseState.ON_HOLD else None)
     elif hold.owner is Owner.OPERATOR:
@@ -109,7 +109,7 @@ def _loud(notice: str, hold: Hold, deadline: datetime | None) -> _Matter:
 
 
 def _threatened(case: Case, account: Account, state: State) -> Iterator[_Matter]:
-    """Yield what a case that has taken nothing asks for, in the words of the last mail about it."""
+    """Yield the notice of a case that has taken nothing, in the words of the last mail about it."""
     if case.state is CaseState.GRACE:
         kind = next((kind for kind in _LATER_MAILS if _was_sent(kind, case, account)), notices.GRACE_STARTED)
         severity = Severity.CRITICAL if kind == notices.WARNING else Severity.WARNING
@@ -131,7 +131,7 @@ def _was_sent(kind: str, case: Case, account: Account) -> bool:
 
 
 def _text(matter: _Matter, seen: AccountView, settings: Settings, languages: Sequence[str]) -> str | None:
-    """Return the subject of the mail about a matter; None where it cannot be written."""
+    """Return the subject of the mail about a notice; None if it cannot be rendered."""
     from kulanz.delivery.notices import Recipient, locale_of, one_line, render, zone_of  # noqa: PLC0415 - mostly unused
 
     book = seen.account.book

@@ -9,12 +9,13 @@ from kulanz.policy.areas.plan_change import Wanted, quote
 from kulanz.policy.assess import assess
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import Moment
+from kulanz.queries import values
 from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 
 
 def plan_change(services: Services, name: str, wanted: Wanted) -> JsonDocument:
-    """Return what a change of plan would charge, and when it would count (plexo 5); nothing is changed."""
+    """Return the price and time of a change of plan (plexo 5); changes nothing."""
     with services.database.read() as conn:
         seen = view(services, conn, name)
         moment = Moment(seen.terms, seen.account.zone(seen.terms), seen.now)
@@ -26,7 +27,7 @@ def plan_change(services: Services, name: str, wanted: Wanted) -> JsonDocument:
     subscription = stated.pop("subscription")
     return {
         "account_id": seen.account.id,
-        "subscription_id": subscription.partition(":")[2] if subscription else None,
+        "subscription_id": values.own_id(subscription),
         **stated,
         "clause": stored_quote.clause or None,
     }

@@ -1,4 +1,4 @@
-"""The report of recovery: what became of failed payments, by the month in which they failed, by step, plan and policy.
+"""Report of recovery: outcomes of failed payments, by month of failure, step, plan and policy version.
 
 Every figure that the console, the command line and the API show of recovered money is computed here, from the case
 index; docs/operations.md defines each.
@@ -23,12 +23,12 @@ from kulanz.store.database import Connection
 from kulanz.store.recovery import DROPPED, LOST, OPEN, CaseSum, Wait
 
 MONTHS = 12
-"""How many months are shown where nothing else is asked, the present one with them."""
+"""Number of months shown by default, the present one included."""
 MOST_MONTHS = 120
 WITHIN = (1, 3, 7, 14, 30)
-"""Days within which the share of payments is told."""
+"""Days within which payments are counted."""
 UNKNOWN = "unknown"
-"""What was not noted yet when it happened: cases of an earlier version."""
+"""Value of fields that earlier versions did not record."""
 CSV_COLUMNS = (
     *("month", "currency", "plan", "policy_version", "outcome", "step", "spared"),
     *("cases", "amount_minor_units"),
@@ -40,10 +40,10 @@ _YEAR, _LAST_YEAR = 12, 9998
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What became of cases of one currency that are alike."""
+    """Sums of cases of one currency that share an attribute."""
 
     key: str
-    """What they are alike in: their month, plan, step or policy version; empty: all of them."""
+    """The shared attribute: month, plan, step or policy version; empty: all cases."""
     currency: str
     cases: int
     amount: int
@@ -58,14 +58,14 @@ class Figures:
 
     @property
     def rate(self) -> float | None:
-        """The share of the money that came back, of what came back or was lost; None while nothing is settled."""
+        """The recovered share of the recovered and lost money; None while no case is settled."""
         settled = self.recovered_amount + self.lost_amount
         return self.recovered_amount / settled if settled else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The failed payments of some months, and what became of them."""
+    """The failed payments of some months, and their outcomes."""
 
     first: str
     last: str
@@ -108,12 +108,12 @@ class Report:
 
     @property
     def spared(self) -> list[Figures]:
-        """What was paid although grace was over, because the limit or the look had kept the access."""
+        """Payments after the end of grace: the limit or the re-check had kept access."""
         return _figures([each for each in self.sums if each.spared], lambda each: each.spared or "")
 
     @property
     def paid(self) -> int:
-        """How many were paid."""
+        """Number of payments."""
         return sum(wait.number for wait in self.waits)
 
     @property
@@ -171,7 +171,7 @@ def document(result: Report) -> JsonDocument:
 
 
 def as_csv(result: Report) -> str:
-    """Return a report as CSV: a line for all cases that are alike, which a spreadsheet sums up by any column."""
+    """Return a report as CSV: a line for each group of equal cases, which a spreadsheet sums up by any column."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from kulanz.formats.money import decimals_of
 from kulanz.policy.areas.refunds.payments import in_use, payments
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import LicenceStatus
 from kulanz.policy.state import Moment, State
 from kulanz.policy.state.refunds import Payment, Refund
+from kulanz.queries import values
 
 JsonDocument = dict[str, Any]
 STATUTORY_RIGHTS = "Statutory rights are not affected."
 
 
 def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
-    """Return a request as the API answers it (CONTRACT section 3), without who asked."""
+    """Return a request's document in the API (CONTRACT section 3), without personal data."""
     payment = refund.payment
     return {
         "id": refund.key,
@@ -33,27 +33,27 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
         "amount": refund.amount,
         "refunded_amount": payment.refunded,
         "currency": payment.currency,
-        "decimals": decimals_of(payment.currency) if payment.decimals is None else payment.decimals,
+        "decimals": values.decimals(payment.currency, payment.decimals),
         "payment_id": payment.key.partition(":")[2],
-        "subscription_id": payment.subscription.partition(":")[2] if payment.subscription else None,
+        "subscription_id": values.own_id(payment.subscription),
         "licence_ids": [key.partition(":")[2] for key in payment.licences],
         "requested_at": rfc3339(refund.requested_at),
         "decide_by": rfc3339(refund.decide_by),
-        "pay_by": _at(refund.pay_by),
+        "pay_by": values.instant(refund.pay_by),
         "late": refund.is_late(now),
-        "statutory_withdrawal_until": _at(refund.statutory_until),
+        "statutory_withdrawal_until": values.instant(refund.statutory_until),
         "statutory_rights": STATUTORY_RIGHTS,
         "differs_from_account": list(refund.differs),
-        "decided_at": _at(refund.decided_at),
+        "decided_at": values.instant(refund.decided_at),
         "decided_by": refund.decided_by,
         "decision_reason": refund.decision_reason or None,
-        "closed_at": _at(refund.closed_at),
+        "closed_at": values.instant(refund.closed_at),
         "policy": {"name": refund.policy.name, "version": refund.policy.version},
     }
 
 
 def who_asked(book: Book, request: str) -> JsonDocument:
-    """Return what the customer told with a request (plexo 9.1)."""
+    """Return the customer's statements in a request (plexo 9.1)."""
     log = book.refund_requests.get(request)
     fact = log.asked if log else None
     return {
@@ -74,15 +74,15 @@ def licences(state: State, book: Book, moment: Moment) -> Iterator[JsonDocument]
             "provider": provider,
             "id": ident,
             "status": str(seen.status),
-            "order_id": seen.order.partition(":")[2] if seen.order else None,
+            "order_id": values.own_id(seen.order),
             "activations": record.activations,
             "activation_limit": seen.activation_limit,
             "deployed": log is not None and log.deployed is not None,
             "in_use": in_use(key, book),
             "disabled": seen.status is LicenceStatus.DISABLED,
             "held": key in held,
-            "expires_at": _at(seen.expires_at),
-            "refundable_until": None if in_use(key, book) else _at(_refundable_until(payment, moment)),
+            "expires_at": values.instant(seen.expires_at),
+            "refundable_until": None if in_use(key, book) else values.instant(_refundable_until(payment, moment)),
         }
 
 
@@ -95,7 +95,3 @@ def _refundable_until(payment: Payment | None, moment: Moment) -> datetime | Non
 
 def _is_held(refund: Refund, state: State) -> bool:
     return any(hold.source == refund.key for hold in state.holds)
-
-
-def _at(instant: datetime | None) -> str | None:
-    return None if instant is None else rfc3339(instant)

@@ -1,4 +1,4 @@
-"""Requests for refunds of all accounts: one by its id, and lists with what is late."""
+"""Refund requests of all accounts: one by its id, and lists with late ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READ_AT_ONCE = 200
 
 
 def account_of_request(services: Services, request: str) -> str:
-    """Return whose request it is."""
+    """Return the account of a request."""
     with services.database.read() as conn:
         return _account_of(conn, request)
 
@@ -31,7 +31,7 @@ def refund_request(services: Services, request: str) -> JsonDocument:
 
 
 def dossier_of_request(services: Services, request: str) -> JsonDocument:
-    """Return a request with what the customer told, which is for operators' eyes."""
+    """Return a request with the customer's statements; for operators only."""
     with services.database.read() as conn:
         account = _account_of(conn, request)
         document = refund_documents.who_asked(view(services, conn, account).account.book, request)
@@ -50,7 +50,7 @@ def refund_request_in(services: Services, conn: Connection, account: str, reques
 def refund_requests(
     services: Services, *, state: str | None = None, late: bool | None = None, after: str | None = None, limit: int = 50
 ) -> Page:
-    """Return requests, newest first; `late` narrows them to what is overdue, or to what is not."""
+    """Return requests, newest first; `late` selects overdue ones, or the others."""
     rows: list[tuple[CaseRow, JsonDocument]] = []
     with services.database.read() as conn:
         for row, document in _listed(services, conn, state, late=late, after=_place(after)):
@@ -69,7 +69,7 @@ def _listed(
     late: bool | None,
     after: tuple[datetime, str, str] | None,
 ) -> Iterator[tuple[CaseRow, JsonDocument]]:
-    """Yield rows with their documents; what is late is open, so only what is open is looked through for it."""
+    """Yield rows with their documents; late requests are open, so only open ones are searched for them."""
     now, only_open = services.clock.now(conn), late is True or (state is not None and state not in CLOSED_STATES)
     while True:
         rows = case_index.page(conn, REFUND, only_open=only_open, after=after, limit=_READ_AT_ONCE, state=state)

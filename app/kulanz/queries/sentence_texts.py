@@ -10,7 +10,7 @@ SENTENCES: Mapping[str, str] = {
         "A renewal payment of subscription {subscription} failed. Access stays on until {grace_ends_at}."
     ),
     "dunning.grace_started_by_snapshot": (
-        "The provider calls subscription {subscription} unpaid, and no failed charge was told of. "
+        "The provider calls subscription {subscription} unpaid, and reported no failed charge. "
         "Access stays on until {grace_ends_at}."
     ),
     "dunning.failure_counted": ("The charge failed again (failure {failures}). The deadline is {grace_ends_at}."),
@@ -62,13 +62,13 @@ SENTENCES: Mapping[str, str] = {
     "dispute.released": "The dispute's hold is released. Other holds stay as they are.",
     "dispute.claim_held": "A stranger disputes a payment under this account's id. Only what is theirs is held.",
     "dispute.claim_released": "The hold of a stranger's dispute is released.",
-    "dunning.joined": "The failure of subscription {subscription} arrived; its case goes on under the invoice's name.",
+    "dunning.joined": "The failure of subscription {subscription} arrived; its case is now named by the invoice.",
     "dunning.begins_anew": "What arrived late shows the case of subscription {subscription} to begin at another time.",
     "dispute.settled": "The refund is no longer taken for a chargeback.",
     "dunning.settled": "The case of subscription {subscription}, closed before, is settled for good.",
     "ownership.moved": "{objects} moved here from account {from}, with everything that is known of it.",
     "ownership.moved_away": "{objects} moved to account {to}, with everything that is known of it.",
-    "entitlement.recomputed": "The plans or the policy changed, so the entitlement was computed anew.",
+    "entitlement.recomputed": "The plans or the policy changed, so the entitlement was computed again.",
     "override.in_force_again": "The clock was set back, so the exception of {actor} is in force again.",
     "override.ended": "The exception of {actor} ended, and the policy applies again.",
     "override.reinstate.lifted": "The hold is lifted by the operator's reinstatement.",
@@ -114,9 +114,9 @@ SENTENCES: Mapping[str, str] = {
         "{actor} recorded that the account was moved to on-premise on {moved_at}. "
         "A request for the unused days is for a person to decide."
     ),
-    "notice.add_on_booked": "The customer is told what was booked.",
-    "notice.add_on_cancelled": "The customer is told to when the add-on runs.",
-    "notice.add_on_withdrawn": "The customer is told that the booking is undone.",
+    "notice.add_on_booked": "The customer is informed of the booking.",
+    "notice.add_on_cancelled": "The customer is informed of the end of the add-on.",
+    "notice.add_on_withdrawn": "The customer is informed that the booking is undone.",
     "subscription.on_trial": "Subscription {subscription} is on trial until {trial_ends_at}.",
     "subscription.active": "Subscription {subscription} is active.",
     "subscription.paused": "Collection of subscription {subscription} is paused.",
@@ -152,7 +152,7 @@ SENTENCES: Mapping[str, str] = {
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
     ),
     "plan.downgrade_scheduled_unpaid": (
-        "A lower plan was chosen. The plan {plan} stays to the end of the period that was told before."
+        "A lower plan was chosen. The plan {plan} stays to the end of the period announced before."
     ),
     "notice.recorded": (
         "The words of the notice {notice} are recorded as handed over ({outcome}), with the hash {sha256}."
@@ -161,21 +161,21 @@ SENTENCES: Mapping[str, str] = {
     "notice.grace_reminder": "Reminder {step} is sent to the customer.",
     "notice.grace_warning": "The final warning (number {step}) is sent to the customer.",
     "notice.dunning_level": "Dunning letter {step} is sent to the customer.",
-    "notice.downgraded": "The customer is told of the downgrade.",
-    "notice.recovered": "The customer is told that all is good.",
-    "notice.suspended": "The customer is told of the suspension.",
-    "notice.reinstated": "The customer is told that access is back.",
-    "notice.data_deletion_notice": "The customer is told that data may be deleted.",
+    "notice.downgraded": "The customer is informed of the downgrade.",
+    "notice.recovered": "The customer is informed that all is well.",
+    "notice.suspended": "The customer is informed of the suspension.",
+    "notice.reinstated": "The customer is informed that access is back.",
+    "notice.data_deletion_notice": "The customer is informed that data may be deleted.",
     "renewal.stopped": "The renewal of subscription {subscription} is to be cancelled at the provider.",
     "renewal.resumed": "Our cancellation of subscription {subscription} is to be taken back at the provider.",
     "closure.requested": "{actor} asked for the organisation to be deleted. What is subscribed to runs out first.",
     "closure.withdrawn": "{actor} took back that the organisation is to be deleted.",
     "closure.approved": "{actor} approved that the data are deleted.",
-    "closure.deletion_due": "Nothing stands in the way any more: the product is told to delete the account's data.",
+    "closure.deletion_due": "Nothing prevents it any more: the product is asked to delete the account's data.",
     "closure.erased": "The account is closed. Our personal data about it are destroyed, but for what the law keeps.",
-    "retention.held": "{actor} keeps the archived records until {until}, whatever the policy says.",
+    "retention.held": "{actor} keeps the archived records until {until}, despite the policy.",
     "retention.destroyed": "All records have been kept as long as the law asks: they are destroyed.",
-    "look.asked": "The provider is asked for a fresh look at subscription {subscription} before anything is taken.",
+    "look.asked": "Subscription {subscription} is checked again at the provider before anything is taken.",
     "override.asked": "{actor} asked for an exception ({kind}), which a second person has to approve.",
     "override.approved": "{actor} approved the exception ({kind}).",
     "override.declined": "{actor} declined the exception ({kind}).",
@@ -197,7 +197,7 @@ SENTENCES: Mapping[str, str] = {
     "delivery.chosen": "Letters come by {by} from now on.",
     "mandate.granted": "A direct-debit mandate was granted ({by}, recorded by {actor}).",
     "mandate.revoked": "The direct-debit mandate was revoked for the future. What is owed has to be transferred.",
-    "debtor.told": "{actor} told who the debtor is ({fields}).",
+    "debtor.told": "{actor} recorded the debtor's data ({fields}).",
     "payment.recorded_for_another": (
         "{actor} recorded a transfer of {amount}. It names an invoice that account {another_account} owes, so it pays "
         "nothing here: a person decides."
@@ -205,7 +205,7 @@ SENTENCES: Mapping[str, str] = {
     "payment.recorded": (
         "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."
     ),
-    "notice.refund_decided": "The customer is told what was decided about the refund.",
+    "notice.refund_decided": "The customer is informed of the decision about the refund.",
     "refund.received": "The request names who asks, the organisation and the payment, as it has to.",
     "refund.amended": "The open request for payment {payment} was amended: {verdict_words}; {amount} is asked for.",
     "refund.reduced": "Taxes, a set-up fee and what went back before stay out of it: {refundable} of it can go back.",
@@ -256,4 +256,4 @@ VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("add_on.withdrawn", "add_on.withdrawn_when_paid", lambda detail: "refund_due" in detail),
     ("add_on.withdrawn", "add_on.withdrawn_when_unpaid", lambda detail: "taken_off" in detail),
 )
-"""Rules that are told in other words where their details say so."""
+"""Rules whose sentence depends on their details."""

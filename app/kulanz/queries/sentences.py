@@ -19,7 +19,7 @@ _NOTHING, _NO_FEE = message("nothing"), message("none")
 
 
 def sentence(change: Mapping[str, Any], reader: Reader = PLAIN) -> str:
-    """Return one recorded change in words."""
+    """Return one recorded change as a sentence."""
     return reader.read(_told(str(change["rule"]), change.get("detail", {})))
 
 
@@ -44,12 +44,12 @@ def _told(rule: str, detail: Mapping[str, Any]) -> Message:
 
 
 def alert(topic: str) -> Message:
-    """Return what an alert says."""
+    """Return an alert's sentence."""
     return Message(text=topic_of(topic).says)
 
 
 def _value(value: Any) -> Any:
-    """Return what a recorded value means: texts of instants and days, and lists of names."""
+    """Convert a recorded value: texts of times and days, and lists of names."""
     match value:
         case str() if _INSTANT.fullmatch(value):
             return datetime.fromisoformat(value)
@@ -70,7 +70,7 @@ _DIFFERENCES = {
 
 
 def _money(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Return amounts as people write them: our own are in minor units, which nobody reads right."""
+    """Return amounts in readable form: stored amounts are in minor units."""
     currency, fee, decimals = detail.get("currency"), detail.get("fee"), detail.get("decimals")
     unmatched = detail.get("unmatched")
     return {
@@ -89,7 +89,7 @@ _VERDICTS = {
 
 
 def verdict(document: Mapping[str, Any]) -> Iterator[Message]:
-    """Yield what the policy says of a request for a refund, by its document."""
+    """Yield the policy's verdict on a refund request, by its document."""
     developer = document["developer"] or {}
     why = _why(str(document["why"]), developer.get("name"), developer.get("contact"))
     yield message("The reason: {why}.", why=why)
@@ -102,7 +102,7 @@ def verdict(document: Mapping[str, Any]) -> Iterator[Message]:
 
 
 def _why(word: str, developer: str | None, contact: str | None) -> Message:
-    """Return why a request got its verdict, with whose policy a product follows."""
+    """Return the reason for a verdict, with the developer whose policy a product follows."""
     why = Message(text=REASONS[word]) if word in REASONS else message("a person is to say")
     if not developer:
         return why
@@ -114,7 +114,7 @@ def _difference(names: Sequence[str]) -> Message:
 
 
 def _refund(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a request's words mean; the reason of a decision is told by itself."""
+    """Return a refund request's words in readable form; the reason of a decision is shown apart."""
     if "verdict" not in detail:
         return {}
     why = _why(str(detail.get("why")), detail.get("developer"), detail.get("developer_contact"))

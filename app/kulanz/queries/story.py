@@ -1,4 +1,4 @@
-"""Why an account stands as it does, in sentences that a support person can read out."""
+"""Reasons for an account's state, in sentences that a support person can read out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kulanz.queries.links import customer_named
 
 
 def reasons(state: State) -> Iterator[Message]:
-    """Yield why the account stands as it does now, the gravest first."""
+    """Yield the reasons for the account's present state, the most severe first."""
     for hold in state.holds:
         yield _hold(hold)
     for case in state.cases:
@@ -41,7 +41,7 @@ _CLAIM = message("It is a stranger's claim and takes nothing from the account's 
 
 
 def _rights(state: State) -> Iterator[Message]:
-    """Yield what the account has, or would have without a hold."""
+    """Yield the account's plan and access, or those without a hold."""
     for grant in state.grants:
         yield _right(grant, held=state.holds_back(grant.subscription))
     for order, plan in state.lifetimes:
@@ -79,7 +79,7 @@ _RIGHTS = {
 
 
 def linked(links: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
-    """Yield which accounts' purchases belong here by an operator's word."""
+    """Yield the accounts whose purchases belong here by an operator's link."""
     for link in links:
         yield message(
             "By an operator's link of {linked_at}, what belonged to {account} belongs here: {objects}.",
@@ -90,7 +90,7 @@ def linked(links: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
 
 
 def could_be(account: str, other: str | None) -> Iterator[Message]:
-    """Yield that an operator may move what is here to the account that its customer names elsewhere."""
+    """Yield a possible move of the purchases here to the account that the customer names elsewhere."""
     if other is not None:
         yield message(
             "The same customer names {other}, too; `kulanz account link {account} {other}` moves what is here.",
@@ -100,7 +100,7 @@ def could_be(account: str, other: str | None) -> Iterator[Message]:
 
 
 def paid_twice(state: State, now: datetime) -> Iterator[Message]:
-    """Yield which subscriptions pay for what another one pays for."""
+    """Yield subscriptions that pay for the same plan as another one."""
     for key, _ in twice.alerts(state, now):
         yield message(
             "Subscription {subscription} pays for a plan that another subscription pays for, too: "
@@ -110,7 +110,7 @@ def paid_twice(state: State, now: datetime) -> Iterator[Message]:
 
 
 def unnamed(account: str, book: Book, places: Sequence[str]) -> Iterator[Message]:
-    """Yield what is missing where an account has the name of a customer, as no purchase of that customer named one."""
+    """Yield the missing name if an account is named after a customer whose purchases named no account."""
     customer = customer_named(account, book)
     if customer is not None:
         yield message(
@@ -131,11 +131,11 @@ _PUT_THERE = {
 
 
 def idle(book: Book, terms: Terms) -> Iterator[Message]:
-    """Yield why single orders give no plan, and subscriptions of which nobody told what they are for."""
+    """Yield why single orders give no plan, and subscriptions with an unknown plan."""
     for key, sub in sorted(book.subscriptions.items()):
         if not sub.seen.names_items:
             yield message(
-                "Subscription {subscription} gives no plan: the provider has not told what is subscribed to.",
+                "Subscription {subscription} gives no plan: the provider has not named the plan.",
                 subscription=key,
             )
     for order, why in lifetime.idle(book, terms):
@@ -157,7 +157,7 @@ _IDLE = {
 
 
 def _given(grant: Grant) -> Message:
-    """Return what a subscription gives, and how many times where that is not once."""
+    """Return the plan of a subscription, with its quantity if that is not one."""
     if grant.add_on is None:
         one, several = message("the plan {name}"), message("the plan {name}, {times} times")
     else:

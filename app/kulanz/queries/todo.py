@@ -24,7 +24,7 @@ from kulanz.store.inbox.events import event_id
 from kulanz.store.todos import TodoMark, todo_id
 
 MOST = 500
-"""Matters of one source that are listed."""
+"""Items from one source."""
 _OPEN_QUESTIONS = (
     (REFUND, "requested", "refund_to_decide"),
     (REFUND, "review", "refund_to_decide"),
@@ -38,7 +38,7 @@ _GRAVER_THAN_ASKED = ("refund_to_decide_again", "refund_answer_late", "dispute_a
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """One matter that waits for a person."""
+    """An item of the to-do list."""
 
     topic: str
     subject: str
@@ -47,55 +47,55 @@ class Todo:
     account: str = ""
     """Empty: it is about no single account."""
     number: int = 1
-    """How many events or effects it stands for."""
+    """Number of events or effects in the item."""
     detail: str = ""
     act: str = ""
     """The command that is proposed; empty: that of the topic."""
     path: str = ""
-    """Where the console shows it; empty: its account's page."""
+    """Path of the console's page about it; empty: its account's page."""
     said: TodoMark | None = None
 
     @property
     def id(self) -> str:
-        """The same as long as the matter is."""
+        """Stable id of the item."""
         return todo_id(self.topic, self.account, self.subject)
 
     @property
     def severity(self) -> Severity:
-        """How soon somebody has to look."""
+        """Urgency of the item."""
         return topic_of(self.topic).severity
 
     @property
     def ends_when_seen(self) -> bool:
-        """Whether nothing but a person's word ends it."""
+        """Whether only a person's acknowledgement ends it."""
         return topic_of(self.topic).ends_when_seen
 
     @property
     def acknowledged_at(self) -> datetime | None:
-        """When somebody has seen it, since it began."""
+        """Time at which a person marked it as seen, since it began."""
         at = self.said.acknowledged_at if self.said else None
         return at if at is not None and self.since <= at else None
 
     @property
     def acknowledged_by(self) -> str | None:
-        """Who has seen it, since it began."""
+        """The person who marked it as seen, since it began."""
         return self.said.acknowledged_by if self.said and self.acknowledged_at is not None else None
 
     @property
     def assigned_to(self) -> str | None:
-        """Who takes care of it."""
+        """The assignee."""
         at = self.said.assigned_at if self.said else None
         return self.said.assigned_to if self.said and at is not None and self.since <= at else None
 
     @property
     def headline(self) -> str:
-        """One sentence that names nobody."""
+        """One sentence without names."""
         says = topic_of(self.topic).says
         return f"{self.number:,} {says}" if self.number > 1 else says
 
     @property
     def what(self) -> str:
-        """One sentence with its details."""
+        """One sentence with the details."""
         return f"{self.headline}{f' ({self.detail})' if self.detail else ''}"
 
     @property
@@ -106,18 +106,18 @@ class Todo:
 
     @property
     def link(self) -> str:
-        """Where the console shows it."""
+        """Path of the console's page about it."""
         return self.path or (f"/ops/accounts/{quote(self.account, safe='')}" if self.account else "/ops/")
 
 
 def todo_list(services: Services) -> list[Todo]:
-    """Return what waits, the urgent first, then what has waited longest."""
+    """Return the items, urgent ones first, then by age."""
     with services.database.read() as conn:
         return todo_list_in(services, conn)
 
 
 def todo_list_in(services: Services, conn: Connection) -> list[Todo]:
-    """Return what waits as an open transaction sees it."""
+    """Return the items as an open transaction sees them."""
     found = [*_told(services, conn), *_stuck(conn), *_of_the_house(services, conn)]
     graver = {(each.account, each.subject) for each in found if each.topic in _GRAVER_THAN_ASKED}
     found += [each for each in _questions(conn) if (each.account, each.subject) not in graver]
@@ -128,7 +128,7 @@ def todo_list_in(services: Services, conn: Connection) -> list[Todo]:
 
 
 def one(services: Services, conn: Connection, ident: str) -> Todo:
-    """Return one matter that waits; NotFoundError for what does not, or no more."""
+    """Return one open item; NotFoundError if there is none of this id."""
     for each in todo_list_in(services, conn):
         if each.id == ident:
             return each
@@ -136,7 +136,7 @@ def one(services: Services, conn: Connection, ident: str) -> Todo:
 
 
 def document(todo: Todo) -> JsonDocument:
-    """Return a matter as the API answers it."""
+    """Return an item's document in the API."""
     return {
         "id": todo.id,
         "topic": todo.topic,
@@ -156,7 +156,7 @@ def document(todo: Todo) -> JsonDocument:
 
 
 def _told(services: Services, conn: Connection) -> Iterator[Todo]:
-    """Yield the alerts that hold, and those that were told once and are not over."""
+    """Yield the alerts that still hold, and alerts sent once that are not over."""
     rows = todos.listing(conn, ENDING_WHEN_SEEN, MOST)
     unnamed = todos.with_purchases(conn, [row.subject for row in rows if row.topic == _COULD_BE_LINKED])
     problems = {f"{problem.provider}: {problem.problem}" for problem in endpoints.lately(services, conn)}
@@ -224,7 +224,7 @@ def _questions(conn: Connection) -> Iterator[Todo]:
 
 
 def _of_the_house(services: Services, conn: Connection) -> Iterator[Todo]:
-    """Yield what waits and is about no account: breaker, clock, receivers, secrets."""
+    """Yield items about no account: breaker, clock, receivers, secrets."""
     breaker = circuit_breaker.status(conn, services.clock.now(conn))
     if breaker.on_since is not None:
         wait = how_many(breaker.waiting, "account waits", "accounts wait")

@@ -1,4 +1,4 @@
-"""An account as somebody looks at it: as of its last decision, by the policy that counted then."""
+"""Views of accounts: the state as of the last decision, by the policy in force then."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JsonDocument = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some documents of a list, and what the next page begins after; None: there is no next page."""
+    """Documents of a page, and the cursor of the next page; None: there is no next page."""
 
     items: list[JsonDocument]
     after: str | None
@@ -31,7 +31,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """One account as of its last decision."""
+    """An account as of its last decision."""
 
     account: Account
     state: State
@@ -42,7 +42,7 @@ class AccountView:
     linkable_to: str | None = None
     """The account that its customer names elsewhere."""
     closed_at: JsonDocument | None = None
-    """Of an account whose data were destroyed: what stands for the matters that are gone."""
+    """For an erased account: the record that replaces its destroyed data."""
 
 
 def view(services: Services, conn: Connection, name: str) -> AccountView:
@@ -69,7 +69,7 @@ def of_row(services: Services, conn: Connection, row: AccountRow) -> AccountView
 
 
 def with_links(conn: Connection, seen: AccountView) -> AccountView:
-    """Return an account with what is known of its owners; what a product polls goes without."""
+    """Return an account with its owners; polling products do not need them."""
     name = seen.account.id
     linkable_to = links.linkable_to(conn, name, seen.account.book)
     return replace(seen, links=tuple(links.links(conn, name)), linkable_to=linkable_to)

@@ -265,7 +265,7 @@ def _of_facts_first(events: Sequence[int], receivers: Sequence[str]) -> Iterator
         yield Wait(
             held="dunning",
             condition="event_not_applied",
-            evidence=message("Dunning is held back: {event} is not applied and may tell of a payment.", event=name),
+            evidence=message("Dunning is held back: {event} is not applied and may report a payment.", event=name),
             ends=message("`kulanz events retry {event}` or `kulanz events skip {event}` settles it.", event=name),
         )
     for receiver in receivers:
@@ -333,7 +333,7 @@ def _obstacle(
     """Return the evidence of a condition, what ends it, and when."""
     if condition == "hold_waits_for_parked_event":
         ends = message("Settling the event ends this.")
-        return message("an event that is not applied may tell of a payment"), ends, None
+        return message("an event that is not applied may report a payment"), ends, None
     if condition == "mass_action_brake":
         why = counted(
             "the circuit breaker for mass downgrades is tripped since {since_at}, and {number} account waits",

@@ -1,4 +1,4 @@
-"""The state of Redis and the workers: whether it answers, which workers live, and what waits in their queues."""
+"""State of Redis and the workers: whether Redis answers, the living workers, and the lengths of their queues."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from kulanz.runtime.notifier import QUEUES, connect
 REDIS_TIMEOUT = 1.0
 """Seconds that Redis may take."""
 HEARTBEAT_TIMEOUT = timedelta(minutes=1)
-"""A worker that has not been heard of for longer was killed; RQ forgets it a little later."""
+"""Age of a heartbeat after which a worker counts as killed; RQ removes it a little later."""
 
 
 class RedisUnavailableError(KulanzError):
-    """Redis does not answer, so nobody can say who attends it."""
+    """Redis does not answer, so its workers are unknown."""
 
     status = 503
     retryable = True
@@ -30,7 +30,7 @@ class RedisUnavailableError(KulanzError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """One worker process that is alive."""
+    """A living worker process."""
 
     name: str
     queues: tuple[str, ...]
@@ -45,7 +45,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus:
-    """What Redis says, or `problem`: then nothing else is known, and nothing is shown as 0."""
+    """State reported by Redis, or `problem`: then nothing else is known, and nothing is shown as 0."""
 
     problem: str | None = None
     workers: tuple[Worker, ...] = ()
@@ -54,7 +54,7 @@ class WorkerStatus:
 
     @property
     def foreign(self) -> tuple[str, ...]:
-        """Names of workers that take our jobs and are none of ours, such as `rq worker kulanz-events`."""
+        """Names of foreign workers that take our jobs, such as `rq worker kulanz-events`."""
         return tuple(worker.name for worker in self.workers if not worker.is_ours and set(worker.queues) & {*QUEUES})
 
     @property

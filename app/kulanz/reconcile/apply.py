@@ -26,7 +26,7 @@ AndMore = Callable[[Listed, UnitOfWork], Iterable[Fact]]
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """An entry, whose it is, and how it differs."""
+    """An entry, its account, and its differences."""
 
     entry: Listed
     account: str
@@ -34,7 +34,7 @@ class _Match:
 
 
 def ours(services: Services, entries: Iterable[Listed]) -> list[Listed]:
-    """Leave out what the settings say nobody acts on: another mode, another store."""
+    """Filter out objects that the settings exclude: another mode, another store."""
     settings = services.settings
     wanted_mode, stores = settings.lemonsqueezy_mode, settings.lemonsqueezy_store_ids
     return [
@@ -45,7 +45,7 @@ def ours(services: Services, entries: Iterable[Listed]) -> list[Listed]:
 
 
 def inspect(services: Services, entries: Sequence[Listed], now: datetime) -> list[Drift]:
-    """Return how the entries differ from what we hold. Writes nothing."""
+    """Return the entries' differences from our records. Writes nothing."""
     with services.database.read() as conn:
         book_of = _AccountCache(services, conn)
         address = AccountResolver(conn, [entry.routing for entry in entries])
@@ -61,7 +61,7 @@ def inspect(services: Services, entries: Sequence[Listed], now: datetime) -> lis
 def apply(
     services: Services, entries: Sequence[Listed], cause: Cause, also: AndMore = lambda *_: ()
 ) -> tuple[list[Drift], datetime]:
-    """Take in what the provider's word settles, tell operators of the rest, and return all differences and the time."""
+    """Record what the provider's data settles, alert operators of the rest, return all differences and the time."""
     services.vault.prepare()
     with services.database.write() as tx:
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
@@ -107,7 +107,7 @@ def _whose(
     address: AccountResolver,
     entries: Sequence[Listed],
 ) -> list[tuple[Listed, str]]:
-    """Return whose each entry is, under lock; what only mentions a subscription makes it no more known."""
+    """Return each entry's account, under lock; an entry that only mentions a subscription does not make it known."""
     for entry in entries:
         address.hear(entry.routing, (entry.fact,))
     address.settle()

@@ -30,14 +30,14 @@ from kulanz.policy.facts import (
 from kulanz.providers.provider import Listed
 
 IN_FLIGHT = timedelta(minutes=5)
-"""What changed so lately may still be on its way: the provider tries for about 155 seconds."""
+"""Grace period for recent changes, whose events may still arrive: the provider retries for about 155 seconds."""
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _ANY = Stamp(datetime.min)  # noqa: DTZ901 - never compared with a real one
 Seen = SubscriptionSeen | OrderSeen | InvoiceSeen | LicenceSeen
 
 
 class DriftKind(StrEnum):
-    """What is different; docs/reconciliation.md describes each."""
+    """Kinds of differences; docs/reconciliation.md describes each."""
 
     UNKNOWN_SUBSCRIPTION = "unknown_subscription"
     UNKNOWN_ORDER = "unknown_order"
@@ -45,7 +45,7 @@ class DriftKind(StrEnum):
     UNKNOWN_LICENCE = "unknown_licence"
     STALE_STATUS = "stale_status"
     MISSING_EVENT = "missing_event"
-    """The status is the same, but something else was changed later than all we heard of."""
+    """The status is the same, but another field was changed later than in all events received."""
     UNDELIVERED_EVENT = "undelivered_event"
     """Stripe lists an event that never reached us."""
     UNSEEN_PAYMENT = "unseen_payment"
@@ -54,11 +54,11 @@ class DriftKind(StrEnum):
     CANCEL_DID_NOT_STICK = "cancel_did_not_stick"
     RESUME_DID_NOT_STICK = "resume_did_not_stick"
     NOT_AT_PROVIDER = "not_at_provider"
-    """We hold a subscription that is in none of the provider's lists: another store or mode, perhaps."""
+    """A subscription of ours that is in none of the provider's lists: another store or mode, perhaps."""
 
     @property
     def deterministic(self) -> bool:
-        """Whether the provider's word settles it; what does not goes to a person."""
+        """Whether the provider's data settles it; otherwise it is for a person."""
         return self not in _FOR_REVIEW
 
 
@@ -67,22 +67,22 @@ _FOR_REVIEW = frozenset({DriftKind.CANCEL_DID_NOT_STICK, DriftKind.RESUME_DID_NO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """One difference about one object."""
+    """A difference about one object."""
 
     kind: DriftKind
     object: str
     """Names its kind too: `lemonsqueezy:invoice:1134999`."""
     account: str | None
     changed_at: datetime
-    """When the provider last changed it."""
+    """Time of the provider's last change of it."""
     ours: str | None
-    """Our word for it, None where we have none."""
+    """Our value, None if we have none."""
     theirs: str | None
     applied: bool = False
 
 
 def differences(entry: Listed, book: Book, now: datetime) -> Iterator[DriftKind]:
-    """Yield how a listed object differs from what a book knows of it; nothing where ours is newer."""
+    """Yield the differences of a listed object from the book; none if the book is newer."""
     match entry.fact:
         case SubscriptionSeen() as seen:
             yield from _subscription(seen, book, now)
@@ -122,7 +122,7 @@ def held_in(book: Book, seen: Seen) -> Seen | None:
 
 
 def word(seen: Seen | None) -> str | None:
-    """Return a snapshot in a word or two, for a report."""
+    """Return a short description of a snapshot, for a report."""
     if seen is None:
         return None
     refunded = getattr(seen, "refunded", 0)
@@ -165,7 +165,7 @@ def _snapshot(seen: Seen, held: Seen | None, unknown: DriftKind) -> Iterator[Dri
 
 
 def _content(seen: Seen) -> Seen:
-    """Leave out what only says how we came to know, and what no decision reads."""
+    """Leave out fields about the origin of our knowledge, and fields that no decision reads."""
     plain = evolve(seen, stamp=_ANY, provenance=Provenance.WEBHOOK)
     match plain:
         case SubscriptionSeen():
@@ -179,7 +179,7 @@ def _content(seen: Seen) -> Seen:
 
 
 def _did_not_stick(seen: SubscriptionSeen, book: Book, now: datetime) -> Iterator[DriftKind]:
-    """Yield what we did at the provider, and were told that it was done, and which the provider does not show."""
+    """Yield our confirmed changes at the provider that the provider does not show."""
     turn = _last_done(book, seen.key)
     if turn is None or now - turn.asked.outcome_at < IN_FLIGHT:
         return

@@ -28,7 +28,7 @@ _ALL = "*"
 
 
 class EventSubscription(NamedTuple):
-    """What a provider delivers to endpoints of ours."""
+    """Events that a provider delivers to endpoints of ours."""
 
     found: str
     """The endpoints of ours, or how many there are of others."""
@@ -38,7 +38,7 @@ class EventSubscription(NamedTuple):
 
 
 class EventSubscriptionsLoop:
-    """Looks for a clock, in a thread of its own: the clock goes on ticking."""
+    """Checks event subscriptions in a thread of its own, so that the clock keeps ticking."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -71,11 +71,11 @@ class EventSubscriptionsLoop:
                 self._alert(provider)
             except KulanzError as error:
                 log.info("event_subscriptions.not_known", provider=provider, detail=error.detail)
-            except Exception as error:  # noqa: BLE001 - the clock goes on; it is looked at again tomorrow
+            except Exception as error:  # noqa: BLE001 - the clock keeps ticking; the next check is tomorrow
                 log.warning("event_subscriptions.failed", provider=provider, error=type(error).__name__)
 
     def _alert(self, provider: str) -> None:
-        """Tell operators what is missing, once for the same events."""
+        """Alert operators of missing events, once for the same events."""
         found = look(self._services, provider)
         if found is None or not found.missing:
             return
@@ -85,7 +85,7 @@ class EventSubscriptionsLoop:
 
 
 def look(services: Services, provider: str) -> EventSubscription | None:
-    """Ask a provider what it delivers to us; None where there is no key. Raises `KulanzError`."""
+    """Ask a provider for the event types that it delivers to us; None without a key. Raises `KulanzError`."""
     return _LOOKS[provider](services)
 
 

@@ -1,4 +1,4 @@
-"""An existing store becomes accounts: its lists are taken in page by page, and a run that broke off goes on there."""
+"""Import of an existing store: its lists are read page by page; an interrupted run resumes at the last page."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from kulanz.store import shared_values
 
 PROVIDER = "lemonsqueezy"
 PROGRESS_KEY = "import:lemonsqueezy"
-"""Where an import is: `{"kind", "page"}` of the next page to be read."""
+"""Position of an import: `{"kind", "page"}` of the next page to be read."""
 REVIEW = "unrequested_refund"
-"""The topic that history is no news about: what was refunded before Kulanz came was somebody's decision."""
+"""Alert topic that does not apply to imported history: earlier refunds were decided before Kulanz came."""
 Progress = Callable[[str, int, int], object]
 
 
 @dataclass(slots=True, kw_only=True)
 class Import:
-    """What an import did so far."""
+    """Progress of an import."""
 
     read: Counter[str] = field(default_factory=Counter)
     """Objects by kind."""
     new: Counter[str] = field(default_factory=Counter)
-    """Those of them that told us something."""
+    """Number of records that contained something new."""
     unreadable: list[str] = field(default_factory=list)
     resumed_at: str | None = None
 
@@ -58,14 +58,14 @@ def import_store(
     dry_run: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Import:
-    """Take in subscriptions, orders, invoices and licence keys with provenance `imported`.
+    """Import subscriptions, orders, invoices and licence keys with provenance `imported`.
 
-    `named` gives accounts by the provider's customer id, as the API tells no custom data. Raises FarEndError where
-    the provider gives no answer; the next call goes on at that page unless `restart`.
+    `named` gives accounts by the provider's customer id, because the API returns no custom data. Raises FarEndError if
+    the provider does not answer; the next call resumes at that page unless `restart`.
     """
     client = services.patient_clients().get(PROVIDER)
     if client is None:
-        raise RefusedError("LEMONSQUEEZY_API_KEY is not set: nobody can be asked")
+        raise RefusedError("LEMONSQUEEZY_API_KEY is not set: the provider cannot be asked")
     pairs = _bindings(services, named or {})
     outcome = Import()
     if not dry_run:
@@ -111,7 +111,7 @@ def _apply(services: Services, page: ResourcePage[Listed]) -> list[Drift]:
 
 
 def _history(entry: Listed, unit_of_work: UnitOfWork) -> Iterable[Fact]:
-    """Tell operators nothing of refunds that were given before."""
+    """Withhold alerts about refunds that were given before the import."""
     match seen_in(entry.fact):
         case OrderSeen(status=OrderStatus.REFUNDED, key=key):
             yield OperatorsAlerted(subject=key, topic=REVIEW, at=unit_of_work.now)

@@ -1,6 +1,6 @@
-"""Stripe's own list of events against the inbox: what never reached us is taken in as if it had been delivered.
+"""Missed events: compares Stripe's own list of events with the inbox and records the missing ones as deliveries.
 
-An event has one id wherever it comes from, so that a delivery that arrives after all is a duplicate.
+An event has the same id in both, so a delivery that arrives later is a duplicate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kulanz.services import Services
 from kulanz.store import inbox
 
 EVENTS_KEPT = timedelta(days=30)
-"""How long Stripe keeps them."""
+"""Time for which Stripe keeps events."""
 _FORBIDDEN = frozenset({401, 403})
 
 
@@ -35,7 +35,7 @@ class _Missed:
 
 @dataclass(slots=True)
 class MissedEvents:
-    """One look through the list, from an instant to another."""
+    """One pass through the list, for a period."""
 
     services: Services
     client: StripeClient
@@ -45,7 +45,7 @@ class MissedEvents:
     compared: int = 0
 
     def look(self, since: datetime | None, until: datetime, now: datetime) -> None:
-        """Find what never came, and take it in on request; a key that may not read events is told, and no more."""
+        """Find missing events and record them on request; a key without permission to read events only gives a note."""
         place = endpoints(self.services.settings, self.services.providers).get(PROVIDER)
         if place is None:
             return
@@ -71,7 +71,7 @@ class MissedEvents:
         self.drifts.extend(replace(each.drift, applied=self.apply) for each in lost)
 
     def _read(self, document: dict[str, Any], place: ProviderEndpoint) -> _Missed | None:
-        """Return an event that somebody would act on."""
+        """Return an event of a kind that Kulanz handles."""
         body = msgspec.json.encode(document)
         try:
             header = place.provider.peek(body)

@@ -1,4 +1,4 @@
-"""A run through the provider's lists: finds what we missed and, on request, applies it."""
+"""A run through the provider's lists: finds missed changes and, on request, applies them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from kulanz.store import accounts
 
 PROVIDER, STRIPE = "lemonsqueezy", "stripe"
 Progress = Callable[[str, int, int], object]
-"""Hears of every page: the list, the page's number, and the last one's."""
+"""Progress callback, called for every page: the list, the page's number, and the last page's number."""
 ACCOUNTS_PER_PAGE = 500
 _BINDING = f"{PROVIDER}:subscription:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Only what the provider changed between two instants; open at an end that is None."""
+    """Only objects that the provider changed in a period; an end that is None is open."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -42,7 +42,7 @@ class Window:
 
     @property
     def whole(self) -> bool:
-        """Whether it is no limit at all."""
+        """Whether it has no bounds."""
         return self.since is None and self.until is None
 
 
@@ -51,7 +51,7 @@ EVERYTHING = Window()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileReport:
-    """What a round found."""
+    """Result of a run."""
 
     at: datetime
     compared: int
@@ -62,12 +62,12 @@ class ReconcileReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How often each kind of drift was found."""
+        """Number of drifts of each kind."""
         return dict(sorted(Counter(str(drift.kind) for drift in self.drifts).items()))
 
     @property
     def left(self) -> int:
-        """How many drifts are not repaired."""
+        """Number of drifts that are not repaired."""
         return sum(not drift.applied for drift in self.drifts)
 
 
@@ -105,14 +105,14 @@ def reconcile(
     window: Window = EVERYTHING,
     progress: Progress = lambda *_: None,
 ) -> ReconcileReport:
-    """Compare everything, or what changed in a window, with the provider. Writes nothing unless `apply`.
+    """Compare everything, or the changes in a window, with the provider. Writes nothing unless `apply`.
 
-    `progress` hears of every page: the list, the page's number, and the last one's. Raises FarEndError where the
-    provider gives no answer: nothing is half done, and the next round finds what this one did not come to.
+    `progress` is called for every page: the list, the page's number, and the last one's. Raises FarEndError if the
+    provider does not answer: nothing is half done, and the next run finds what this one did not reach.
     """
     client, stripe = services.patient_clients().get(PROVIDER), services.patient_stripe()
     if client is None and stripe is None:
-        raise RefusedError("neither LEMONSQUEEZY_API_KEY nor STRIPE_API_KEY is set: nobody can be asked")
+        raise RefusedError("neither LEMONSQUEEZY_API_KEY nor STRIPE_API_KEY is set: no provider can be asked")
     now = services.clock.now()
     round_ = _Run(services, window, apply, now)
     if client is not None:
@@ -155,7 +155,7 @@ def _look_for_events(round_: _Run, client: StripeClient) -> None:
 
 
 def _not_at_provider(services: Services, listed: set[str], now: datetime, *, apply: bool) -> list[Drift]:
-    """Return the subscriptions that we hold and that the provider did not list; operators are told, if any."""
+    """Return the subscriptions that we hold and the provider did not list, and alert operators of them."""
     drifts: list[Drift] = []
     after = None
     while True:

@@ -1,4 +1,4 @@
-"""The round that nobody asks for: every night, and after the clock was away for longer than the provider tries."""
+"""Scheduled reconciliation: every night, and after the clock was stopped for longer than the provider retries."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LAST_RUN_KEY = shared_values.RECONCILED_KEY
 NIGHT_HOURS = time(3, 17)
 """By the clock of `KULANZ_TIMEZONE`."""
 LAG_BEHIND_PROVIDER = timedelta(minutes=3)
-"""The provider gives an event up after about 155 seconds; the database is told every minute that we are there."""
+"""Outage that causes a run: the provider gives up after about 155 seconds; the clock writes its time every minute."""
 RETRY_INTERVAL = timedelta(hours=1)
 
 
 class ReconcileSchedule:
-    """Begins a round in a thread of its own when one is due: the clock goes on ticking."""
+    """Starts a due run in a thread of its own, so that the clock keeps ticking."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -77,11 +77,11 @@ class ReconcileSchedule:
             self._run_once(now_real)
         except KulanzError as error:
             log.warning("reconcile.put_off", error=type(error).__name__, detail=error.detail)
-        except Exception as error:  # noqa: BLE001 - the clock goes on; tonight's round is tried again within the hour
+        except Exception as error:  # noqa: BLE001 - the clock keeps ticking; tonight's run is tried again within the hour
             log.warning("reconcile.failed", error=type(error).__name__)
 
     def _run_once(self, now_real: datetime) -> None:
-        """Judge what was changed since Kulanz is here: what was before is for an import."""
+        """Compare changes since Kulanz's start; earlier ones are for an import."""
         with self._services.database.read() as conn:
             adopted = policies.all(conn)
         apply = self._services.settings.reconcile == "apply"

@@ -1,4 +1,4 @@
-"""Registering our webhook at the provider, so that nobody has to copy a secret by hand."""
+"""Registers our webhook at the provider, so that no secret has to be copied by hand."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kulanz.providers.lemonsqueezy.vocabulary import OBJECTS
 
 SHORTEST_SECRET, LONGEST_SECRET = 6, 40
 WEBHOOK_EVENTS = tuple(name for name in OBJECTS if not name.startswith("dispute_"))
-"""Everything that somebody acts on; disputes are our own extension and unknown there."""
+"""Event types that Kulanz handles; disputes are our own extension and unknown to the provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What was, or would be, done: `created` or `changed`."""
+    """Action done or planned: `created` or `changed`."""
 
     done: str
     url: str
@@ -29,7 +29,7 @@ class Registration:
 def register(
     client: LemonSqueezyClient, settings: Settings, url: str, store: str | None, *, dry_run: bool
 ) -> Registration:
-    """Have the provider deliver to `url`; one that is registered already is told the events and the secret again."""
+    """Register `url` for deliveries; an existing registration gets the events and the secret again."""
     refuse_no_web_url(url)
     store, secret = _store(settings, store), _secret(settings)
     webhook_resource = next((webhook for webhook in client.webhooks(store_id=store) if webhook.url == url), None)

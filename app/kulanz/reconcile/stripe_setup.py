@@ -9,23 +9,23 @@ from kulanz.providers.stripe.client import StripeClient
 from kulanz.providers.stripe.vocabulary import OBJECTS
 
 EVENTS = tuple(OBJECTS)
-"""Everything that is acted on."""
+"""Event types that Kulanz handles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripeRegistration:
-    """What was, or would be, done: `created` or `changed`."""
+    """Action done or planned: `created` or `changed`."""
 
     done: str
     url: str
     test_mode: bool
     endpoint: str | None
     secret: str | None = field(default=None, repr=False)
-    """Stripe chooses it, and tells it once: of a new endpoint."""
+    """Stripe chooses the secret and returns it once, for a new endpoint."""
 
 
 def register(client: StripeClient, url: str, *, dry_run: bool) -> StripeRegistration:
-    """Have Stripe deliver to `url`; an endpoint that is registered already is told the events again."""
+    """Register `url` for deliveries from Stripe; an existing endpoint gets the events again."""
     refuse_no_web_url(url)
     existing = next((endpoint for endpoint in client.webhook_endpoints() if endpoint.url == url), None)
     done = "created" if existing is None else "changed"

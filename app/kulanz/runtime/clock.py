@@ -53,12 +53,8 @@ class Clock:
         """Return the policy's time, read inside `tx` if one is given."""
         return self.test_time(tx) or real_now()
 
-    def is_test_clock(self, tx: Connection | None = None) -> bool:
-        """Tell whether the test clock is set."""
-        return self.test_time(tx) is not None
-
     def test_time(self, tx: Connection | None = None) -> datetime | None:
-        """Return where the test clock stands; None if it is not allowed, or not set."""
+        """Return the test clock's time; None if test clocks are not allowed, or it is not set."""
         if not self._test_clock:
             return None
         with self._database.read() if tx is None else nullcontext(tx) as conn:
@@ -66,9 +62,9 @@ class Clock:
         return None if text is None else datetime.fromisoformat(text)
 
     def set(self, at: datetime, tx: Connection | None = None) -> None:
-        """Let the test clock stand still at an instant; RefusedError where it is not allowed."""
+        """Stop the test clock at a given time; RefusedError if test clocks are not allowed."""
         if at.utcoffset() is None:
-            raise ValueError("an instant without a time zone")
+            raise ValueError("a timestamp without a time zone")
         self._store(at.astimezone(UTC).isoformat(), tx)
 
     def reset(self, tx: Connection | None = None) -> None:
@@ -111,7 +107,7 @@ class ClockLease:
             return not _holds(result) and self._swap(tx, result)
 
     def renew(self) -> None:
-        """Extend the lease if it is time to; RefusedError where it has lapsed and another has taken it."""
+        """Extend the lease if it is due; RefusedError if it has expired and another process has taken it."""
         if time.monotonic() < self._renew_at:
             return
         with self._database.write() as tx:
@@ -132,5 +128,5 @@ class ClockLease:
 
 
 def _holds(lease: dict[str, str] | None) -> bool:
-    """Whether a lease has not lapsed; one that ends later than any can was made before the host's clock went back."""
+    """Whether a lease is valid; one that ends too far in the future was made before the host's clock went back."""
     return lease is not None and timedelta() < datetime.fromisoformat(lease["until"]) - real_now() <= _LEASE

@@ -17,7 +17,7 @@ RECORD_INTERVAL = timedelta(minutes=1)
 
 
 def is_trusted(tx: Connection, now_real: datetime) -> bool:
-    """Compare the host's time with what the database saw last, note it, and return whether timers may fire.
+    """Compare the host's time with the last time in the database, store it, and return whether timers may fire.
 
     After a jump, in either direction, the answer stays no until an operator has called `accept`.
     """
@@ -50,7 +50,7 @@ class ClockWatch:
         self._real, self._monotonic = now_real, monotonic()
 
     def was_set_back(self, now_real: datetime) -> bool:
-        """Whether it was since the last call, by more than what keeping it right does."""
+        """Whether the clock was set back since the last call, by more than NTP's corrections."""
         elapsed = timedelta(seconds=monotonic() - self._monotonic)
         back = self._real + elapsed - now_real > MIN_STEP
         self._real, self._monotonic = now_real, monotonic()

@@ -19,7 +19,7 @@ from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
 
 FLUSH_INTERVAL = 5.0
-"""Seconds between two times that a process hands in what it has counted."""
+"""Seconds between two flushes of a process's counters."""
 
 
 class Counters:
@@ -51,7 +51,7 @@ class Counters:
         self._thread.start()
 
     def close(self) -> None:
-        """Hand in for the last time, if anybody has ever."""
+        """Flush the counters for the last time, if there were any."""
         if self._thread is not None:
             self._ended.set()
             self._thread.join()
@@ -70,7 +70,7 @@ class Counters:
 
 
 def exposition(sums: dict[str, float]) -> Iterator[str]:
-    """Yield the lines of Prometheus's text format for what was counted by all."""
+    """Yield the lines of Prometheus's text format for the sums of all processes."""
     current = _under_current_names(sums)
     for family in metrics.REGISTRY.collect():
         lines = [f"{name} {_number(current[name])}" for name in _of(family, current)]

@@ -1,4 +1,4 @@
-"""The file system under a path: whether what is written there outlives a restart, as far as the host tells."""
+"""File system of a path: whether files there survive a restart, as far as the host says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DYNO = "DYNO"
 
 
 def why_short_lived(path: Path, environ: Mapping[str, str]) -> str | None:
-    """Return why what is written below a path is lost with the process or its container; None where nothing says so."""
+    """Return the reason why files below a path are lost with the process or its container; None without one."""
     if environ.get(_DYNO):
         return "the disk of a dyno is gone with it"
     kind = _file_system(existing(path))

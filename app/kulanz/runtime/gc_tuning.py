@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 _THRESHOLDS = (20_000, 20, 20)
-"""Objects between two looks, and looks between two deeper ones: what we make is nearly all freed by counting."""
+"""Collection thresholds: nearly all our objects are freed by reference counting."""
 
 
 def freeze_loaded() -> None:

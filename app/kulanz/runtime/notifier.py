@@ -26,13 +26,13 @@ from kulanz.telemetry import metrics
 EVENTS_QUEUE = "kulanz-events"
 """The RQ queue whose worker applies events and timers."""
 EFFECTS_QUEUE = "kulanz-effects"
-"""The RQ queue whose worker carries effects out."""
+"""The RQ queue whose worker delivers effects."""
 QUEUES = (EVENTS_QUEUE, EFFECTS_QUEUE)
 JOBS = {EVENTS_QUEUE: "kulanz_workers.jobs.drain", EFFECTS_QUEUE: "kulanz_workers.jobs.deliver"}
 """The one job of each queue, by its dotted path: the only ones that a worker runs (a test resolves them)."""
 
 NOTIFY_TIMEOUT = 0.25
-"""Seconds that a wake-up signal may take in all."""
+"""Maximum time of a wake-up signal, in seconds."""
 REDIS_RETRY_AFTER = 1.0
 """Seconds for which a Redis that failed is not asked again."""
 JOB_RESULT_TTL = 60
@@ -73,7 +73,7 @@ class Notifier:
         self._broken_until = 0.0
 
     def notify(self, queue: str = EVENTS_QUEUE) -> bool:
-        """Wake the queue's worker; return whether Redis heard it. Never raises."""
+        """Wake the queue's worker; return whether Redis accepted the signal. Never raises."""
         delivered = self._delivered(queue)
         metrics.NOTIFICATIONS.labels(queue, "yes" if delivered else "no").inc()
         return delivered

@@ -29,7 +29,7 @@ def _watch(pipe: int) -> None:
 
 
 def _signal(number: signal.Signals) -> None:
-    """Reach the whole group only where it is our own."""
+    """Signal the whole process group only if it is our own."""
     with suppress(ProcessLookupError):
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), number)

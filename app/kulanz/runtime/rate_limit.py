@@ -59,13 +59,13 @@ return others
 
 
 class Slots(Protocol):
-    """Where the places are kept."""
+    """Storage of the semaphore's slots."""
 
     def reserve(self, now: float, max_wait: float) -> tuple[bool, float]:
-        """Return whether a place within so many seconds was taken, and how far away it is or would be."""
+        """Return whether a slot within so many seconds was reserved, and the time until it."""
 
     def observe(self, now: float, remaining: int) -> None:
-        """Count what others have used as used now."""
+        """Record the slots that other programs have used as used now."""
 
     def close(self, now: float, seconds: float) -> None:
         """Give no place before then."""
@@ -155,7 +155,7 @@ class RateLimit:
     _broken_until: float = 0.0
 
     def acquire(self) -> None:
-        """Wait for a place; raise FarEndError where it is too far away."""
+        """Wait for a slot; raise FarEndError if it is too far away."""
         taken, wait = self._use_slots(lambda places: places.reserve(self.clock(), self.max_wait))
         if not taken:
             raise FarEndError(
@@ -167,7 +167,7 @@ class RateLimit:
             self.sleep(wait)
 
     def observe(self, remaining: int) -> None:
-        """Learn from the provider's own count what others have used."""
+        """Record other programs' usage from the provider's own count."""
         self._use_slots(lambda places: places.observe(self.clock(), remaining))
 
     def back_off(self, wait: timedelta | None) -> None:

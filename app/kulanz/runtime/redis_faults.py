@@ -13,14 +13,14 @@ _UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"
 
 
 class Fault(NamedTuple):
-    """What is wrong, and what to do about it."""
+    """A fault of Redis, and its remedy."""
 
     found: str
     advice: str
 
 
 def at(url: str | None) -> Fault | None:
-    """Return what is wrong with a Redis as far as it says so at once; one that is away is no fault of this kind."""
+    """Return a lasting fault of Redis that its replies show at once; an unreachable Redis is no such fault."""
     if url is None:
         return None
     try:
@@ -39,7 +39,7 @@ def of(client: Redis) -> Fault | None:
 
 
 def from_error(error: Exception) -> Fault:
-    """Return what an error in reaching Redis means."""
+    """Return the meaning of an error in reaching Redis."""
     if _UNVERIFIED in str(error):
         advice = "append ?ssl_ca_certs=FILE to REDIS_URL, or ?ssl_cert_reqs=none where the network is trusted"
         return Fault("no trusted authority has signed its certificate", advice)

@@ -23,7 +23,7 @@ _START_TIME = 19
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
-    """One process of one boot of one host."""
+    """A process, identified by its host, boot and process id."""
 
     host: str
     boot: str

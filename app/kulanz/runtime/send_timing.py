@@ -8,10 +8,10 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendTiming:
-    """How long a lease holds, how often it is renewed, and how long a lost request for money rests."""
+    """Durations: of a lease, of its renewal interval, and of the pause after a lost request for money."""
 
     lease: timedelta = timedelta(seconds=4)
-    """How long the effects of a worker that was killed wait for another; one that lives renews its leases."""
+    """Duration of a lease. The effects of a killed worker wait that long; a living worker renews its leases."""
     renewal: timedelta = timedelta(seconds=1)
     rest: timedelta = timedelta(minutes=2)
-    """How long a request whose sender has ended may still be on its way to the provider."""
+    """Time for which a request whose sender has died may still be on its way to the provider."""

@@ -36,7 +36,7 @@ _LARGEST = 2**62
 
 
 class Sort(StrEnum):
-    """What a list of accounts is in the order of."""
+    """Sort orders of a list of accounts."""
 
     ID = "id"
     DEADLINE = "deadline"
@@ -46,13 +46,13 @@ class Sort(StrEnum):
 
 
 class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which accounts a list holds, and in which order."""
+    """Filter and sort order of a list of accounts."""
 
     sort: Sort = Sort.ID
     standing: str | None = None
     plan: str | None = None
     due_before: datetime | None = None
-    """Only those with a deadline before this."""
+    """Filter: only accounts with a deadline before this time."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -68,21 +68,21 @@ class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Deadline(msgspec.Struct, frozen=True):
-    """The next time at which something happens to an account by itself."""
+    """The time of an account's next automatic event."""
 
     kind: str
     due_at: datetime
 
 
 class Owed(msgspec.Struct, frozen=True):
-    """What an account owes in its open cases, in one currency."""
+    """Sum that an account owes in its open cases, in one currency."""
 
     currency: str
     amount: int
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One account of the list, with what its own row does not tell."""
+    """An account in the list, joined with its cases and debts."""
 
     deadline: Deadline | None = None
     owed: tuple[Owed, ...] = ()
@@ -146,14 +146,14 @@ def page(conn: Connection, wanted: AccountQuery, after: Place | None, limit: int
 
 
 def fits(sort: Sort, place: Place) -> bool:
-    """Whether a place, which somebody may have made up, is one of an order."""
+    """Validate a page cursor, which is user input: it must belong to this sort order."""
     dated = sort is Sort.DEADLINE and place.part == 0
     has_zone = place.at is not None and place.at.utcoffset() is not None
     return 0 <= place.part < len(_PARTS[sort]) and abs(place.amount) < _LARGEST and (has_zone or not dated)
 
 
 def lines(conn: Connection, names: Collection[str]) -> Mapping[str, Line]:
-    """Return the next deadline of accounts and what they owe, by their ids."""
+    """Return the next deadline and the debts of accounts, by their ids."""
     deadlines: dict[str, Deadline] = {}
     owed: dict[str, list[Owed]] = {}
     ordered: Sequence[str] = sorted(names)

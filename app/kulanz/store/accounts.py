@@ -17,7 +17,7 @@ _Columns = TypeVarTuple("_Columns")
 
 
 class Kin(msgspec.Struct, frozen=True):
-    """An id that answers with another account; what was recorded under it is sealed with its own key."""
+    """An alias: an id that answers with another account. Records under it are encrypted with the alias's own key."""
 
     id: str
     alias_of: str
@@ -25,7 +25,7 @@ class Kin(msgspec.Struct, frozen=True):
 
 
 class ChainEnd(msgspec.Struct, frozen=True):
-    """Where the chain of an account's decisions ends."""
+    """The last decision in an account's hash chain."""
 
     id: str
     seq: int
@@ -39,7 +39,7 @@ class AccountRow(msgspec.Struct, frozen=True):
     key: bytes | None
     """The wrapped data key; None: erased."""
     book: bytes | None
-    """Sealed with the key; None: nothing is known yet."""
+    """The encrypted book; None: nothing is known yet."""
     standing: str
     plan: str
     access: str
@@ -58,7 +58,7 @@ class AccountRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = AccountRow.__struct_fields__
 _SIGNATURE_BYTES = 64
-"""Of an earlier version's signature; a MAC is shorter."""
+"""Length of an earlier version's signature; a MAC is shorter."""
 _ROW = select(*(accounts.c[name] for name in _COLUMNS))
 _LOCK = Prepared(_ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update())
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))
@@ -105,9 +105,9 @@ _OWNERS = (
 
 
 def lock(tx: Connection, ids: Collection[str], new_key: Callable[[str], bytes]) -> dict[str, AccountRow]:
-    """Lock accounts, making those that do not exist; an alias answers with the row of the account it stands for.
+    """Lock accounts, inserting missing ones; an alias answers with the row of its account.
 
-    Rows are locked in the order of their ids, so that two workers who need the same ones cannot block each other.
+    Rows are locked in the order of their ids, so that two workers with common rows cannot deadlock.
     """
     rows = _locked(tx, ids)
     if missing := sorted(set(ids) - rows.keys()):
@@ -157,7 +157,7 @@ def is_blank(row: AccountRow) -> bool:
 
 
 def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
-    """Return one account; an alias answers with the account it stands for."""
+    """Return one account; an alias answers with its account."""
     row = conn.execute(_ONE, {"account": id}).one_or_none()
     if row is not None and row.alias_of is not None:
         row = conn.execute(_ONE, {"account": row.alias_of}).one_or_none()
@@ -187,7 +187,7 @@ def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002
 
 
 def aliases(conn: Connection, id: str) -> list[str]:  # noqa: A002
-    """Return the ids that answer with this account: what was recorded under them stays there."""
+    """Return the aliases of this account, whose records keep their ids."""
     return list(conn.execute(_ALIASES, {"account": id}).scalars())
 
 

@@ -14,7 +14,7 @@ from kulanz.store.tables import Instant, archive
 
 
 class NewRecords(msgspec.Struct, frozen=True):
-    """The records of one class that have one end of retention, sealed."""
+    """Encrypted records of one class with the same end of retention."""
 
     account: str
     kind: str
@@ -24,7 +24,7 @@ class NewRecords(msgspec.Struct, frozen=True):
     by_timer: int
     """1: they are destroyed automatically when their time is over; 0: a person destroys them."""
     records: int
-    """How many."""
+    """Number of records."""
     key: bytes
     """Wrapped."""
     body: bytes
@@ -73,7 +73,7 @@ def add(tx: Connection, rows: Sequence[NewRecords]) -> None:
 
 
 def of_account(conn: Connection, account: str) -> list[KeptRecords]:
-    """Return what is kept of an account."""
+    """Return an account's archived records."""
     return [KeptRecords(*row) for row in conn.execute(_OF_ACCOUNT, {"account": account})]
 
 
@@ -89,7 +89,7 @@ def page(conn: Connection, after: int, limit: int) -> list[KeptRecords]:
 
 
 def reseal(tx: Connection, id: int, key: bytes, body: bytes) -> None:  # noqa: A002
-    """Replace records and their wrapped key by the same ones sealed otherwise."""
+    """Replace records and their wrapped key by a new encryption of the same content."""
     bulk.update(tx, archive, ("id", "key", "body"), [(id, key, body)])
 
 
@@ -105,5 +105,5 @@ def destroy(tx: Connection, ids: Collection[int]) -> None:
 
 
 def hold(tx: Connection, account: str, until: datetime) -> int:
-    """Keep the records of an account until an instant, regardless of the policy; returns the number of classes."""
+    """Legal hold: keep an account's records until a given time, despite the policy; returns the number of classes."""
     return tx.execute(_HOLD, {"of": account, "until": until}).rowcount

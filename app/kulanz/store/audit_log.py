@@ -11,7 +11,7 @@ from kulanz.store.tables import acts
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    """One act, in real time; `detail` is the operator's reason or a number, never personal data."""
+    """An entry of the audit log, in real time; `detail` is the operator's reason or a number, never personal data."""
 
     id: int
     at: datetime

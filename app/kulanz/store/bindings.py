@@ -1,4 +1,4 @@
-"""Which account a provider's object belongs to; keys like `lemonsqueezy:customer:3083767`."""
+"""Bindings: which account owns a provider's object. Keys look like `lemonsqueezy:customer:3083767`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
@@ -14,7 +14,7 @@ from kulanz.store.tables import bindings
 
 
 class BindingRow(msgspec.Struct, frozen=True):
-    """One object's owner; `claims` is what it follows from, None where an earlier version bound it."""
+    """Owner of one object. `claims` is the evidence for it; None for bindings of earlier versions."""
 
     key: str
     account: str
@@ -82,7 +82,7 @@ def rebind(tx: Connection, keys: Collection[str], account: str) -> None:
 
 
 def bind(tx: Connection, pairs: Mapping[str, str]) -> None:
-    """Bind keys to accounts; a key that is bound already stays where it is, so look again with `find`."""
+    """Bind keys to accounts; a bound key keeps its account, so read it again with `find`."""
     bulk.insert(tx, bindings, ("key", "account"), sorted(pairs.items()), conflict=bulk.ON_CONFLICT_DO_NOTHING)
 
 

@@ -48,7 +48,7 @@ def insert(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowVal
 
 
 def insert_new(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValues]) -> list[int | None]:
-    """Insert what conflicts with nothing; return the new id of each row, or None. The first column tells rows apart."""
+    """Insert rows without a conflict; return each row's new id, or None. The first column must be unique per row."""
     if tx.dialect.name == "sqlite":
         statement = _insert("sqlite", table, columns, "ON CONFLICT DO NOTHING RETURNING id")
         cursor = tx.connection.cursor()
@@ -60,7 +60,7 @@ def insert_new(tx: Connection, table: Table, columns: Columns, rows: Sequence[Ro
 
 
 def update(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValues], unless_none: str = "") -> None:
-    """Set the other columns of the rows that the first column names; None leaves the column `unless_none` as it is."""
+    """Update rows by the key in the first column; None leaves the column `unless_none` unchanged."""
     _run(tx, table, columns, rows, _update(tx.dialect.name, table, columns, unless_none))
 
 
@@ -70,9 +70,9 @@ def delete(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowVal
 
 
 def literally(state: str, states: Collection[str], *, ended: str) -> TextClause:
-    """Return the condition of being in a state; indexes leave out what has `ended`.
+    """Return the SQL condition for a state; partial indexes leave out rows that have `ended`.
 
-    InvalidInputError for what is none of the states.
+    Raises InvalidInputError for an unknown state.
     """
     if state not in states:
         raise InvalidInputError(f"state: one of {', '.join(states)}")
@@ -89,7 +89,7 @@ class among(FunctionElement[bool]):  # noqa: N801  # Reads as the operator that 
         super().__init__(column, bindparam(parameter, type_=_Many(column.type)))
 
     def self_group(self, against: Any = None) -> Any:  # noqa: ARG002
-        """Stay as it is: SQLAlchemy would write `… = 1` for SQLite, and no index would be used."""
+        """Return the expression unchanged: SQLAlchemy would write `… = 1` for SQLite, and no index would be used."""
         return self
 
 
@@ -185,7 +185,7 @@ def _arrays(table: Table, columns: Columns, rows: Sequence[RowValues]) -> tuple[
 def _convert(
     table: Table, columns: Columns, rows: Sequence[RowValues], instant: Callable[[Any], Any]
 ) -> list[list[Any]]:
-    """Turn rows into columns and give the instants among them the form of the database."""
+    """Turn rows into columns and convert timestamps to the database's format."""
     values: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
     document: dict[Any, Any] = {None: None}
     for place in _instants(table, columns):

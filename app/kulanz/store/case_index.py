@@ -21,13 +21,13 @@ NOBODY = ""
 
 
 class CaseRow(msgspec.Struct, frozen=True):
-    """One dunning case or dispute as of the last decision about its account."""
+    """A dunning case or dispute as of the last decision about its account."""
 
     account: str
     kind: str
     key: str
     state: str
-    """Of a case also `recovered` and `settled`, which no book keeps."""
+    """State of the case: also `recovered` and `settled`, which the book does not keep."""
     opened_at: datetime
     closed_at: datetime | None
     amount: int
@@ -35,23 +35,23 @@ class CaseRow(msgspec.Struct, frozen=True):
     currency: str | None
     policy_version: int
     stage: str | None = None
-    """Of a recovered case: its state when it was."""
+    """For a recovered case: its state at recovery."""
     cause: str | None = None
-    """Of a recovered case: what showed it."""
+    """For a recovered case: the evidence of payment."""
     plan: str | None = None
-    """Of a case: what its subscription gives."""
+    """For a dunning case: the plan of its subscription."""
     step: str | None = None
-    """Of a case: how far dunning had come, in the words of `kulanz.policy.areas.dunning.steps`."""
+    """For a dunning case: the dunning step reached, in the words of `kulanz.policy.areas.dunning.steps`."""
     spared: str | None = None
-    """Of a recovered case: what kept access from being taken, `limit` or `look`."""
+    """For a recovered case: the reason why access was kept, `limit` or `look`."""
     deadline: datetime | None = None
-    """Of a case in grace that does not rest: when access is lost. Of a dispute: until when it has to be answered."""
+    """For a case in grace that is not paused: the time at which access is lost. For a dispute: of its answer."""
     lost_at: datetime | None = None
-    """Of a case: since when no money is expected any more."""
+    """For a case: the time since which no money is expected any more."""
 
 
 class CaseCount(msgspec.Struct, frozen=True):
-    """How many matters are alike, and what they are about together."""
+    """Number and common attributes of a group of similar cases."""
 
     kind: str
     state: str
@@ -66,7 +66,7 @@ class CaseCount(msgspec.Struct, frozen=True):
 
 
 class Sum(msgspec.Struct, frozen=True):
-    """An amount of money and how many matters it is made of."""
+    """An amount of money and the number of cases in it."""
 
     currency: str
     amount: int
@@ -136,7 +136,7 @@ _OF_ACCOUNT = select(matters.c.kind, matters.c.key, matters.c.state).where(matte
 def keep_without_names(tx: Connection, accounts: Sequence[str], now: datetime) -> None:
     """Keep the dunning cases of accounts for sums only: by the day, under no account and no name of the provider's.
 
-    What is open is lost: nothing of it is known any more.
+    Mark open cases as lost: their account was erased.
     """
     today = _day(now)
     rows = [CaseRow(*row) for row in tx.execute(_CASES_OF, {"accounts": list(accounts)})]
@@ -165,18 +165,18 @@ def owing(conn: Connection, number: str, here: str) -> str | None:
 
 
 def find(conn: Connection, account: str, kind: str, key: str) -> CaseRow | None:
-    """Return one matter of an account; None where it never had it."""
+    """Return one case of an account; None if there is none."""
     row = conn.execute(_ONE, {"of": account, "kind": kind, "key": key}).first()
     return None if row is None else CaseRow(*row)
 
 
 def put(tx: Connection, rows: Sequence[CaseRow]) -> None:
-    """Write matters of locked accounts; one that was closed keeps the time of that, unless it is open again."""
+    """Write the cases of locked accounts; a closed case keeps its closing time unless it is open again."""
     bulk.insert(tx, matters, _COLUMNS, [msgspec.structs.astuple(row) for row in rows], conflict=_WRITE)
 
 
 def drop(tx: Connection, account: str, kind: str, key: str) -> None:
-    """Forget one that turned out to be another."""
+    """Delete a case that turned out to be another."""
     tx.execute(_MERGED, {"of": account, "kind": kind, "merged": key})
 
 
@@ -186,7 +186,7 @@ def give(tx: Connection, account: str, target: str, kind: str, key: str) -> None
 
 
 def of_account(conn: Connection, account: str) -> list[tuple[str, str, str]]:
-    """Return the kind, key and state of each of an account's matters."""
+    """Return the kind, key and state of each of an account's cases."""
     return [(row.kind, row.key, row.state) for row in conn.execute(_OF_ACCOUNT, {"of": account})]
 
 
@@ -199,7 +199,7 @@ def page(
     limit: int,
     state: str | None = None,
 ) -> list[CaseRow]:
-    """Return matters, newest first; `after` is the time, account and key of the last one of the page before."""
+    """Return cases, newest first; `after` is the cursor: time, account and key of the previous page's last case."""
     query = _ROW.where(matters.c.kind == kind).order_by(*_NEWEST_FIRST).limit(limit)
     if only_open:
         query = query.where(matters.c.closed_at.is_(None))
@@ -223,17 +223,17 @@ def accounts_with_open(conn: Connection, *, but: int, after: str, limit: int) ->
 
 
 def at_risk(conn: Connection) -> list[Sum]:
-    """Return what is owed in open dunning cases and may still be paid."""
+    """Return the debts in open dunning cases that may still be paid."""
     return _sums(conn.execute(_AT_RISK, {"kind": CASE}).all())
 
 
 def number_open(conn: Connection, kind: str) -> int:
-    """Return how many matters of a kind are open."""
+    """Return the number of open cases of a kind."""
     return conn.execute(_NUMBER_OPEN, {"kind": kind}).scalar_one()
 
 
 def told(conn: Connection) -> list[CaseCount]:
-    """Return all matters there ever were, those that are alike as one; it reads the whole table."""
+    """Return all cases ever recorded, grouped by equal attributes; reads the whole table."""
     return [
         CaseCount(kind, state, bool(is_open), version, currency, stage, cause, bool(is_lost), number, int(amount))
         for kind, state, is_open, version, currency, stage, cause, is_lost, number, amount in conn.execute(_TALES)

@@ -11,7 +11,7 @@ from kulanz.store.tables import certificates
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """One signed document; `document` is the JSON that was signed."""
+    """A signed document; `document` is the JSON that was signed."""
 
     id: str
     account: str

@@ -1,4 +1,4 @@
-"""Books, facts and effects as bytes and back: what the store keeps of the policy's values."""
+"""Serialisation of books, facts and effects to bytes and back."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_effect(kind: str, written: bytes) -> Effect:
 
 
 def change_document(change: Change) -> dict[str, Any]:
-    """Return a change as it is recorded with its decision, ready for JSON."""
+    """Return a change as recorded with its decision, ready for JSON."""
     detail = {
         name: rfc3339(value) if isinstance(value, datetime) else value
         for name, value in change.detail.items()

@@ -1,4 +1,4 @@
-"""Column types and the catalogue of tables; an instant is stored alike in either database."""
+"""Column types and the catalogue of tables; a timestamp is stored in the same way in both databases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware instant, in UTC on the way out; naive ones are refused. In SQLite a text that sorts by time."""
+    """Timestamp with time zone, read back as UTC; naive values are refused. In SQLite a text that sorts by time."""
 
     impl = String(32)
     cache_ok = True
@@ -23,7 +23,7 @@ class Instant(TypeDecorator[datetime]):
         return TIMESTAMP(timezone=True) if dialect.name == "postgresql" else String(32)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse what has no zone."""
+        """Refuse a timestamp without a zone."""
         if value is None:
             return None
         return in_utc(value) if dialect.name == "postgresql" else as_text(value)
@@ -36,19 +36,19 @@ class Instant(TypeDecorator[datetime]):
 
 
 def in_utc(value: datetime) -> datetime:
-    """Return the same instant in UTC; ValueError without a zone."""
+    """Return the same time in UTC; ValueError without a time zone."""
     if value.tzinfo is UTC:
         return value
     if value.utcoffset() is None:
-        raise ValueError("an instant without a time zone")
+        raise ValueError("a timestamp without a time zone")
     return value.astimezone(UTC)
 
 
 @lru_cache(maxsize=256)
 def as_text(value: datetime) -> str:
-    """Write an instant with always six decimals, so that texts sort as instants do.
+    """Write a timestamp with exactly six decimals, so that texts sort in the order of time.
 
-    The few instants of a transaction are written into every one of its rows, and a look-up takes a tenth of the time.
+    Cached: a transaction writes the same few timestamps into all its rows, and a lookup takes a tenth of the time.
     """
     return in_utc(value).isoformat(timespec="microseconds")
 
@@ -68,7 +68,7 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 def partial(name: str, condition: str, *columns: Column[Any]) -> Index:
     """Return an index of those rows only that fulfil a condition, on the table of its columns.
 
-    SQLAlchemy's own words for it would load every driver's dialect into every process: 2 MiB.
+    SQLAlchemy's own arguments for it would load every driver's dialect into every process: 2 MiB.
     """
     return Index(name, *columns, info={"where": condition})
 

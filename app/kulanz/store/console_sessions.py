@@ -14,7 +14,7 @@ _FORGET_ENDED = delete(ended_sessions).where(ended_sessions.c.until <= bindparam
 
 
 def clear_attempts(tx: Connection) -> None:
-    """Delete what versions before counted here."""
+    """Delete counters of earlier versions."""
     tx.execute(_CLEAR)
 
 

@@ -26,14 +26,14 @@ Row = tuple[Any, ...]
 
 
 class Difference(NamedTuple):
-    """One row that is not alike in both databases."""
+    """A row that differs between the two databases."""
 
     table: str
     key: Row
     account: str | None
-    """Whose row it is; None where the table is about no account."""
+    """The account of the row; None if the table is not about accounts."""
     row: Row | None
-    """As it should be; None where only the copy has it."""
+    """The row in the source; None if only the copy has it."""
 
 
 def differences(original: Connection, copy: Connection) -> Iterator[Difference]:
@@ -55,7 +55,7 @@ def differences(original: Connection, copy: Connection) -> Iterator[Difference]:
 
 
 def make_alike(original: Connection, copy: Database) -> int:
-    """Write into the copy what it lacks, a few hundred rows at a time; return how many rows were not alike."""
+    """Write missing rows into the copy, a few hundred at a time; return the number of rows that differed."""
     written = 0
     with copy.snapshot() as conn:
         found = differences(original, conn)
@@ -73,7 +73,7 @@ def write(tx: Connection, page: Sequence[Difference]) -> None:
 
 
 def begin(tx: Connection, installation: str) -> None:
-    """Mark a database as one that a copy of this installation is being written into."""
+    """Mark a database as the unfinished copy of this installation."""
     shared_values.put(tx, _UNFINISHED, installation)
 
 
@@ -106,7 +106,7 @@ def _rows(conn: Connection, table: Table) -> Iterator[tuple[Row, Row]]:
 
 
 def _is_text(conn: Connection, column: Any) -> bool:
-    """Tell what PostgreSQL would sort by the language of the database."""
+    """Return a sort key for texts that PostgreSQL would sort by the database's locale."""
     return conn.dialect.name == "postgresql" and isinstance(column.type, String)
 
 

@@ -54,7 +54,7 @@ class Database:
 
     @contextmanager
     def relaxed(self) -> Iterator[Connection]:
-        """Open a transaction that a power failure may undo, but never break: for what can be found out again."""
+        """Open a transaction that a power failure may undo, but never break: for data that can be recomputed."""
         with _translated(), self._server.relaxed() as tx:
             yield tx
 
@@ -80,7 +80,7 @@ class Database:
             yield
 
     def scrub(self) -> bool:
-        """Forget what is left of rows that were overwritten or deleted, as after an erasure or a change of keys.
+        """Wipe the remains of overwritten or deleted rows, as after an erasure or a change of keys.
 
         False where a reader prevented it.
         """
@@ -112,7 +112,7 @@ def _parse(url: str) -> tuple[URL, Literal["sqlite", "postgresql"]]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Give what another moment may cure its name; the driver's own text holds no parameters."""
+    """Translate temporary errors into StorageUnavailableError; the driver's own text holds no parameters."""
     try:
         yield
     except exc.TimeoutError as error:
@@ -139,7 +139,7 @@ def _passing(error: Any) -> str | None:
 
 
 def _is_mistake(error: Any) -> bool:
-    """Tell an error of the program or its values from one of the server, by the name that PEP 249 gives it."""
+    """Distinguish errors of the program or its values from errors of the server, by the class name of PEP 249."""
     names = {cls.__name__ for cls in type(error).__mro__}
     return bool(names & {"IntegrityError", "ProgrammingError", "DataError", "NotSupportedError"})
 

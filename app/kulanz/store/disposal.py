@@ -1,4 +1,4 @@
-"""Connections of a pool that was given up while they were in use: each is closed when it is given back."""
+"""Connections of discarded pools: each is closed when it is returned."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Disposal:
         self._pools = 0
 
     def watch(self, engine: Engine) -> None:
-        """Close what the engine's pools lent when there is no such pool any more."""
+        """Close a returned connection whose pool no longer exists."""
         event.listen(engine, "connect", self._note_the_pool)
         event.listen(engine, "checkin", self._close_if_late)
 

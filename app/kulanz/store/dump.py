@@ -1,4 +1,4 @@
-"""A portable dump of every table, row by row in MessagePack: what one database gives, the other one takes."""
+"""Portable dump of every table, row by row in MessagePack: readable by either database."""
 
 from __future__ import annotations
 

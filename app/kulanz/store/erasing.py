@@ -1,6 +1,6 @@
-"""Destroying what is personal of an account: its keys, and what was sealed or hashed for it.
+"""Erasure in the database: deletes an account's keys and everything that was encrypted or hashed for it.
 
-What stays is without it: de-duplication keys, bindings of the provider's objects, and the hashes of decisions.
+Rows without personal data stay: de-duplication keys, bindings of the provider's objects, hashes of decisions.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from kulanz.store.bulk import among
 from kulanz.store.tables import accounts, effects, inbox, metadata, pay_links
 
 KEPT_TABLES = frozenset({"accounts", "archive", "bindings", "certificates", "decisions", "effects", "inbox"})
-"""Tables whose rows about an account stay, without what is personal; of every other they are deleted."""
+"""Tables whose rows about an account stay, without personal data; the rows of all others are deleted."""
 PERSONAL_EFFECT_KINDS = frozenset({"DropFile", "SendLetter", "SendMail"})
-"""Kinds of effects that hold personal data: what is not sent yet never is."""
+"""Kinds of effects that hold personal data: unsent ones are never sent."""
 ERASED = "the account was closed and its data were destroyed"
 _NOTHING = b""
 _IS_LETTER = effects.c.kind.in_(sorted(PERSONAL_EFFECT_KINDS))
@@ -46,12 +46,12 @@ _KEYS = (
 
 
 def personal_tables() -> list[Table]:
-    """Return the tables whose rows about an account go with it."""
+    """Return the tables whose rows about an account are deleted with it."""
     return [table for table in metadata.sorted_tables if "account" in table.c and table.name not in KEPT_TABLES]
 
 
 def destroy(tx: Connection, names: Sequence[str]) -> dict[str, int]:
-    """Destroy what is personal of locked accounts; return how many rows of what that concerned."""
+    """Destroy the personal data of locked accounts; return the number of affected rows."""
     of = {"accounts": names}
     counts = {
         "events": tx.execute(_BODIES, of).rowcount + tx.execute(_UNREAD, of).rowcount,

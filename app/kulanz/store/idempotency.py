@@ -1,4 +1,4 @@
-"""Answers kept for repeated requests with the same `Idempotency-Key` (CONTRACT section 3)."""
+"""Stored answers for repeated requests with the same `Idempotency-Key` (CONTRACT section 3)."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from kulanz.store.tables import Instant, idempotency
 
 
 class StoredResponse(msgspec.Struct, frozen=True):
-    """What the first request was answered; `document` is sealed."""
+    """The stored answer to the first request; `document` is encrypted."""
 
     status: int
     document: bytes
@@ -20,7 +20,7 @@ class StoredResponse(msgspec.Struct, frozen=True):
 
 _KEPT = timedelta(days=7)
 _ABANDONED = timedelta(minutes=1)
-"""A request that has run longer died with its process: nothing of it was committed, so it may be tried again."""
+"""Age after which a request has died with its process: nothing of it was committed, so it may be tried again."""
 _THIS = (idempotency.c.token == bindparam("token_"), idempotency.c.key == bindparam("key_"))
 _EXPIRE = delete(idempotency).where(idempotency.c.begun_at < bindparam("before", type_=Instant))
 _FIND = select(idempotency.c.request, idempotency.c.status, idempotency.c.document, idempotency.c.begun_at).where(
@@ -32,7 +32,7 @@ _FORGET = delete(idempotency).where(*_THIS, idempotency.c.status.is_(None))
 
 
 def begin(tx: Connection, token: str, key: str, request: bytes, now: datetime) -> StoredResponse | None:
-    """Return the answer of a finished request, or None after noting that this one has begun.
+    """Return the answer of a finished request, or None after recording the start of this one.
 
     `request` is a digest of method, path and body. Raises InvalidInputError (422) for the same key with another
     request, RefusedError (409) while the first is still running. An answer is kept for 7 days of real time.
@@ -54,10 +54,10 @@ def begin(tx: Connection, token: str, key: str, request: bytes, now: datetime) -
 
 
 def finish(tx: Connection, token: str, key: str, answer: StoredResponse) -> None:
-    """Keep the answer."""
+    """Store the answer."""
     tx.execute(_FINISH, {"token_": token, "key_": key, "answered": answer.status, "said": answer.document})
 
 
 def forget(tx: Connection, token: str, key: str) -> None:
-    """Let a request that came to nothing be tried again under its key; an answer that was kept stays."""
+    """Release the key of a failed request, so that it can be tried again; a stored answer stays."""
     tx.execute(_FORGET, {"token_": token, "key_": key})

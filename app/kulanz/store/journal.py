@@ -1,4 +1,4 @@
-"""Our own and the operators' facts, sealed, in the order in which they became known."""
+"""Journal: our own facts and the operators' facts, encrypted, in the order in which they became known."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from kulanz.store.tables import journal
 
 
 class JournalRow(msgspec.Struct, frozen=True):
-    """One fact; `fact` is its JSON, sealed with the account's key."""
+    """A fact; `fact` is its JSON, encrypted with the account's key."""
 
     account: str
     at: datetime
@@ -67,11 +67,11 @@ def numbered(conn: Connection, accounts: Collection[str]) -> list[tuple[int, Jou
 
 
 def give(tx: Connection, rows: Sequence[tuple[int, str, bytes]]) -> None:
-    """Give single facts to another account: number, account, and the fact encrypted again."""
+    """Move single facts to another account: number, account, and the fact encrypted again."""
     bulk.update(tx, journal, ("id", "account", "fact"), rows)
 
 
 def reseal(tx: Connection, account: str, seal: Callable[[JournalRow], bytes]) -> None:
-    """Replace each fact of an account by what `seal` returns for its row."""
+    """Replace each fact of an account by the result of `seal` for its row."""
     rows = [(id_, JournalRow(*fields)) for id_, *fields in tx.execute(_ALL_OF_ACCOUNT, {"account": account})]
     bulk.update(tx, journal, ("id", "fact"), [(id_, seal(row)) for id_, row in rows])

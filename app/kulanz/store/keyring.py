@@ -13,7 +13,7 @@ _ALL = select(keyring.c.name, keyring.c.wrapped)
 
 
 class Keyring:
-    """The stored keys by name: what `kulanz.crypto.vault.Vault` takes its index key from."""
+    """Stored keys by name, from which `kulanz.crypto.vault.Vault` takes its index key."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

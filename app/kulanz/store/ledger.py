@@ -1,4 +1,4 @@
-"""Every decision, chained by hashes so that a change of the past shows."""
+"""Ledger: every decision, chained by hashes so that a change of the past is detected."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from kulanz.store.tables import accounts, as_text, decisions
 
 
 class Flaw(msgspec.Struct, frozen=True):
-    """Where the decisions of an account are first not as they were written."""
+    """The first decision of an account at which its chain fails verification."""
 
     seq: int
     what: str
@@ -24,7 +24,7 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
-    """One decision about one account; the JSON columns hold no personal data."""
+    """A decision about one account; the JSON columns hold no personal data."""
 
     account: str
     seq: int
@@ -45,13 +45,13 @@ class DecisionRow(msgspec.Struct, frozen=True):
 
 
 class Chained(NamedTuple):
-    """A decision in the form in which it is hashed and stored, which is costly enough to be made once."""
+    """A decision in its hashed and stored form, computed only once because that is expensive."""
 
     stored: tuple[Any, ...]
 
     @property
     def hash(self) -> bytes:
-        """What the next one follows on."""
+        """The hash of the previous decision, on which the next one builds."""
         own: bytes = self.stored[-1]
         return own
 
@@ -101,13 +101,13 @@ def chain(prev: bytes, row: DecisionRow) -> bytes:
 
 
 def chained(row: DecisionRow) -> Chained:
-    """Return a decision as it is stored, with its hash: it follows on the one whose hash is its `prev_hash`."""
+    """Return a decision as stored, with its hash, chained to the decision with the hash `prev_hash`."""
     stored = _as_stored(row)
     return Chained((*stored[:-1], _hash(row.prev_hash, stored)))
 
 
 def write(tx: Connection, rows: Iterable[Chained]) -> None:
-    """Record decisions that are chained."""
+    """Record chained decisions."""
     bulk.insert(tx, decisions, _COLUMNS, [row.stored for row in rows])
 
 
@@ -117,12 +117,12 @@ def of_account(conn: Connection, account: str, after_seq: int, limit: int) -> li
 
 
 def statement(account: str, seq: int, head: bytes) -> bytes:
-    """Return what is signed: that an account's decisions are so many, and end in this hash."""
+    """Return the signed statement: the number of an account's decisions, and the last hash."""
     return _canonical(["kulanz ledger head", 1, account, seq, head.hex()])
 
 
 def row_statement(row: AccountRow) -> bytes:
-    """Return what the MAC of an account's row is over: every column that is stored plainly, and the sealed book."""
+    """Return the content that the MAC of an account's row covers: every plain column, and the encrypted book."""
     book = sha256(row.book).hexdigest() if row.book is not None else None
     plain = [getattr(row, name) for name in _PLAIN]
     times = [as_text(at) if (at := getattr(row, name)) is not None else None for name in _TIMES]
@@ -130,13 +130,13 @@ def row_statement(row: AccountRow) -> bytes:
 
 
 def verify(conn: Connection, account: str) -> int | None:
-    """Return the number of the first decision that is missing or not as it was written; None: the chain is whole."""
+    """Return the number of the first missing or changed decision; None: the chain is complete."""
     stored_flaw = flaw(conn, account)
     return stored_flaw.seq if stored_flaw is not None else None
 
 
 def flaw(conn: Connection, account: str) -> Flaw | None:
-    """Return the first flaw of an account's chain; the account's row says where it ends, so a missing end shows too."""
+    """Return the first flaw of an account's chain; the account's row names its end, so a missing end is found, too."""
     end = conn.execute(_HEAD, {"account": account}).one_or_none()
     last, end_head, erased = end if end is not None else (0, _EMPTY, False)
     seq, head = 0, _EMPTY
@@ -153,13 +153,13 @@ def flaw(conn: Connection, account: str) -> Flaw | None:
 
 
 def hash_at(conn: Connection, account: str, seq: int) -> bytes | None:
-    """Return the hash of one decision, None where it is missing."""
+    """Return the hash of one decision, None if it is missing."""
     value: bytes | None = conn.execute(_HASH, {"account": account, "seq": seq}).scalar()
     return value
 
 
 def cause(conn: Connection, account: str, seq: int | None) -> str | None:
-    """Return what a decision followed from, as logs name it: the id of its event, or what else it was."""
+    """Return a decision's cause, as named in logs: the id of its event, or another cause."""
     row = conn.execute(_CAUSE, {"account": account, "seq": seq}).one_or_none()
     if row is None:
         return None
@@ -172,12 +172,12 @@ def rules(conn: Connection, account: str) -> list[str]:
 
 
 def orphans(conn: Connection) -> list[str]:
-    """Return the accounts that have decisions and are not there themselves."""
+    """Return the accounts with decisions but without a row."""
     return list(conn.execute(_ORPHANS).scalars())
 
 
 def redact(tx: Connection, account: str, but: int | None = None) -> int:
-    """Take the details of an account's decisions, which may name people; the digests stay. Returns how many.
+    """Delete the details of an account's decisions, which may name people; the digests stay. Returns how many.
 
     `but` is the number of one decision that keeps its detail.
     """
@@ -216,7 +216,7 @@ def _as_read(row: AnyRow) -> DecisionRow:
 
 
 def _hash(prev: bytes, stored: tuple[Any, ...]) -> bytes:
-    """Hash a row as it is stored, its two hashes being the last columns."""
+    """Hash a stored row, whose last two columns are its hashes."""
     account, seq, at, *rest = stored[:-2]
     rest[_DETAIL] = _digest(rest[_DETAIL])
     return sha256(prev + _canonical([account, seq, as_text(at), *rest])).digest()

@@ -30,13 +30,13 @@ def lock(tx: Connection) -> None:
 
 
 def count(tx: Connection, cause: str, since: datetime) -> int:
-    """Return how many accounts lost access by a cause at or after an instant."""
+    """Return the number of accounts that lost access by a cause at or after a given time."""
     number: int = _COUNT.scalar(tx, cause=cause, since=since)
     return number
 
 
 def add(tx: Connection, cause: str, accounts: Collection[str], at: datetime, since: datetime) -> None:
-    """Note accounts that lost access now, and forget those of before `since`."""
+    """Record accounts that lost access now, and delete those of before `since`."""
     tx.execute(_FORGET, {"cause_": cause, "before": since})
     rows = [(cause, account, at) for account in sorted(accounts)]
     bulk.insert(tx, losses, ("cause", "account", "at"), rows, conflict=_AGAIN)

@@ -1,4 +1,4 @@
-"""Bring a database to the shape that this code expects."""
+"""Migrations: bring a database to the schema of this version."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from kulanz.errors import RefusedError
 from kulanz.store.database import Connection, Database
 
 OWNERS = "0013"
-"""The revision since which every purchase has one owner."""
+"""The revision that introduced one owner for every purchase."""
 _ONE_AT_A_TIME = 0x6B756C61
 
 
 def upgrade(database: Database) -> None:
-    """Apply every migration that is missing, all or none; safe to call from several processes at once."""
+    """Apply all missing migrations, all or none; safe to call from several processes at once."""
     reach(database, head())
 
 
 def reach(database: Database, revision: str) -> None:
-    """Apply the migrations up to a revision, or take those after it back; RefusedError for one that is not known."""
+    """Migrate up or down to a revision; RefusedError for an unknown one."""
     at, known = current(database), revisions()
     for each in (revision, at):
         if each is not None and each not in known:
@@ -35,14 +35,14 @@ def reach(database: Database, revision: str) -> None:
 
 
 def downgrade(database: Database, revision: str) -> None:
-    """Take migrations back to a revision, `base` for an empty database. What they added is lost."""
+    """Downgrade to a revision, `base` for an empty database. The data of the removed columns is lost."""
     with database.write() as tx:
         _keep_others_out(tx)
         command.downgrade(_config(tx), revision)
 
 
 def current(database: Database) -> str | None:
-    """Return the revision that the database is at; None before the first."""
+    """Return the database's revision; None before the first."""
     with database.read() as conn:
         return MigrationContext.configure(conn).get_current_revision()
 
@@ -62,7 +62,7 @@ def revisions() -> list[str]:
 
 
 def _keep_others_out(tx: Connection) -> None:
-    """Wait for another migration; a large one may take longer than other statements may."""
+    """Wait for another migration; it may take longer than other statements."""
     if tx.dialect.name == "postgresql":
         tx.exec_driver_sql("SET LOCAL statement_timeout = 0")
         tx.exec_driver_sql("SET LOCAL lock_timeout = 0")

@@ -1,4 +1,4 @@
-"""Effects that wait to be carried out, and what became of them. Attempts and leases are in real time."""
+"""Outbox: effects to be delivered, and their outcomes. Attempts and leases are in real time."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ EFFECT_STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "u
 
 
 class EffectRow(msgspec.Struct, frozen=True):
-    """One effect: pending, done, skipped, withdrawn, parked, todo or unknown."""
+    """An effect: pending, done, skipped, withdrawn, parked, todo or unknown."""
 
     id: str
     account: str
@@ -40,22 +40,22 @@ class EffectRow(msgspec.Struct, frozen=True):
     subject: str
     step: int
     payload: bytes
-    """Sealed with the account's key."""
+    """Encrypted with the account's key."""
     state: str
     attempts: int
     created_at: datetime
     next_attempt_at: datetime
     done_at: datetime | None = None
     lease_until: datetime | None = None
-    """The lapsed lease of a worker that died, as `lease` returns it; else None."""
+    """The expired lease of a worker that died, as returned by `lease`; else None."""
     error: str | None = None
     decision_seq: int | None = None
     begun_at: datetime | None = None
-    """When the attempt began whose outcome was not recorded; None: there is none."""
+    """Start of the attempt whose outcome was not recorded; None: there is none."""
     crashes: int = 0
-    """How many attempts ended with their worker, before that one."""
+    """Number of earlier attempts during which the worker died."""
     request_note: str | None = None
-    """Which process was about to send a request that may have moved money; None: no outcome is unknown."""
+    """The process that was about to send a request that may have moved money; None: no outcome is unknown."""
 
 
 _COLUMNS = EffectRow.__struct_fields__
@@ -178,14 +178,14 @@ _UNTRIED = select(func.count()).where(
 
 
 def add(tx: Connection, rows: Sequence[EffectRow]) -> None:
-    """Record effects; one that is known by its id stays as it is (I5)."""
+    """Record effects; an effect whose id exists stays unchanged (I5)."""
     bulk.insert(
         tx, effects, _COLUMNS, [msgspec.structs.astuple(row) for row in rows], conflict=bulk.ON_CONFLICT_DO_NOTHING
     )
 
 
 def lease(database: Database, limit: int, now_real: datetime, seconds: float) -> list[EffectRow]:
-    """Lease due effects for `seconds`, in its own transaction; no other worker gets them until the lease lapses."""
+    """Lease due effects for `seconds`, in its own transaction; no other worker gets them until the lease expires."""
     with database.write() as tx:
         rows = [EffectRow(*row) for row in tx.execute(_DUE, {"now": now_real, "limit": limit})]
         if rows:
@@ -195,9 +195,9 @@ def lease(database: Database, limit: int, now_real: datetime, seconds: float) ->
 
 
 def renew(database: Database, ids: Collection[str], held: Sequence[datetime], until: datetime) -> bool:
-    """Keep those of one's leased effects that are not finished yet for longer; False where none was left.
+    """Extend the leases of a worker's unfinished effects; False if none was left.
 
-    They are one's own as long as the lease ends when one said: at the first of `held`, or the last.
+    A lease is the worker's own as long as it ends at a time set by this worker: the first of `held`, or the last.
     """
     with database.relaxed() as tx:
         ends = {"held": held[0], "tried": held[-1]}
@@ -205,36 +205,38 @@ def renew(database: Database, ids: Collection[str], held: Sequence[datetime], un
 
 
 def bring_forward(tx: Connection, now_real: datetime) -> int:
-    """Make due what was never tried and says that it was made in the future: the host's clock has gone back since."""
+    """Make untried effects due now whose creation time is in the future: the host's clock was set back since."""
     return tx.execute(_AHEAD, {"now": now_real}).rowcount
 
 
 def free(tx: Connection, until: datetime) -> int:
-    """End the leases that hold beyond `until`. Who lives has renewed his by the host's clock as it is now."""
+    """End the leases that last beyond `until`. Living workers have renewed theirs by the host's present clock."""
     return tx.execute(_FREE, {"until": until}).rowcount
 
 
 def begin(tx: Connection, row: EffectRow, now_real: datetime) -> bool:
-    """Note that an attempt begins, before it does, and that the one before it ended with its worker, if it did.
+    """Record the start of an attempt, before it is made, and count a crash if the earlier one never ended.
 
-    False where another worker has begun one since `row` was leased.
+    1. `begun_at` is set here, and cleared by `finish` with the outcome.
+    2. If it is still set when another worker leases the effect, that attempt's worker died: `crashes` grows by one.
+    3. The update compares `begun_at` with the value in `row`: False if another worker has begun an attempt since.
     """
     begun = {"effect": row.id, "seen": row.begun_at, "now": now_real, "lost": int(row.begun_at is not None)}
     return tx.execute(_BEGIN, begun).rowcount == 1
 
 
 def note_request(tx: Connection, id: str, seen: str | None, note: str) -> bool:  # noqa: A002
-    """Write down a request that moves money, before it is sent; False where another process has noted one."""
+    """Note a request that moves money, before it is sent; False if another process has noted one."""
     return tx.execute(_NOTE, {"effect": id, "seen": seen, "note": note}).rowcount == 1
 
 
 def settle_request(tx: Connection, id: str) -> None:  # noqa: A002
-    """Forget the note of a request whose outcome is known."""
+    """Delete the note of a request whose outcome is known."""
     tx.execute(_SETTLE, {"effect": id})
 
 
 def give_back(tx: Connection, id: str, begun_at: datetime, note: str | None) -> bool:  # noqa: A002
-    """Make due again what one has surely not sent, unless another worker has gone on from there."""
+    """Make an effect due again that this worker has certainly not sent, unless another worker has begun an attempt."""
     return tx.execute(_GIVE_BACK, {"effect": id, "begun": begun_at, "own": note}).rowcount == 1
 
 
@@ -248,7 +250,7 @@ def finish(
     next_attempt_at: datetime | None = None,
     done_at: datetime | None = None,
 ) -> None:
-    """Record an outcome and end the lease; `next_attempt_at` None leaves it, and what is done stays done."""
+    """Record an outcome and end the lease; `next_attempt_at` None keeps the time, and a `done` effect stays done."""
     outcome = {"state_": state, "attempts_": attempts, "error_": error, "next_": next_attempt_at, "done_": done_at}
     tx.execute(_FINISH, {"effect": id, **outcome})
 
@@ -270,7 +272,7 @@ def listing(conn: Connection, state: str | None = None, account: str | None = No
 
 
 def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
-    """Yield every effect of an account in the order in which they were decided."""
+    """Yield every effect of an account in the order of the decisions."""
     after = 0
     while page := conn.execute(_OF_ACCOUNT, {"account": account, "after": after}).all():
         yield from (EffectRow(*fields) for *fields, _ in page)
@@ -278,29 +280,29 @@ def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
 
 
 def reseal(tx: Connection, id: str, payload: bytes) -> None:  # noqa: A002
-    """Replace an effect's payload by the same one sealed otherwise."""
+    """Replace an effect's payload by a new encryption of the same content."""
     tx.execute(_RESEAL, {"effect": id, "sealed": payload})
 
 
 def give(tx: Connection, id: str, account: str, payload: bytes) -> None:  # noqa: A002
-    """Give an effect to another account, encrypted again; its decision stays in the record of the old account."""
+    """Move an effect to another account, encrypted again; its decision stays in the ledger of the old account."""
     tx.execute(_GIVE, {"effect": id, "to": account, "sealed": payload})
 
 
 def park_pending(tx: Connection, reason: str) -> int:
-    """Hold everything that waits until a person tries it again; returns how many."""
+    """Hold all pending effects until a person retries them; returns how many."""
     return tx.execute(_HOLD, {"why": reason}).rowcount
 
 
 def retry(tx: Connection, ids: Collection[str]) -> int:
-    """Make effects due at once in any state but done; returns how many."""
+    """Retry effects now in any state but done; returns how many."""
     return tx.execute(_RETRY, {"effects": ids}).rowcount
 
 
 def retry_some(
     tx: Connection, state: str, *, after: int, through: int, limit: int, alike: tuple[str, str] | None = None
 ) -> tuple[list[int], list[str]]:
-    """Make the next effects of a state due at once, and return their numbers and ids.
+    """Retry the next effects of a state now, and return their numbers and ids.
 
     `alike`: only those of a type with an error.
     """
@@ -313,34 +315,34 @@ def retry_some(
 
 
 def in_state(state: str) -> TextClause:
-    """Return the condition of an effect being in a state; InvalidInputError for what is none."""
+    """Return the SQL condition for a state; InvalidInputError for an unknown one."""
     return literally(state, EFFECT_STATES, ended="done")
 
 
 def number_in(conn: Connection, state: str, *, after: int, through: int, alike: tuple[str, str] | None = None) -> int:
-    """Return how many effects of a state have numbers after one and up to another; `alike` as in `retry_some`."""
+    """Return the number of effects of a state in a range of row numbers; `alike` as in `retry_some`."""
     counted = _between(state, after, through, alike).subquery()
     return conn.execute(select(func.count()).select_from(counted)).scalar_one()
 
 
 def newest(conn: Connection) -> int:
-    """Return the highest number that an effect has, 0 if there is none."""
+    """Return the highest row number of an effect, 0 if there is none."""
     return conn.execute(select(func.max(effects.c.number))).scalar() or 0
 
 
 def counts(conn: Connection) -> dict[str, int]:
-    """Return how many effects are in each state but `done`, of which there is no end."""
+    """Return the number of effects in each state but `done`, which only grows."""
     document = {row.state: row.number for row in conn.execute(_COUNTS)}
     return {state: document.get(state, 0) for state in EFFECT_STATES if state != "done"}
 
 
 def oldest_pending(conn: Connection) -> datetime | None:
-    """Return since when (real time) the longest waiting effect has been due, or when the next one is."""
+    """Return the due time (real time) of the longest waiting effect, or of the next one."""
     return conn.execute(_OLDEST).scalar()
 
 
 def untried(conn: Connection, now_real: datetime) -> int:
-    """Return how many pending effects that are due were never attempted."""
+    """Return the number of due pending effects that were never attempted."""
     return conn.execute(_UNTRIED, {"now": now_real}).scalar_one()
 
 

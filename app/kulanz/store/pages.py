@@ -22,7 +22,7 @@ COUNT_LIMIT = 10_000
 
 
 class EventLine(msgspec.Struct, frozen=True):
-    """One event of the inbox without its body."""
+    """An event of the inbox without its body."""
 
     id: int
     name: str
@@ -34,10 +34,10 @@ class EventLine(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Events or effects of one state that are alike."""
+    """Group of events or effects of one state with the same reason or type."""
 
     words: str
-    """Why the events are stuck, or what the effects are."""
+    """The events' common reason, or the effects' common type."""
     number: int
     since: datetime
     first: int
@@ -132,7 +132,7 @@ def effects_page(
     before: str | None = None,
     limit: int,
 ) -> list[EffectRow]:
-    """Return effects, newest first; `before` is the id of the last one of the page before, none if it is gone.
+    """Return effects, newest first; `before` is the last id of the previous page; an unknown id gives no effects.
 
     `alike`: only those of a type with an error.
     """
@@ -155,7 +155,7 @@ def events_alike(conn: Connection, state: str, limit: int) -> list[Group]:
 
 
 def effects_alike(conn: Connection, state: str, limit: int) -> list[Group]:
-    """Return the effects of a state by what they are, the longest waiting first."""
+    """Return the effects of a state by type, the longest waiting first."""
     query = _EFFECTS_ALIKE.where(outbox.in_state(state))
     return [Group(*row) for row in conn.execute(query, {"limit": limit})]
 
@@ -173,7 +173,7 @@ def effect_at(conn: Connection, number: int) -> EffectRow:
 
 
 def standings(conn: Connection) -> dict[str, int]:
-    """Return how many accounts stand how."""
+    """Return the number of accounts by standing."""
     return {row.standing: row.accounts for row in conn.execute(_STANDINGS)}
 
 
@@ -183,7 +183,7 @@ def timers_due(conn: Connection, now: datetime) -> int:
 
 
 def first_since(conn: Connection, at: datetime) -> int:
-    """Return the number of the first event received at or after an instant, found by halving: events come in order."""
+    """Return the number of the first event received at or after a time, by binary search: events come in order."""
     low, high = 1, (conn.execute(_NEWEST).scalar() or 0) + 1
     while low < high:
         middle = (low + high) // 2
@@ -205,9 +205,9 @@ def number_between(conn: Connection, first: int, end: int) -> int:
 def retry_some(
     tx: Connection, state: str, *, after: int, through: int, limit: int, reason: str | None = None
 ) -> tuple[list[int], list[str]]:
-    """Make the next events of a state due again as if never tried, and return their numbers and ids.
+    """Retry the next events of a state now, reset their attempt count, and return their numbers and ids.
 
-    With the last of them as the next `after`, each event up to `through` is listed once, also across interruptions.
+    Pass the last number as the next `after`: each event up to `through` is listed once, also across interruptions.
     """
     matches = list(tx.execute(_next(state, reason), {"after": after, "through": through, "limit": limit}).scalars())
     if matches:

@@ -1,4 +1,4 @@
-"""Links of mails by the hash of their token: of which mail each is, and so of which account and matter."""
+"""Links in mails, found by the hash of their token: the mail of each link, and so its account and case."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from kulanz.store.tables import effects, pay_links
 
 
 class LinkRow(NamedTuple):
-    """One link that was sent."""
+    """A link that was sent."""
 
     effect: str
     account: str
@@ -32,6 +32,6 @@ def add(tx: Connection, digest: bytes, effect: str, now: datetime) -> None:
 
 
 def find(conn: Connection, digest: bytes) -> LinkRow | None:
-    """Return the link whose token has this hash; its account is the one that has the mail by now."""
+    """Return the link of a token's hash; its account is the mail's present one."""
     row = conn.execute(_FIND, {"digest": digest}).first()
     return None if row is None else LinkRow(*row)

@@ -14,7 +14,7 @@ from kulanz.store.tables import policies
 
 
 class PolicyRow(msgspec.Struct, frozen=True):
-    """One immutable version."""
+    """An immutable version of a policy."""
 
     version: int
     name: str
@@ -24,7 +24,7 @@ class PolicyRow(msgspec.Struct, frozen=True):
     activated_at: datetime
     actor: str
     general: bool = True
-    """Whether it is a version of the policy of all; if not, it counts for the accounts that agreed on it."""
+    """Whether it is a version of the general policy; otherwise it applies to accounts that agreed on it."""
 
 
 _COLUMNS = PolicyRow.__struct_fields__
@@ -46,10 +46,10 @@ def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
 
 
 def line(rows: Iterable[PolicyRow]) -> list[tuple[datetime, PolicyRow]]:
-    """Return the versions of the general policy, each with the moment from which it is in force, rising.
+    """Return the versions of the general policy, each with the time from which it is in force, in ascending order.
 
-    The first one has always been in force: it judges what began before it, too, also after a clock was set back. Of
-    two of one moment the later counts, and one that is in force before another ends when that one begins.
+    The first one has always been in force: it also applies to earlier events, even after a clock was set back. Of two
+    versions of one time the later counts, and a version ends when the next one begins.
     """
     general = sorted((row for row in rows if row.general), key=lambda row: row.version)
     by_moment = {(row.effective_from if place else _ALWAYS): row for place, row in enumerate(general)}

@@ -41,7 +41,7 @@ _REMEDIES = {
 
 
 class Server:
-    """One database of a PostgreSQL server; a write is durable because `synchronous_commit` is on in every transaction.
+    """Database on a PostgreSQL server; a write is durable because `synchronous_commit` is on in every transaction.
 
     Behind a pooler in transaction mode, such as PgBouncer, each transaction may have another server session, which
     other clients use too. There settings are local to the transaction, and no statement is prepared on the server.
@@ -75,7 +75,7 @@ class Server:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Open a transaction whose statements all see one state, and may take their time."""
+        """Open a read transaction with one snapshot, without a time limit for statements."""
         options = {"isolation_level": "REPEATABLE READ"}
         with self._engine().connect().execution_options(**options) as conn, conn.begin():
             conn.exec_driver_sql("SET LOCAL statement_timeout = 0")
@@ -87,7 +87,7 @@ class Server:
         yield
 
     def scrub(self, tables: Sequence[str]) -> bool:
-        """Have the server give up what it has kept of overwritten and deleted rows."""
+        """Vacuum: remove overwritten and deleted rows from the server's files."""
         with self._engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if not connection.info[_SHARED]:
                 connection.exec_driver_sql("SET statement_timeout = 0")
@@ -149,7 +149,7 @@ def remedy(error: Any) -> str | None:
 
 
 def _binary_cursors() -> type[Any]:
-    """Let results come in binary: as text, a sealed body takes four times as long to read."""
+    """Request results in binary format: as text, an encrypted body takes four times as long to read."""
     import psycopg  # noqa: PLC0415  # See above.
 
     class BinaryCursor(psycopg.Cursor[Any]):
@@ -161,7 +161,7 @@ def _binary_cursors() -> type[Any]:
 
 
 def _is_pooled(connection: Any) -> bool:
-    """Tell a pooler by its cancellation key: as clients share servers, the process id in it is no server's."""
+    """Detect a pooler by its cancellation key: clients share servers, so the process id in it is no server's."""
     (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
     return bool(pid != connection.info.backend_pid)
 
@@ -176,7 +176,7 @@ def _note_the_time(_connection: Any, record: Any) -> None:
 
 
 def _look_again(connection: Any, record: Any, _proxy: Any) -> None:
-    """Ask a connection that lay idle whether it is still alive: the server may have been restarted meanwhile."""
+    """Ping an idle connection: the server may have been restarted meanwhile."""
     if time.monotonic() - record.info.get("at", time.monotonic()) < _IDLE_SECONDS:
         return
     try:

@@ -78,9 +78,9 @@ class _Form:
 
     text: str
     fixed: Mapping[str, Any]
-    """What the statement says itself."""
+    """Values that the statement itself contains."""
     order: tuple[str, ...] | None
-    """Of the parameters, where the driver takes them by their places."""
+    """Names of the parameters, for drivers that take them by position."""
     into: Mapping[str, Converter]
     out: tuple[tuple[int, Converter], ...]
 

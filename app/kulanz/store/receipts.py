@@ -11,7 +11,7 @@ from kulanz.store.tables import inbox
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """One delivery that was accepted for an account; `sha256` is of its raw bytes."""
+    """An accepted delivery of an account; `sha256` is of its raw bytes."""
 
     id: int
     provider: str
@@ -31,7 +31,7 @@ _OF_ACCOUNT = (
 
 
 def of_account(conn: Connection, account: str) -> Iterator[Receipt]:
-    """Yield what was received for an account, oldest first."""
+    """Yield the deliveries received for an account, oldest first."""
     after = 0
     while page := [Receipt(*row) for row in conn.execute(_OF_ACCOUNT, {"account": account, "after": after})]:
         yield from page

@@ -14,13 +14,13 @@ from kulanz.store.prepared import Prepared
 from kulanz.store.tables import Instant, receivers
 
 REPORTS_WITHIN = timedelta(seconds=3)
-"""How old a report may be; receivers report every second."""
+"""Maximum age of a report; receivers report every second."""
 FORGOTTEN_AFTER = timedelta(hours=1)
-"""How long before an outage a receiver was last seen whose report is not waited for."""
+"""Grace period before an outage: the report of a receiver last seen earlier than this is not waited for."""
 
 
 class ReceiverRow(msgspec.Struct, frozen=True):
-    """One spool, as its receiver last reported it."""
+    """A spool, as last reported by its receiver."""
 
     id: str
     seen_at: datetime
@@ -28,7 +28,7 @@ class ReceiverRow(msgspec.Struct, frozen=True):
     missed_since: datetime | None
     """Since when dunning has missed the report that the spool is empty."""
     answered: str | None
-    """The question that the report answers, empty for none; None of a receiver of an earlier version."""
+    """The question that the report answers; empty for none, None for a receiver of an earlier version."""
 
 
 _QUESTION = "spool_question"
@@ -49,9 +49,9 @@ _AGAIN = """ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, empty_sin
 
 
 def report(tx: Connection, receiver: str, now_real: datetime, is_empty: Callable[[], bool]) -> bool:
-    """Note that a receiver lives and whether its spool is empty; forget who was not seen in the hour before.
+    """Record a receiver's report of its spool; delete receivers that were not seen in the last hour.
 
-    The spool is looked at after the question is read: so the answer is newer than the question, by no clock. Returns
+    The spool is checked after the question is read, so the answer is newer than the question by causality. Returns
     whether a question is answered for the first time.
     """
     question = shared_values.get(tx, _QUESTION) or ""
@@ -74,7 +74,7 @@ def ask(tx: Connection) -> str:
 
 
 def known(conn: Connection) -> list[ReceiverRow]:
-    """Return every receiver whose reports are expected."""
+    """Return every receiver with an expected report."""
     return [ReceiverRow(*row) for row in _ALL.rows(conn)]
 
 

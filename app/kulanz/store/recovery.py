@@ -1,4 +1,4 @@
-"""Sums of dunning cases by the month in which they began, or by the day on which something became of them."""
+"""Sums of dunning cases by the month in which they began, or by the day of their outcome."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,15 +19,15 @@ from kulanz.store.tables import Instant, matters, timers
 
 LOST, OPEN, DROPPED = "lost", "open", "dropped"
 OUTCOMES = (RECOVERED, LOST, OPEN, DROPPED)
-"""What became of a case: paid, given up, neither yet, or nothing was owed any more (waived, void, explained)."""
+"""Outcome of a case: paid, given up, neither yet, or nothing is owed any more (waived, void, explained)."""
 DAY, MONTH = len("2026-03-01"), len("2026-03")
 
 
 class CaseSum(msgspec.Struct, frozen=True):
-    """Cases that are alike, and what they are about together."""
+    """A group of similar cases, with its sums."""
 
     month: str
-    """When they began, as in `2026-03`."""
+    """Month in which the cases began, as in `2026-03`."""
     outcome: str
     step: str | None
     plan: str | None
@@ -39,7 +39,7 @@ class CaseSum(msgspec.Struct, frozen=True):
 
 
 class DaySum(msgspec.Struct, frozen=True):
-    """Cases that something became of on one day."""
+    """Cases that had an outcome on one day."""
 
     day: str
     currency: str | None
@@ -48,7 +48,7 @@ class DaySum(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """How many cases took so many whole days to be paid."""
+    """Number of cases that took a given number of whole days to be paid."""
 
     days: int
     number: int
@@ -64,7 +64,7 @@ class Deadline(msgspec.Struct, frozen=True):
 
 
 class begins(FunctionElement[str]):  # noqa: N801  # Reads as the function that it is.
-    """The first letters of an instant in UTC, as in `2026-03-01`."""
+    """Prefix of a timestamp in UTC, as in `2026-03-01`."""
 
     type = String()
     inherit_cache = False
@@ -75,7 +75,7 @@ class begins(FunctionElement[str]):  # noqa: N801  # Reads as the function that 
 
 
 class whole_days(FunctionElement[int]):  # noqa: N801
-    """The whole days from one instant to another."""
+    """Number of whole days between two timestamps."""
 
     inherit_cache = True
 
@@ -171,30 +171,30 @@ _DAYS = {
     RECOVERED: _by_day(matters.c.closed_at, matters.c.state == RECOVERED),
     LOST: _by_day(matters.c.lost_at),
 }
-"""Of those that failed, what was dropped is left out."""
+"""Of the failed amounts, dropped cases are left out."""
 
 
 def sums(conn: Connection, since: datetime, until: datetime) -> list[CaseSum]:
-    """Return the cases that began between two instants, those that are alike as one."""
+    """Return the cases that began in a period, grouped by equal attributes."""
     rows = conn.execute(_SUMS, {"since": since, "until": until})
     return [_case_sum(row) for row in rows]
 
 
 def waits(conn: Connection, since: datetime, until: datetime) -> list[Wait]:
-    """Return how long it took until the cases that began between two instants were paid."""
+    """Return the time to payment of the cases that began in a period."""
     return sorted((Wait(*row) for row in conn.execute(_WAITS, {"since": since, "until": until})), key=lambda w: w.days)
 
 
 def by_day(conn: Connection, since: datetime, until: datetime) -> dict[str, list[DaySum]]:
-    """Return what failed, what was recovered and what was lost on each day between two instants."""
+    """Return the amounts that failed, were recovered and were lost on each day of a period."""
     bounds = {"since": since, "until": until}
     return {name: list(_day_sums(conn.execute(query, bounds))) for name, query in _DAYS.items()}
 
 
 def soon(conn: Connection, until: datetime, limit: int) -> dict[str, tuple[list[Deadline], list[Sum]]]:
-    """Return who is `losing` access and who is `warned` before an instant, the nearest first, and the sums of all.
+    """Return accounts that lose access (`losing`) or are `warned` before a given time, soonest first, and all sums.
 
-    What is due already and held back is among them.
+    Overdue accounts that are held back are included.
     """
     return {
         name: (

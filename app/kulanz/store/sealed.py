@@ -15,21 +15,21 @@ from kulanz.errors import UnreadableError
 from kulanz.store.tables import accounts, archive, effects, idempotency, inbox, keyring
 
 HEAD_BYTES = 5
-"""What a sealed value begins with tells whether it is bound to its place, and which key has sealed it."""
+"""Length of the prefix of an encrypted value: whether it is bound to its place, and the key that encrypted it."""
 ENCRYPTED_PREFIXES = (b"\x01", b"\x03")
-"""The first bytes of what an encryption key has sealed; what a data key has sealed begins otherwise."""
+"""First bytes of values encrypted by an encryption key; values encrypted by a data key begin otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One column of one table."""
+    """A column of a table that holds encrypted values."""
 
     name: str
     table: Table
     key: tuple[Column[Any], ...]
     column: Column[Any]
     wraps: bool
-    """Whether it holds wrapped keys, and not sealed content."""
+    """Whether the column holds wrapped keys instead of encrypted content."""
     at: tuple[Column[Any], ...]
     """The columns that a value is bound to."""
     bound_to: Callable[..., bytes]
@@ -37,12 +37,12 @@ class Place:
 
     @property
     def head(self) -> ColumnElement[bytes]:
-        """What tells the key."""
+        """The prefix that identifies the key."""
         return func.substr(self.column, 1, HEAD_BYTES, type_=LargeBinary)
 
     @property
     def own(self) -> ColumnElement[bool]:
-        """Whether an encryption key has sealed it."""
+        """Whether an encryption key has encrypted the value."""
         sealed = func.substr(self.column, 1, 1, type_=LargeBinary).in_(ENCRYPTED_PREFIXES)
         return and_(sealed, inbox.c.state != "handled") if self.table is inbox else sealed
 
@@ -107,7 +107,7 @@ PLACES = (
 
 
 def counts(conn: Connection, place: Place) -> dict[bytes, int]:
-    """Return how many values of a place each key has sealed, by what they begin with."""
+    """Return the number of values in a column for each key, identified by its prefix."""
     head = place.head.label("sealed_by")
     query = select(head, func.count()).where(place.column.is_not(None), place.own).group_by(text("sealed_by"))
     return {bytes(head): number for head, number in conn.execute(query)}

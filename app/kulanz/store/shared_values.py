@@ -11,7 +11,7 @@ from kulanz.store.prepared import Prepared
 from kulanz.store.tables import marks
 
 RECONCILED_KEY = "reconciled"
-"""When the provider was last compared with; the clock puts it, and metrics tell it."""
+"""Time of the last comparison with the provider; written by the clock, shown in metrics."""
 _GET = Prepared(select(marks.c.value).where(marks.c.name == bindparam("mark")))
 _DROP = delete(marks).where(marks.c.name == bindparam("mark"))
 _AS_IT_WAS = (marks.c.name == bindparam("mark")) & (marks.c.value == bindparam("before"))
@@ -26,7 +26,7 @@ def get(tx: Connection, name: str) -> Any:
 
 
 def starting(tx: Connection, prefix: str) -> list[tuple[str, Any]]:
-    """Return the values whose names begin alike, by their names."""
+    """Return the values whose names have a prefix, by their names."""
     rows = tx.execute(select(marks).where(marks.c.name.startswith(prefix, autoescape=True)).order_by(marks.c.name))
     return [(row.name, msgspec.json.decode(row.value)) for row in rows]
 
@@ -41,7 +41,7 @@ def put(tx: Connection, name: str, value: Any) -> None:
 
 
 def swap(tx: Connection, name: str, before: Any, after: Any) -> bool:
-    """Compare and swap: put `after` where `before` stands, None being no value; return whether it stood there."""
+    """Compare and swap: replace `before` by `after`, None being no value; return whether it was replaced."""
     if before is None:
         rows = [(name, _encoded(after))]
         return bulk.insert(tx, marks, ("name", "value"), rows, conflict="ON CONFLICT (name) DO NOTHING") == 1

@@ -26,7 +26,7 @@ _PRIVATE, _PRIVATE_FOLDER = 0o600, 0o700
 RESERVED_BYTES = 64 * 1024
 """Bytes that have to be left where the next record is said to find room."""
 SEGMENT_BYTES = 8 * 1024 * 1024
-"""Bytes after which another file is begun: what is read at once when they are brought back."""
+"""Size of a file after which the next is begun: a file is read at once when its records are written back."""
 
 
 class Spool:
@@ -127,7 +127,7 @@ class Spool:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One file of records, open and locked."""
+    """A file of records, open and locked."""
 
     path: Path
     descriptor: int
@@ -135,7 +135,7 @@ class Segment:
     def append(self, data: bytes) -> int:
         """Write framed records, wait for the disk, and return how long the segment is now.
 
-        After an error it is closed, and as long as before.
+        After a failed write the file is cut back to its old length and closed.
         """
         before = os.fstat(self.descriptor).st_size
         try:
@@ -149,7 +149,7 @@ class Segment:
         return before + len(data)
 
     def records(self) -> list[bytes]:
-        """Return every whole record, in order; what is torn is left out."""
+        """Return every complete record, in order; torn records are left out."""
         os.lseek(self.descriptor, 0, os.SEEK_SET)
         return list(whole(_read_all(self.descriptor)))
 
@@ -174,12 +174,12 @@ class Segment:
 
 
 def framed(record: bytes) -> bytes:
-    """Return a record as it is written."""
+    """Return a record's bytes in the file."""
     return _HEAD.pack(_MARK, len(record), _checksum(record)) + record
 
 
 def whole(data: bytes) -> Iterator[bytes]:
-    """Yield every record that is whole, in order; what lies between them is stepped over."""
+    """Yield every complete record, in order; bytes between them are skipped."""
     at = 0
     while (at := data.find(_MARK, at)) >= 0 and at + _HEAD.size <= len(data):
         _, length, checksum = _HEAD.unpack_from(data, at)

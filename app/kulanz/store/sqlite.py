@@ -1,4 +1,4 @@
-"""SQLite as a server for several processes: who may write when, and how safely."""
+"""SQLite for several processes: serialised writers, and their durability."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _SCRUB_MILLISECONDS = 1000
 _CACHE_KIB = 8192
 """A batch that does not fit spills into the log early."""
 _SMALL_CACHE_KIB = 1024
-"""For short transactions: what every connection may keep, a process has as often as it has kinds of connection."""
+"""Cache per connection for short transactions; a process has as many connections as kinds of connection."""
 _PRIVATE = 0o600
 _UNMIGRATED = re.compile("no such (table|column)|table .* has no column named")
 _creating = Lock()
 
 
 class File:
-    """One database file, its locks beside it, all private to the user.
+    """Database in one file, with its lock files beside it, all private to the user.
 
     The driver's own transaction handling is switched off; `BEGIN IMMEDIATE` takes the write lock before anything is
     read, because a lock that is taken later fails at once instead of waiting when another connection has written since.
@@ -50,7 +50,7 @@ class File:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a durable transaction when it is this caller's turn."""
+        """Open a durable transaction after waiting for this caller's turn."""
         with self._turn(), self._write.begin() as tx:
             yield tx
 
@@ -68,7 +68,7 @@ class File:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state, as every one that reads does here."""
+        """Open a transaction that sees one snapshot, as every read transaction does here."""
         with self.read() as conn:
             yield conn
 
@@ -79,7 +79,7 @@ class File:
             yield
 
     def scrub(self, tables: Sequence[str]) -> bool:  # noqa: ARG002  # The file forgets as a whole.
-        """Empty the log, so that nothing overwritten or deleted is left in it; False where who reads prevents that."""
+        """Empty the log, so that no overwritten or deleted data is left in it; False if a reader prevents that."""
         with closing(self._connect("FULL", _SMALL_CACHE_KIB)) as connection:
             connection.execute(f"PRAGMA busy_timeout={_SCRUB_MILLISECONDS}")
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -94,7 +94,7 @@ claims = Table(
     Column("claimed_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
 )
-"""One row per worker process: the batch that it is at, as a JSON array, `[]` between batches."""
+"""Worker processes, one row each: the current batch as a JSON array, `[]` between batches."""
 
 bindings = Table(
     "bindings",
@@ -180,7 +180,7 @@ losses = Table(
     Index("ix_losses_at", "cause", "at"),
     sqlite_with_rowid=False,
 )
-"""Accounts that lost access within the last hour: what the circuit breaker counts, by the cause."""
+"""Accounts that lost access within the last hour, by cause: the count of the circuit breaker."""
 
 receivers = Table(
     "receivers",
@@ -191,7 +191,7 @@ receivers = Table(
     Column("missed_since", Instant),
     Column("answered", String),
 )
-"""One row per spool: since when it is empty, as its receiver reports every second, since when no report came, and
+"""Spools, one row each: since when it is empty, as its receiver reports every second, since when no report came, and
 which question of a worker the report answers."""
 
 timers = Table(
@@ -242,7 +242,7 @@ pay_links = Table(
     Index("ix_pay_links_effect", "effect"),
     sqlite_with_rowid=False,
 )
-"""Hashes of the tokens in the links of mails, by the mail; whose it is and what about says the mail's row."""
+"""Hashes of the tokens in the links of mails, by the mail; the mail's row has the account and the subject."""
 
 policies = Table(
     "policies",
@@ -338,7 +338,7 @@ archive = Table(
     Index("ix_archive_account", "account", "id"),
     Index("ix_archive_kept_until", "kept_until", "id"),
 )
-"""What the law keeps of an account that is closed: each class and year under a key of its own."""
+"""Records of closed accounts that the law keeps: each class and year under a key of its own."""
 
 partial("ix_archive_by_timer", "by_timer = 1", archive.c.kept_until, archive.c.id)
 
@@ -352,7 +352,7 @@ certificates = Table(
     Column("signature", LargeBinary, nullable=False),
     Index("ix_certificates_account", "account", "at"),
 )
-"""What was destroyed when, by which basis: signed, and without personal data."""
+"""Certificates of destruction, with time and legal basis: signed, and without personal data."""
 
 acts = Table(
     "acts",
@@ -365,7 +365,7 @@ acts = Table(
     Column("detail", String),
     Index("ix_acts_subject", "subject", "id"),
 )
-"""What operators did at the console besides decisions about accounts, which the ledger has; in real time."""
+"""Audit log of operators at the console; decisions about accounts are in the ledger. In real time."""
 
 attempts = Table(
     "attempts",
@@ -391,7 +391,7 @@ tallies = Table(
     Column("value", Float(53), nullable=False),
     sqlite_with_rowid=False,
 )
-"""What all processes have counted, by the name under which metrics tell it."""
+"""Metric sums of all processes, by metric name."""
 
 todos = Table(
     "todos",
@@ -416,7 +416,7 @@ todo_marks = Table(
     Column("assigned_to", String),
     Column("assigned_at", Instant),
 )
-"""Who acknowledged a to-do item, and to whom it is assigned; in policy time."""
+"""Acknowledgements and assignees of to-do items, in policy time."""
 
 todos_told = Table(
     "todos_told",

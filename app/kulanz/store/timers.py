@@ -14,7 +14,7 @@ from kulanz.store.tables import Instant, timers
 
 
 class TimerRow(msgspec.Struct, frozen=True):
-    """One timer; an account has at most one of a kind for a subject."""
+    """A timer; an account has at most one of a kind for a subject."""
 
     account: str
     kind: str
@@ -58,7 +58,7 @@ _NEXT_BUT = Prepared(
 
 
 def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
-    """Make the timers of each account, which is locked, exactly these, writing only what differs."""
+    """Replace the timers of each locked account by exactly these, writing only differences."""
     if not wanted:
         return
     present = {TimerRow(*row) for row in _OF_ACCOUNTS.rows(tx, accounts=wanted.keys())}
@@ -70,15 +70,15 @@ def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
 
 
 def add(tx: Connection, rows: Sequence[TimerRow]) -> None:
-    """Add timers; one that an account has already for a kind and subject stays as it is."""
+    """Add timers; an existing timer of the same kind and subject stays unchanged."""
     values = [msgspec.structs.astuple(row) for row in rows]
     bulk.insert(tx, timers, _COLUMNS, values, conflict="ON CONFLICT (account, kind, subject) DO NOTHING")
 
 
 def due(tx: Connection, now: datetime, limit: int, *, until: datetime | None = None) -> list[TimerRow]:
-    """Return timers that are due, oldest first; with `until` those due then, of accounts with none that is due since.
+    """Return due timers, oldest first; with `until` those due before then, of accounts with no newly due timer.
 
-    The accounts are yet to be locked, and the timers looked at again.
+    The caller then locks the accounts and reads the timers again.
     """
     if until is None or until >= now:
         return [TimerRow(*row) for row in _DUE.rows(tx, now=now, limit=limit)]
@@ -86,7 +86,7 @@ def due(tx: Connection, now: datetime, limit: int, *, until: datetime | None = N
 
 
 def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
-    """Let the timers of a kind that are due before an instant be due at another; returns how many."""
+    """Move the timers of a kind that are due before a given time to another time; returns how many."""
     return tx.execute(_HASTEN, {"kind_": kind, "at": at, "before": before}).rowcount
 
 

@@ -14,7 +14,7 @@ from kulanz.store.tables import bindings, todo_marks, todos, todos_told
 
 
 class TodoRow(msgspec.Struct, frozen=True):
-    """One matter that waits for a person."""
+    """A to-do item: something that needs a person."""
 
     id: str
     account: str
@@ -28,7 +28,7 @@ class TodoRow(msgspec.Struct, frozen=True):
 
 
 class TodoMark(msgspec.Struct, frozen=True):
-    """What people said about a matter: it counts for what began before they said it."""
+    """An acknowledgement or assignment of an item: valid for an item that began before it."""
 
     id: str
     acknowledged_by: str | None = None
@@ -38,7 +38,7 @@ class TodoMark(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One open matter that a chat was notified of."""
+    """An open item that was reported to a chat."""
 
     id: str
     account: str
@@ -78,7 +78,7 @@ _REMARK = (
 
 
 def todo_id(topic: str, account: str, subject: str) -> str:
-    """Return the id of a matter: the same as long as it is the same."""
+    """Return the stable id of an item."""
     return "td_" + sha256(f"{topic}|{account}|{subject}".encode()).hexdigest()[:16]
 
 
@@ -93,7 +93,7 @@ def replace(tx: Connection, wanted: Mapping[str, Sequence[TodoRow]]) -> None:
 
 
 def add(tx: Connection, rows: Sequence[TodoRow]) -> None:
-    """List matters; one that is listed keeps its time."""
+    """List items; an item that is listed already keeps its time."""
     values = [msgspec.structs.astuple(row) for row in rows]
     bulk.insert(tx, todos, _COLUMNS, values, conflict=bulk.ON_CONFLICT_DO_NOTHING)
 
@@ -109,18 +109,18 @@ def with_purchases(conn: Connection, accounts: Collection[str]) -> set[str]:
 
 
 def marks(conn: Connection, ids: Collection[str]) -> dict[str, TodoMark]:
-    """Return what people said about these matters, by their ids."""
+    """Return the acknowledgements and assignments of these items, by their ids."""
     return {row.id: TodoMark(*row) for row in conn.execute(_MARKS, {"ids": list(ids)})} if ids else {}
 
 
 def mark_of(conn: Connection, id: str) -> TodoMark:  # noqa: A002
-    """Return what people said about one."""
+    """Return the acknowledgement and assignment of one item."""
     row = conn.execute(_MARK, {"todo": id}).one_or_none()
     return TodoMark(*row) if row is not None else TodoMark(id)
 
 
 def mark(tx: Connection, said: TodoMark) -> None:
-    """Keep what people say about one."""
+    """Store an item's acknowledgement and assignment."""
     bulk.insert(tx, todo_marks, _MARK_COLUMNS, [msgspec.structs.astuple(said)], conflict=_REMARK)
 
 

@@ -14,7 +14,6 @@ from kulanz.queries.gauges import Gauges
 from kulanz.services import Services
 from kulanz.web import embed, peers, probes, problems, webhooks
 from kulanz.web.api import views
-from kulanz.web.api.service import AccountService, Service
 from kulanz.web.console import application
 from kulanz.web.pay import PayPages
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class WebApp(Flask):
-    """The application; `closing` tells whether the server that runs it has been told to stop."""
+    """The application; `closing` returns whether its server is shutting down."""
 
     def __init__(self, receiver: Receiver, trusted_proxies: Sequence[str] = ()) -> None:
         super().__init__(__name__, static_folder=None)
@@ -32,9 +31,9 @@ class WebApp(Flask):
         self.receiver = receiver
         self._trusted_proxies = trusted_proxies
         self.at_begin: list[Callable[[], object]] = [receiver.begin]
-        """What runs beside the requests of a process, and is started once in each."""
+        """Background tasks of a process, started once in each process."""
         self.at_end: list[Callable[[], object]] = [receiver.tell_left]
-        """What is done once when a process ends that has begun."""
+        """Tasks run once at the end of a process that was started."""
         self._begun_in: int | None = None
         self._ended = False
         self.before_request(self.begin)
@@ -46,14 +45,14 @@ class WebApp(Flask):
         return super().wsgi_app(environ, start_response)
 
     def begin(self) -> None:
-        """Start what runs beside the requests; in a process where that was done already, do nothing."""
+        """Start the background tasks; a second call in the same process does nothing."""
         if self._begun_in != os.getpid():
             self._begun_in = os.getpid()
             for start in self.at_begin:
                 start()
 
     def end(self) -> None:
-        """Do what is left to be done in a process that has begun; a second call does nothing."""
+        """Run the final tasks of a started process; a second call does nothing."""
         if self._begun_in == os.getpid() and not self._ended:
             self._ended = True
             for finish in self.at_end:
@@ -67,7 +66,7 @@ class WebApp(Flask):
 def create_app(services: Services) -> WebApp:
     """Return the application over these services; it starts no thread and opens no connection until it is asked."""
     gauges = Gauges(services)
-    app = assemble(Receiver(services), AccountService(services), services.settings, metrics_page=gauges.page)
+    app = assemble(Receiver(services), services, services.settings, metrics_page=gauges.page)
     app.register_blueprint(PayPages(services).blueprint())
     application.register(app, services)
     return app
@@ -75,11 +74,11 @@ def create_app(services: Services) -> WebApp:
 
 def assemble(
     receiver: Receiver,
-    service: Service,
+    services: Services,
     settings: Settings,
     metrics_page: Callable[[], bytes] = probes.own_counts,
 ) -> WebApp:
-    """Return the application made of these parts; without `metrics_page` it tells what this process has counted."""
+    """Return the application made of these parts; without `metrics_page` it shows this process's counters."""
     app = WebApp(receiver, settings.trusted_proxies)
     problems.register(app)
     app.register_blueprint(webhooks.blueprint(receiver))
@@ -91,7 +90,7 @@ def assemble(
             metrics_page=metrics_page,
         )
     )
-    app.register_blueprint(views.blueprint(service, settings.api_tokens))
+    app.register_blueprint(views.blueprint(services, settings.api_tokens))
     app.register_blueprint(embed.blueprint())
     app.after_request(_hardened)
     return app

@@ -1,4 +1,4 @@
-"""Counts attempts by their source, for what strangers may try: the console's login, the page behind a mail's link."""
+"""Counts attempts by source address: at the console's login, and at the page behind a mail's link."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 from threading import Lock
 
 MOST_ADDRESSES = 20_000
-"""Sources that are counted at the same time; beyond, the oldest count is forgotten."""
+"""Maximum number of sources; beyond it the oldest counter is deleted."""
 
 
 class Attempts:

@@ -1,4 +1,4 @@
-"""Reads a request's body with a limit that is counted in bytes that came, not in what a header says."""
+"""Reads a request's body up to a limit, counted in received bytes, not by a header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kulanz.errors import KulanzError
 
 CHUNK = 64 * 1024
 DISCARDED_LIMITS = 4
-"""How many times the limit is read, and thrown away, so that a sender who writes on can hear the refusal."""
+"""Factor of the limit up to which an oversized body is read and discarded, so that its sender can read the refusal."""
 
 
 class PayloadTooLargeError(KulanzError):
@@ -22,10 +22,10 @@ class PayloadTooLargeError(KulanzError):
 
 
 def read_body(stream: IO[bytes], limit: int, announced: int | None) -> bytes:
-    """Return the raw body of at most `limit` bytes, or raise PayloadTooLargeError; who left early is cut short.
+    """Return the raw body of at most `limit` bytes, or raise PayloadTooLargeError; an aborted body is cut short.
 
-    A body of the announced length is whole: nobody waits for the end of the stream, which costs a change of threads.
-    Nor does anybody wait for one that is announced as far too large.
+    A body of the announced length is complete without waiting for the end of the stream, which costs a thread switch.
+    A body announced as far too large is refused without reading it.
     """
     if announced is not None and announced > limit * DISCARDED_LIMITS:
         raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import request
 
 MOST = 10
-"""Languages of an Accept-Language header that are looked at."""
+"""Maximum number of languages of an Accept-Language header that are read."""
 
 
 def accepted() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 SUBNET = 64
 """Bits of an IPv6 network that one subscriber has to themselves."""
 LONGEST = 64
-"""Characters that are looked at of an address that cannot be read."""
+"""Number of characters of an unreadable address that are used as the source."""
 _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 
 

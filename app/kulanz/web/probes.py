@@ -17,7 +17,7 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Pr
 
 
 def own_counts() -> bytes:
-    """Return what this process has counted, in Prometheus's text format."""
+    """Return this process's counters, in Prometheus's text format."""
     return generate_latest(metrics.REGISTRY)
 
 
@@ -28,7 +28,7 @@ def blueprint(
     metrics_token: str | None,
     metrics_page: Callable[[], bytes] = own_counts,
 ) -> Blueprint:
-    """Return `/livez`, `/readyz` and `/metrics`; `closing` says whether the server has been told to stop."""
+    """Return `/livez`, `/readyz` and `/metrics`; `closing` returns whether the server is shutting down."""
     probes = Blueprint("probes", __name__)
 
     @probes.get("/livez")
@@ -52,7 +52,7 @@ def blueprint(
 
 
 def _check_reader(token: str | None) -> None:
-    """Let in who has the token; without one set, only a peer on this host that forwards for nobody."""
+    """Admit holders of the token; without one configured, only a local peer without forwarding headers."""
     if token is not None:
         if not same(bearer(request.headers.get("Authorization")), token):
             raise UnauthorizedError("A valid bearer token is needed.")

@@ -20,21 +20,21 @@ class BadRequestError(KulanzError):
 
 
 class UnauthorizedError(KulanzError):
-    """Nobody we know is asking."""
+    """The caller is not authenticated."""
 
     status = 401
     title = "Unauthorized"
 
 
 class ForbiddenError(KulanzError):
-    """Who is asking may not do this."""
+    """The caller lacks the permission."""
 
     status = 403
     title = "Forbidden"
 
 
 def problem(status: int, title: str, detail: str) -> Response:
-    """Return the problem document; `detail` tells a person what is wrong."""
+    """Return the problem document; `detail` is the error for a person."""
     document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     response = Response(msgspec.json.encode(document), status=status, content_type="application/problem+json")
     response.headers["Cache-Control"] = "no-store"
@@ -69,6 +69,6 @@ def _of_http(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    """Tell operators the class and the place; the text of a foreign error may quote a payload or a secret."""
+    """Log the class and the place of an error; the text of a foreign error may contain a payload or a secret."""
     log.critical("web.failed", error=reason_of(error))
     return problem(500, "Internal error", "Something went wrong here; it has been logged.")

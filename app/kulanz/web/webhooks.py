@@ -52,7 +52,7 @@ def blueprint(receiver: Receiver) -> Blueprint:
 
 
 def refusal(receiver: Receiver, endpoint: str, method: str) -> WebhookResponse | None:
-    """Return what is said before a body is read; None where one may come."""
+    """Return the refusal that is possible before a body is read; None if there is none."""
     if not receiver.knows(endpoint):
         return WebhookResponse(status=404, document={"error": "unknown_endpoint"})
     if method != "POST":
@@ -67,7 +67,7 @@ def broken(error: Exception) -> WebhookResponse:
 
 
 def written(endpoint: str, answer: WebhookResponse) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Count an answer and return it as it is sent: status, headers and body."""
+    """Count an answer and return it as sent: status, headers and body."""
     word = answer.document.get("status") or answer.document["error"]
     place = endpoint if answer.status != HTTPStatus.NOT_FOUND else "unknown"
     _counter(place, word).inc()

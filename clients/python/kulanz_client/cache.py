@@ -16,7 +16,7 @@ class Entry:
 
     entitlement: Entitlement
     etag: str | None
-    """None where it came by a callback."""
+    """None if it came by a callback."""
     at: float
     """Reading of the client's clock, in seconds."""
     fresh: bool = True
@@ -44,7 +44,7 @@ class Cache:
             return entry
 
     def answered(self, account_id: str, before: Entry | None, entry: Entry) -> Entry:
-        """Keep an answer and return what counts now.
+        """Store an answer and return the present entry.
 
         The answer counts with an earlier version too, so that a restored database is believed. The exception is a
         callback that arrived between question and answer (`before` is no longer the entry) with a later version.
@@ -57,9 +57,9 @@ class Cache:
             return entry
 
     def called_back(self, account_id: str, entry: Entry) -> bool:
-        """Keep what a callback says where its version is later than the entry's; return False where it is stale.
+        """Store a callback's entitlement if its version is later than the entry's; return False if it is stale.
 
-        Without an entry the callback may be a late one, tried again for days: it is kept as last known, not as fresh.
+        Without an entry the callback may be an old one, retried for days: it is stored as last known, not as fresh.
         """
         with self._lock:
             current = self._entries.get(account_id)

@@ -18,21 +18,21 @@ from kulanz_client.errors import CallbackError, ConfigurationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """One verified callback."""
+    """A verified callback."""
 
     id: str
     """The same on every attempt: a handler that must act once only remembers it."""
     type: str
-    """Such as `account.suspended`."""
+    """Type, such as `account.suspended`."""
     timestamp: datetime | None
     """Time of the decision. Order callbacks by `entitlement.version`, not by this."""
     account_id: str | None
     entitlement: Entitlement | None
-    """None where the callback is about no account (`ops.alert`)."""
+    """None if the callback is about no account (`ops.alert`)."""
     rule: str
     clause: str | None
     data: Mapping[str, Any]
-    """Everything that the callback says, as it came."""
+    """The complete document, as received."""
     stale: bool = False
     """True where this client already knows a later version of the account's entitlement."""
 

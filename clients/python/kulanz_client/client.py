@@ -34,11 +34,11 @@ class OnFailure(StrEnum):
     """Answer of a call while Kulanz cannot be asked."""
 
     LAST_KNOWN = "last_known"
-    """What was known last, up to `keep` old; UnavailableError where nothing is."""
+    """The last known entitlement, up to `keep` old; UnavailableError without one."""
     OPEN = "open"
-    """Every plan check passes: an attacker who can cut Kulanz off has the paid product. For harmless things only."""
+    """Every plan check passes: an attacker who can cut Kulanz off gets the product free. Only for harmless uses."""
     CLOSED = "closed"
-    """The free plan, though the account may have paid: for what costs money or cannot be taken back."""
+    """The free plan, though the account may have paid: for functions that cost money or cannot be undone."""
 
 
 class Count(StrEnum):
@@ -107,7 +107,7 @@ class Client:
     def entitlement(
         self, account_id: str, *, on_failure: OnFailure = OnFailure.LAST_KNOWN, refresh: bool = False
     ) -> Entitlement:
-        """Return what an account may use, from the cache where that is younger than `ttl` and no `refresh` is asked.
+        """Return an account's entitlement, from the cache if it is younger than `ttl` and no `refresh` is requested.
 
         Raise UnavailableError where Kulanz cannot be asked, `on_failure` is `last_known` and nothing is known;
         ConfigurationError where address or token are wrong, in every mode.
@@ -133,7 +133,7 @@ class Client:
         return entitlement.plan == plan or self._rank(entitlement.plan) > self._rank(plan)
 
     def check_plan(self, plan: str) -> None:
-        """Raise ValueError for a plan that no account can have here: a spelling mistake would lock everybody out."""
+        """Raise ValueError for a plan that no account can have here: a spelling mistake would lock all users out."""
         if plan != plan.lower() or (len(self._ranks) > 1 and plan not in self._ranks):
             raise ValueError(f"there is no plan {plan!r} among {', '.join(self._ranks)}")
 
@@ -156,7 +156,7 @@ class Client:
         return callback
 
     def _rank(self, plan: str) -> int:
-        """Return a plan's place. An unlisted one stands just above `free`; without a list all are of one rank."""
+        """Return a plan's rank. An unlisted plan is just above `free`; without a list all plans have one rank."""
         return self._ranks.get(plan, _UNLISTED)
 
     def _asked_once(self, account_id: str) -> Entry:

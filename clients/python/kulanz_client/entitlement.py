@@ -12,7 +12,7 @@ FREE = "free"
 
 
 class Access(StrEnum):
-    """How much of the product is open to the account."""
+    """Access of the account to the product."""
 
     FULL = "full"
     FREE = "free"
@@ -29,7 +29,7 @@ class Source(StrEnum):
     LAST_KNOWN = "last_known"
     """An older one, because Kulanz cannot be asked now; `age` says how old."""
     OPEN = "open"
-    """Invented: Kulanz cannot be asked now, and the caller chose to let everybody in."""
+    """A substitute: Kulanz cannot be asked now, and the caller chose to admit all users."""
     CLOSED = "closed"
     """Invented: Kulanz cannot be asked now, and the caller chose to give the free plan only."""
 
@@ -48,7 +48,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """What an account may use."""
+    """Entitlement of an account."""
 
     account_id: str
     plan: str
@@ -57,9 +57,9 @@ class Entitlement:
     add_ons: tuple[str, ...] = ()
     quantities: Mapping[str, int] = field(default_factory=dict)
     version: int = 0
-    """Grows with every change of the account's entitlement; 0 where Kulanz has never heard of the account."""
+    """Grows with every change of the account's entitlement; 0 for an account unknown to Kulanz."""
     known: bool = True
-    """False: Kulanz has never heard of the account, or could not be asked (`open`, `closed`)."""
+    """False: Kulanz does not know the account, or could not be asked (`open`, `closed`)."""
     notice: Notice | None = None
     source: Source = Source.KULANZ
     age: timedelta = timedelta()
@@ -71,18 +71,18 @@ class Entitlement:
 
 
 def unknown(account_id: str) -> Entitlement:
-    """Return the entitlement of an account that Kulanz has never heard of: the free plan."""
+    """Return the entitlement of an account unknown to Kulanz: the free plan."""
     return Entitlement(account_id=account_id, plan=FREE, access=Access.FREE, known=False)
 
 
 def invented(account_id: str, source: Source) -> Entitlement:
-    """Return what stands in for an answer where the caller chose `open` or `closed`."""
+    """Return the substitute for an answer when the caller chose `open` or `closed`."""
     access = Access.FULL if source is Source.OPEN else Access.FREE
     return Entitlement(account_id=account_id, plan=FREE, access=access, known=False, source=source)
 
 
 def read(document: object, account_id: str) -> Entitlement:
-    """Read an entitlement; raise ValueError where it is none. Fields that are not known here are left out."""
+    """Read an entitlement; raise ValueError for an invalid one. Unknown fields are ignored."""
     if not isinstance(document, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 - a wrong document, not a wrong call
     try:
@@ -102,7 +102,7 @@ def read(document: object, account_id: str) -> Entitlement:
 
 
 def instant(value: object) -> datetime | None:
-    """Read an RFC 3339 time; None where it is none."""
+    """Read an RFC 3339 time; None for an invalid one."""
     try:
         read_time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -111,7 +111,7 @@ def instant(value: object) -> datetime | None:
 
 
 def _notice(value: object) -> Notice | None:
-    """Read the notice; an unusable one is left out, since it is no reason to doubt the plan."""
+    """Read the notice; an unusable one is left out, because it does not invalidate the plan."""
     match value:
         case {"severity": str(severity), "text": str(text), **more}:
             deadline, link, who = instant(more.get("deadline")), _optional(more.get("link")), _optional(more.get("who"))

@@ -1,4 +1,4 @@
-"""Errors of the client; the class tells the caller what to do."""
+"""Errors of the client; the class determines the caller's reaction."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Kulanz:
         return register
 
     def callback_view(self) -> Response:
-        """Verify a callback and call what is registered for its type. Exempt it from CSRF protection."""
+        """Verify a callback and call the function registered for its type. Exempt it from CSRF protection."""
         request.max_content_length = LARGEST_CALLBACK
         try:
             callback = self.client.receive(request.get_data(cache=False), dict(request.headers))

@@ -1,4 +1,4 @@
-"""One question to Kulanz over HTTP, and what kind of answer came back."""
+"""A request to Kulanz over HTTP, and the kind of its answer."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Transport:
 
 
 class _Bearer(requests.auth.AuthBase):
-    """The token as an auth object: requests would put what it finds in `.netrc` above a plain header."""
+    """The token as an auth object: with a plain header requests would prefer the entry in `.netrc`."""
 
     def __init__(self, token: str) -> None:
         self._value = f"Bearer {token}"

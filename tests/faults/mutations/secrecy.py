@@ -13,7 +13,7 @@ SECRECY = (
         ("tests/test_secrecy.py",),
     ),
     Mutation(
-        "Nobody notes which secret verified a delivery",
+        "The secret that verified a delivery is not noted",
         "app/kulanz/ingest/receiver.py",
         "        self._secret_usage.note(endpoint, secret)\n",
         "",
@@ -34,7 +34,7 @@ SECRECY = (
         ("tests/end_to_end/test_dunning_at.py", "-k", "on_paper and sqlite"),
     ),
     Mutation(
-        "Nobody lets the database forget what it has overwritten",
+        "The database is never vacuumed after an erasure",
         "workers/kulanz_workers/scheduler.py",
         "        self.vacuum_loop.tick()\n",
         "",

@@ -45,7 +45,7 @@ WORKING = (
         (FACTS_FIRST,),
     ),
     Mutation(
-        "A payment that is parked holds nobody back",
+        "A parked payment does not hold dunning back",
         "app/kulanz/processing/facts_first.py",
         '    return account or routing.customer or ""',
         '    return ""',
@@ -136,14 +136,14 @@ WORKING = (
         (ERRANDS,),
     ),
     Mutation(
-        "An event that kills whoever looks at it is never parked",
+        "An event that kills every worker is never parked",
         "app/kulanz/store/inbox/claims.py",
         "MAX_ATTEMPTS = 3",
         "MAX_ATTEMPTS = 99",
         ("tests/faults/test_poison.py",),
     ),
     Mutation(
-        "An account is not written when nothing is to be told of it",
+        "An account is not saved when it sends nothing",
         "app/kulanz/processing/unit_of_work.py",
         "[self._log.signed(entry) for entry in entries]",
         "[self._log.signed(entry) for entry in entries if self._log._effects]",

@@ -1,4 +1,4 @@
-"""`kulanz doctor`: what is wrong, and what to do about it."""
+"""`kulanz doctor`: faults, and their remedies."""
 
 from __future__ import annotations
 

@@ -30,13 +30,12 @@ PROBE_TIMEOUT = 5.0
 MAX_CLOCK_SKEW = timedelta(seconds=30)
 """More between two clocks and one of them is wrong; signatures bear 300 seconds."""
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
-MAX_SECRET_LENGTH = 40
 UNKNOWN_SUBSCRIPTIONS = {"stripe": "sub_kulanz_doctor", "paddle": "sub_00000000000000000000000000"}
-"""Ids that nobody has: a key that is allowed to look is told so."""
+"""Ids of no object: a key with the permission to read gets "not found"."""
 
 
 def endpoints(services: Services) -> Iterator[Finding]:
-    """Whether anybody can deliver anything."""
+    """Whether a provider is configured that can deliver events."""
     configured = secret_usage.configured(services.settings)
     given = [
         f"/webhooks/{name} ({how_many(len(secrets), 'secret')})" for name, secrets in configured.items() if secrets
@@ -103,12 +102,12 @@ def callback(services: Services) -> Iterator[Finding]:
 
 
 def _nobody_told(services: Services) -> Finding:
-    """Return what it means that no callback is made: bad where the policy leaves mails to the product."""
+    """Return the finding for an instance without callbacks: bad if the policy leaves mails to the product."""
     with services.database.read() as conn:
         mails = services.terms(conn).current.mails
     if mails in {"on", ()}:
-        return Finding("callbacks", None, "CALLBACK_URL is not set: the product polls /v1, or is not told")
-    told = "the policy leaves mails to the product (mails), and CALLBACK_URL is not set: customers hear nothing"
+        return Finding("callbacks", None, "CALLBACK_URL is not set: the product has to poll /v1")
+    told = "the policy leaves mails to the product (mails), and CALLBACK_URL is not set: customers get no notice"
     return Finding("callbacks", False, told, 'set CALLBACK_URL, or mails = "on" in the policy')
 
 
@@ -186,10 +185,10 @@ def _workers(url: str) -> Iterator[Finding]:
 
 
 def _suspension(client: Redis) -> Iterator[Finding]:
-    """Another application's operator may have called `rq suspend`, or our own in the hope that it pauses Kulanz."""
+    """Check for `rq suspend`, called by another application's operator, or by ours to pause Kulanz."""
     if is_suspended(client):
         advice = "to pause Kulanz, stop `kulanz worker` and `kulanz clock run`; `rq resume` takes the mark away"
-        yield Finding("rq suspend", None, "RQ is suspended in this Redis; Kulanz goes on", advice)
+        yield Finding("rq suspend", None, "RQ is suspended in this Redis; Kulanz keeps running", advice)
 
 
 def _reached(host: str, port: int, *, tls: bool) -> str | None:
@@ -216,7 +215,7 @@ def _of_mode(name: str, mode: str, services: Services) -> Finding:
 
 
 def _registered(services: Services) -> Iterator[Finding]:
-    """Whether the provider delivers to an address of ours all that somebody acts on."""
+    """Whether the provider delivers every event type that Kulanz handles to an address of ours."""
     from kulanz.reconcile import event_subscriptions
 
     found = event_subscriptions.look(services, "lemonsqueezy")

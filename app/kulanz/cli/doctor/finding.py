@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One look: `well` None means that there is nothing to look at."""
+    """Result of one check; `well` None means that it does not apply."""
 
     check: str
     well: bool | None

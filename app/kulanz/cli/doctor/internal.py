@@ -68,7 +68,7 @@ def spool(services: Services) -> Iterator[Finding]:
 
 
 def policy(services: Services) -> Iterator[Finding]:
-    """Which policy is in force; a note where the settings name another, or an update has a newer preset."""
+    """Show the policy in force, with a note if the settings name another one, or an update has a newer preset."""
     with services.database.read() as conn:
         row = policies.in_force(policies.all(conn), services.clock.now(conn))
     try:
@@ -122,7 +122,7 @@ def spools(services: Services) -> Iterator[Finding]:
         silent = facts_first.waited_for(conn)
     names = ", ".join(f"{row.id} (last seen {_instant(row.seen_at)})" for row in silent)
     detail = f"nothing is taken and no notice goes out before these report an empty spool: {names}"
-    advice = "start `kulanz web` there; after 15 minutes dunning goes on without"
+    advice = "start `kulanz web` there; after 15 minutes dunning continues without it"
     yield Finding("receivers", not silent, detail if silent else "all report empty spools", _if(silent, advice))
 
 
@@ -161,7 +161,7 @@ def ledger(services: Services) -> Iterator[Finding]:
     )
     yield Finding("ledger", not lost, detail if lost else f"has all that {taken} knows", _if(lost, advice))
     if not services.vault.binds:
-        yield Finding("sealed contents", None, "not bound to their rows yet", "`kulanz secrets rotate`")
+        yield Finding("encrypted contents", None, "not bound to their rows yet", "`kulanz secrets rotate`")
 
 
 def nightly(services: Services) -> Iterator[Finding]:
@@ -195,7 +195,7 @@ def secrets(services: Services) -> Iterator[Finding]:
 
 
 def webhook_secrets(services: Services) -> Iterator[Finding]:
-    """Which webhook secrets verify deliveries, which may be taken away, and whether one was that was still in use."""
+    """Check the webhook secrets: used ones, removable ones, and removed ones that are still in use."""
     with services.database.read() as conn:
         uses = secret_usage.status(services, conn)
     now = real_now()
@@ -213,7 +213,7 @@ Check = Callable[[Services], Iterator[Finding]]
 
 
 def words_of_providers(services: Services) -> Iterator[Finding]:
-    """Whether a provider says words that are unknown here; no decision needs them, so this is a note."""
+    """Whether a provider sends unknown values; no decision needs them, so this is a note."""
     with services.database.read() as conn:
         rows = unknown_words.lately(services, conn)
     yield Finding("unknown words", None if rows else True, "none" if not rows else how_many(len(rows), "word", "words"))
@@ -223,7 +223,7 @@ def words_of_providers(services: Services) -> Iterator[Finding]:
 
 
 def endpoint_problems(services: Services) -> Iterator[Finding]:
-    """Whether a provider sends what can never act as its endpoint is set up."""
+    """Whether a provider sends events that can have no effect with its endpoint's settings."""
     with services.database.read() as conn:
         problems = endpoints.lately(services, conn)
         accepted = endpoints.accounts_without_setting(services, conn)

@@ -21,7 +21,7 @@ WAYS = ("terminal", "compose", "systemd")
 @click.option("--run", type=click.Choice(WAYS), help="How it will run [default: terminal].")
 @click.option("--webhook-secret", help="The secret of the provider's webhook, where it has one already.")
 @click.option("--mail-from", help="The sender of mails.")
-@click.option("--callback-url", help="Where your product is told of changes.")
+@click.option("--callback-url", help="The address of your product that receives changes.")
 @click.option("--billing-url", help="Where your customer pays or changes the card.")
 @click.option("--ops-alert-to", help="The address that is mailed what operators should see.")
 @click.option(
@@ -45,7 +45,7 @@ def init(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Write settings with new secrets, a policy and what runs it: nothing, a compose file or a unit of systemd.
+    """Write settings with new secrets, a policy, and files to run it: none, a compose file or a systemd unit.
 
     Five questions are asked, each unless its option answers it; --yes takes the defaults. No file is overwritten.
     """

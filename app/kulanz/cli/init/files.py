@@ -19,20 +19,20 @@ from kulanz.errors import ConfigurationError, RefusedError
 from kulanz.policy import document
 
 PROVIDERS_SECRET = {"stripe": "Stripe", "paddle": "Paddle", "standard": "the sender"}
-"""Who makes the secret of the endpoint; Lemon Squeezy takes one that is made here."""
+"""Issuer of the endpoint's secret; Lemon Squeezy accepts one that is made here."""
 ENV_HEADER = """\
 # Settings of Kulanz, with its secrets: keep this file as safe as the database, and a copy in another place.
 # All settings: kulanz config reference
 """
 MONITORING = "  # Monitoring: "
-"""Where the services of the compose file begin that need the files of a clone."""
+"""Start of the services in the compose file that need files of a clone."""
 PLAIN = re.compile(r"[\w.,:;@/+*=?&%|~-]*", re.ASCII)
-"""What every reader of a `.env` takes as it is: dotenv, compose, systemd and a shell."""
+"""Characters that every reader of a `.env` takes literally: dotenv, compose, systemd and a shell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What was asked, as it was answered."""
+    """Answers to the questions."""
 
     provider: str
     plans: str
@@ -46,7 +46,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The files, and what remains to be done."""
+    """The files, and the remaining steps."""
 
     files: tuple[Path, ...]
     next_steps: tuple[str, ...]
@@ -128,7 +128,7 @@ def _quoted(variable: str, text: str) -> str:
 
 
 def _runner(run: str, folder: Path) -> dict[str, str]:
-    """Return what runs the instance, by its file's name."""
+    """Return the files that run the instance, by name."""
     match run:
         case "compose":
             return {"compose.yaml": template("compose.yaml").partition(MONITORING)[0].rstrip() + "\n"}

@@ -19,8 +19,8 @@ import click
 def up(*, port: int | None, host: str | None, data_dir: Path | None, demo: bool) -> None:
     """Run web, workers, clock and a private Redis until Ctrl-C.
 
-    What nobody gave is made: a database and secrets, kept in the data directory for the next time. A part that dies
-    is started again. With --demo the instance goes on running after the story, for a look around. The demonstration has
+    A database and secrets that are not configured are made and kept in the data directory. A process that dies
+    is started again. With --demo the instance keeps running after the story, for a look around. The demonstration has
     a data directory of its own (`demo-data` in the usual one), SQLite and a private Redis, apart from real accounts.
     """
     from kulanz.cli.up.run import UpOptions, run

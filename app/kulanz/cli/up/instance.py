@@ -18,7 +18,7 @@ from kulanz.errors import RefusedError
 LOCK_FILE = "up.lock"
 PROCESSES_FILE = "up.json"
 INSTANCE_VARIABLE = "KULANZ_INSTANCE"
-"""A variable that every descendant of an instance inherits: how it is known for ours after its starter was killed."""
+"""Environment variable inherited by every descendant of an instance: identifies it after its parent was killed."""
 SAME_START = 1.0
 """Seconds by which two readings of one process's start may differ."""
 TERMINATE_GRACE = 2.0
@@ -40,7 +40,7 @@ class Instance:
             raise RefusedError(f"another `kulanz up` runs in {data_dir}") from error
 
     def end_leftovers(self) -> int:
-        """End what the last instance here has left, and nothing else; return how many processes that were."""
+        """End leftover processes of the last instance here, and no others; return their number."""
         leftovers = list(_leftovers(self._parts))
         for process in leftovers:
             with suppress(psutil.NoSuchProcess):

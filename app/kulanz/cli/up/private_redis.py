@@ -63,7 +63,7 @@ def private_directory(path: Path) -> Path:
     path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise RefusedError(f"{path} belongs to somebody else")
+        raise RefusedError(f"{path} belongs to another user")
     if stat.S_IMODE(status.st_mode) & 0o077:
         path.chmod(PRIVATE_DIRECTORY)
     return path

@@ -30,7 +30,7 @@ from kulanz.errors import RefusedError
 DEMO_FILE = "demonstration"
 """Its presence says that the data directory is a demonstration's."""
 DEMO_DIRECTORY = "demo-data"
-"""Where a demonstration keeps its state, in the data directory, unless it is given one."""
+"""Default data directory of a demonstration, inside the usual data directory."""
 LOOPBACK = "127.0.0.1"
 READY_WITHIN = 60.0
 PR_SET_PDEATHSIG = 1
@@ -38,7 +38,7 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpOptions:
-    """What the command line asks of `kulanz up`."""
+    """Options of `kulanz up`."""
 
     port: int | None
     host: str | None
@@ -122,7 +122,7 @@ def _demo_directory(data_dir: Path) -> Path:
 
 
 def _apart(data_dir: Path) -> dict[str, str]:
-    """Return the settings of a demonstration: whatever DATABASE_URL says, its accounts are in its own directory."""
+    """Return the settings of a demonstration: its accounts are in its own directory, DATABASE_URL is ignored."""
     return {
         "KULANZ_DEMO": "1",
         "KULANZ_POLICY": "plexo",
@@ -132,7 +132,7 @@ def _apart(data_dir: Path) -> dict[str, str]:
 
 
 def _chosen(wish: UpOptions, settings: Settings, own_redis: Path | None) -> dict[str, str]:
-    """Return what other commands with this data directory need to know of the running instance."""
+    """Return the data of the running instance that other commands with this data directory need."""
     return {
         "PORT": str(settings.port),
         **({"REDIS_URL": private_redis.url(own_redis)} if own_redis else {}),
@@ -155,7 +155,7 @@ def _start_redis(supervisor: Supervisor, data_dir: Path | None) -> None:
 
 
 def _start_web(supervisor: Supervisor, host: str) -> None:
-    """Start what takes longest first: it is ready once the database is."""
+    """Start the slowest process first: it is ready once the database is."""
     supervisor.start(Process(name="web", command=python("kulanz", "web", "--host", host)))
 
 
@@ -216,7 +216,7 @@ def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) 
 
 
 def _login(settings: Settings, path: Path) -> str:
-    """Return who may log in, and how the password is seen; it is never printed itself."""
+    """Return the user who may log in, and the way to see the password, which is never printed."""
     user = settings.ops_users[0]
     stored = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     made = stored.get("OPS_PASSWORD") == user.password
@@ -237,7 +237,7 @@ def _tell_story(wish: UpOptions, supervisor: Supervisor, stopping: threading.Eve
     if story.returncode and not stopping.is_set():
         raise RefusedError("the demonstration did not come to its end")
     if not stopping.is_set():
-        _say("The instance goes on running, on its test clock, until Ctrl-C. Look around from another terminal:")
+        _say("The instance keeps running, on its test clock, until Ctrl-C. Look around from another terminal:")
         _say(f"  {kulanz_in(Path(supervisor.variables['KULANZ_DATA_DIR']))} account list")
 
 

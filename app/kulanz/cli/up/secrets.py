@@ -1,4 +1,4 @@
-"""Makes the secrets that nobody gave and keeps them in the data directory, readable by its owner alone."""
+"""Makes missing secrets and keeps them in the data directory, readable by its owner alone."""
 
 from __future__ import annotations
 
@@ -61,4 +61,4 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "METRICS_TOKEN": lambda: secrets.token_urlsafe(24),
     "KULANZ_ACCOUNT_SECRET": lambda: secrets.token_hex(32),
 }
-"""All that Kulanz can make: what a provider makes, such as an API key, is not among them."""
+"""Secrets that Kulanz can make; those that a provider makes, such as an API key, are not among them."""

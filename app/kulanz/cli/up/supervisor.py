@@ -1,4 +1,4 @@
-"""Keeps the parts of an instance running: starts them, starts again what dies, and ends them together."""
+"""Keeps the processes of an instance running: starts them, restarts dead ones, and ends them together."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MAX_RESTART_DELAY = 4.0
 STEADY_AFTER = 5.0
 """Seconds after which a part counts as having run well, and its next failure as its first."""
 TERMINATE_GRACE = 10.0
-"""Seconds that a part may take to end by itself."""
+"""Seconds that a process may take to end after SIGTERM."""
 POLL_INTERVAL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One process that belongs to the instance."""
+    """A process of the instance."""
 
     name: str
     command: tuple[str, ...]
@@ -62,7 +62,7 @@ class Supervisor:
     logs: Path | None = None
     """A directory for the parts' output, one file each; None leaves it on the terminal."""
     noted: Callable[[Sequence[RunningProcess]], None] = lambda _: None
-    """Told whenever the set of processes has changed."""
+    """Called after every change of the set of processes."""
     terminate_grace: float = TERMINATE_GRACE
     _running: list[RunningProcess] = field(default_factory=list)
     _parent_pipe: tuple[int, int] = field(default_factory=os.pipe)
@@ -82,14 +82,14 @@ class Supervisor:
         self._begin(running)
 
     def watch(self, stopping: threading.Event, done: Callable[[], bool] = lambda: False) -> None:
-        """Start again what dies, until told to stop or `done`."""
+        """Restart processes that die, until `stopping` is set or `done`."""
         while not stopping.is_set() and not done():
             for running in self._running:
                 self._look_after(running)
             stopping.wait(POLL_INTERVAL)
 
     def stop(self) -> None:
-        """End every part, those marked `last` after the others; who does not listen is killed."""
+        """End every process, those marked `last` after the others; SIGKILL for those that ignore SIGTERM."""
         for last in (False, True):
             group = [each for each in self._running if each.definition.last is last and each.process is not None]
             for running in group:

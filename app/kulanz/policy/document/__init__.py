@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
@@ -12,7 +13,6 @@ from typing import Any
 
 from kulanz.errors import NotFoundError, PolicyError
 from kulanz.policy.document import reading as read
-from kulanz.policy.document import syntax_errors
 from kulanz.policy.document.add_ons import AddOnRules
 from kulanz.policy.document.closure import ClosureRules, RetentionRules
 from kulanz.policy.document.collections import CollectionRules, LetterRules, MandateRules, TransferRules
@@ -124,13 +124,23 @@ def remarks(document: str) -> list[str]:
 
 def _values(document: str) -> tuple[dict[str, Any], list[str]]:
     """Return the values of a document, and the keys in it that have no effect."""
-    written = syntax_errors.read(document)
-    reading = _DocumentReader(lines(written.text) if written.whole else {}, written.spoilt)
-    values = reading.table(Policy, written.table, "") if written.whole else {}
-    problems = [*written.problems, *reading.problems]
-    if problems:
-        raise PolicyError(sorted([*problems, *reading.remarks], key=_line))
+    table = _toml(document)
+    reading = _DocumentReader(lines(document))
+    values = reading.table(Policy, table, "")
+    if reading.problems:
+        raise PolicyError(sorted([*reading.problems, *reading.remarks], key=_line))
     return values, reading.remarks
+
+
+def _toml(document: str) -> dict[str, Any]:
+    """Parse the TOML; raise PolicyError with the line of the first syntax error."""
+    try:
+        return tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).rpartition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        number = int(line[1]) if line else document.count("\n") + 1
+        raise PolicyError([f"line {number}: not TOML: {message[0].lower()}{message[1:]}"]) from error
 
 
 def preset(name: str) -> str:
@@ -174,7 +184,6 @@ class _DocumentReader:
     """Recursive reader of a document's tables, which collects all problems on its way."""
 
     places: Mapping[str, int]
-    spoilt: frozenset[str]
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     read: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -183,7 +192,7 @@ class _DocumentReader:
     def table(self, kind: type, table: Mapping[str, Any], path: str) -> dict[str, Any]:
         """Return the values of one table's keys that `kind` knows; `path` ends with a dot, or is empty."""
         existing = {item.name: item for item in fields(kind) if item.metadata}
-        for name in (name for name in table if name not in existing and not syntax_errors.is_stand_in(name)):
+        for name in (name for name in table if name not in existing):
             self._complain(path + name, f"unknown key; expected one of {', '.join(sorted(existing))}")
         document = {name: self._value(item, table, path) for name, item in existing.items()}
         values = {name: value for name, value in document.items() if value is not MISSING}
@@ -209,7 +218,7 @@ class _DocumentReader:
         if "tables" in item.metadata:
             return self._tables(item.metadata["tables"], table.get(item.name, []), key)
         if item.name not in table:
-            if item.default is MISSING and not self.spoilt & {*key.split(".")}:
+            if item.default is MISSING:
                 self._complain(key, f"missing; expected {expected(item)}")
             return MISSING
         try:
@@ -235,11 +244,7 @@ class _DocumentReader:
             return MISSING
         before = len(self.problems)
         values = self.read[key] = self.table(kind, table, f"{key}.")
-        return kind(**values) if len(self.problems) == before and not self._lacks(kind, values) else MISSING
-
-    def _lacks(self, kind: type, values: Mapping[str, Any]) -> bool:
-        """Whether a key that must be given could not be read as TOML."""
-        return any(item.default is MISSING and item.metadata and item.name not in values for item in fields(kind))
+        return kind(**values) if len(self.problems) == before else MISSING
 
     def _complain(self, key: str, expected: str, *, fatal: bool = True) -> None:
         (self.problems if fatal else self.remarks).append(_problem(key, self.places, expected))

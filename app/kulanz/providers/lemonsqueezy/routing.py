@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, PROVIDER, SUBSCRIPTIONS, binding
+from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, PROVIDER, SUBSCRIPTIONS, binding_if_any
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.reading import PayloadReader, identifier, inner
@@ -27,9 +27,9 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         unusable_claim=claimed.unusable,
         kept_claim=claimed.kept,
         signed=claimed.signed,
-        customer=_binding("customer", customer),
-        subscription=_binding("subscription", _id_of("subscription_id", SUBSCRIPTIONS, data, attributes)),
-        order=_binding("order", _id_of("order_id", ORDERS, data, attributes)),
+        customer=binding_if_any("customer", customer),
+        subscription=binding_if_any("subscription", _id_of("subscription_id", SUBSCRIPTIONS, data, attributes)),
+        order=binding_if_any("order", _id_of("order_id", ORDERS, data, attributes)),
         needs_subscription=kind == INVOICES or (kind == SUBSCRIPTIONS and customer is None and claimed.account is None),
         fallback=f"{PROVIDER}-{customer}" if customer else None,
     )
@@ -38,7 +38,3 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
 def _id_of(key: str, kind: str, data: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:
     """Return the id of an object that is named under a key, or that is the event's subject."""
     return identifier(data.get("id") if data.get("type") == kind else attributes.get(key))
-
-
-def _binding(kind: str, known_id: str | None) -> str | None:
-    return binding(kind, known_id) if known_id else None

@@ -83,4 +83,5 @@ MAY_SETTLE = frozenset(
 """Events that may report a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
 
 _KEYS = Keys(PROVIDER)
-key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding
+key, key_if_any = _KEYS.key, _KEYS.key_if_any
+binding, binding_if_any = _KEYS.binding, _KEYS.binding_if_any

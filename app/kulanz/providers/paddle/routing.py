@@ -15,7 +15,7 @@ from kulanz.providers.paddle.vocabulary import (
     SUBSCRIPTION,
     TRANSACTION,
     WARNINGS,
-    binding,
+    binding_if_any,
 )
 from kulanz.providers.provider import Routing
 from kulanz.providers.reading import PayloadReader
@@ -44,9 +44,9 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         unusable_claim=claimed.unusable,
         kept_claim=claimed.kept,
         signed=claimed.signed,
-        customer=_binding(CUSTOMER, ids["customer_id"]),
-        subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),
-        order=_binding(TRANSACTION, ids["transaction_id"]),
+        customer=binding_if_any(CUSTOMER, ids["customer_id"]),
+        subscription=binding_if_any(SUBSCRIPTION, ids["subscription_id"]),
+        order=binding_if_any(TRANSACTION, ids["transaction_id"]),
         is_payment=kind != SUBSCRIPTION,
         needs_subscription=ids["subscription_id"] is not None
         and (kind in {TRANSACTION, INVOICE} or (kind == SUBSCRIPTION and not (ids["customer_id"] or claimed.account))),
@@ -60,7 +60,3 @@ def _warning(name: object, payload_reader: PayloadReader) -> str | None:
     words = WARNINGS.get(name) if isinstance(name, str) else None
     which = payload_reader.identifier("api_key_id") or payload_reader.identifier("id")
     return f"{words} ({which})" if words else None
-
-
-def _binding(kind: str, identifier: str | None) -> str | None:
-    return binding(kind, identifier) if identifier else None

@@ -28,18 +28,8 @@ from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.standard.sender import StandardEvent
 from kulanz.providers.standard.vocabulary import key, key_if_any
+from kulanz.providers.statuses import STATUSES
 
-_STATUSES = {
-    "active": Status.ACTIVE,
-    "past_due": Status.PAST_DUE,
-    "unpaid": Status.UNPAID,
-    "paused": Status.PAUSED,
-    "trialing": Status.ON_TRIAL,
-    "canceled": Status.EXPIRED,
-    "incomplete": Status.EXPIRED,
-    "incomplete_expired": Status.EXPIRED,
-}
-"""A subscription that has ended gives nothing, and so does one that was never paid for."""
 _SAID_BY_NAME = {
     "subscription.active": Status.ACTIVE,
     "subscription.past_due": Status.PAST_DUE,
@@ -87,7 +77,7 @@ _DISPUTES = {
 def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read one subscription: a cancelled one runs to the end of its period."""
     payload_reader, product, customer = event.told, event.told.below("product"), event.told.below("customer")
-    status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event.name))
+    status = payload_reader.word("status", STATUSES, _SAID_BY_NAME.get(event.name))
     later = status in _RUNS and payload_reader.flag("cancel_at_period_end")
     cancelled = later or status is Status.CANCELLED
     variant = key_if_any(payload_reader.identifier("product_id"))

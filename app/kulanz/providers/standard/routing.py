@@ -8,7 +8,15 @@ from typing import Any
 from kulanz.providers.naming import Claim, Naming, claim, customer_claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.standard.sender import data_of, ids_of, kind_of
-from kulanz.providers.standard.vocabulary import CUSTOMER, DISPUTE, PAYMENT, PROVIDER, REFUND, SUBSCRIPTION, binding
+from kulanz.providers.standard.vocabulary import (
+    CUSTOMER,
+    DISPUTE,
+    PAYMENT,
+    PROVIDER,
+    REFUND,
+    SUBSCRIPTION,
+    binding_if_any,
+)
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
@@ -26,9 +34,9 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         unusable_claim=claimed.unusable,
         kept_claim=claimed.kept,
         signed=claimed.signed,
-        customer=_binding("customer", ids.customer),
-        subscription=_binding(SUBSCRIPTION, ids.subscription),
-        order=_binding(PAYMENT, ids.payment),
+        customer=binding_if_any("customer", ids.customer),
+        subscription=binding_if_any(SUBSCRIPTION, ids.subscription),
+        order=binding_if_any(PAYMENT, ids.payment),
         customer_claim=named,
         needs_order=kind in {REFUND, DISPUTE} and not (ids.customer or claimed.account),
         is_payment=kind != SUBSCRIPTION,
@@ -36,7 +44,3 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         and (kind == PAYMENT or (kind == SUBSCRIPTION and not (ids.customer or claimed.account or named))),
         fallback=f"{PROVIDER}-{ids.customer}" if ids.customer else None,
     )
-
-
-def _binding(kind: str, identifier: str | None) -> str | None:
-    return binding(kind, identifier) if identifier else None

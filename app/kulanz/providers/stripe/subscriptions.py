@@ -11,19 +11,9 @@ from kulanz.providers import bodies
 from kulanz.providers.event_header import EventHeader, quantity, several
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader, shown
+from kulanz.providers.statuses import STATUSES
 from kulanz.providers.stripe.vocabulary import LOOKED_UP, PROVIDER, SUBSCRIPTION, key, key_if_any
 
-_STATUSES = {
-    "active": Status.ACTIVE,
-    "past_due": Status.PAST_DUE,
-    "unpaid": Status.UNPAID,
-    "paused": Status.PAUSED,
-    "trialing": Status.ON_TRIAL,
-    "canceled": Status.EXPIRED,
-    "incomplete": Status.EXPIRED,
-    "incomplete_expired": Status.EXPIRED,
-}
-"""A subscription that has ended gives nothing, and so does one that was never paid for."""
 _SAID_BY_NAME = {
     "customer.subscription.deleted": Status.EXPIRED,
     "customer.subscription.paused": Status.PAUSED,
@@ -100,7 +90,7 @@ def _price(payload_reader: PayloadReader, item: PayloadReader) -> PayloadReader:
 
 def _status(payload_reader: PayloadReader, said: Status | None) -> tuple[Status, str | None]:
     """Return our status, and how a pause treats access."""
-    status = payload_reader.word("status", _STATUSES, said)
+    status = payload_reader.word("status", STATUSES, said)
     if status is Status.PAUSED:
         return _paused(payload_reader)
     if status not in _RUNS:

@@ -22,7 +22,7 @@ from kulanz.store.ledger import DecisionRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceVerdict:
-    """What checking a file showed; it is sound where there are no problems."""
+    """Result of checking a file; it is sound if there are no problems."""
 
     account: str
     made_at: str
@@ -93,7 +93,7 @@ def _contents(document: dict[str, Any], public: bytes) -> Iterator[str]:
 
 
 def _words(item: dict[str, Any], chains: list[dict[str, Any]]) -> Iterator[str]:
-    """Check the words of a notice against their hash in the ledger; files of earlier versions have none."""
+    """Check the text of a notice against its hash in the ledger; files of earlier versions have none."""
     words, place = item.get("words"), item.get("recorded_in")
     if words is None:
         return
@@ -105,7 +105,7 @@ def _words(item: dict[str, Any], chains: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _recorded(chains: list[dict[str, Any]], place: dict[str, Any]) -> list[str]:
-    """Return the hashes of words that one decision recorded."""
+    """Return the hashes of texts that one decision recorded."""
     decisions = (
         each["record"] for chain in chains if chain["account"] == place["account"] for each in chain["decisions"]
     )

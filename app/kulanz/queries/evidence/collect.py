@@ -19,7 +19,7 @@ from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.effects import Notify, SendLetter, SendMail
 from kulanz.privacy import statements
 from kulanz.queries import accounts as account_queries
-from kulanz.queries import sentences
+from kulanz.queries import sentences, values
 from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 from kulanz.store import accounts, codec, ledger, outbox, policies, receipts
@@ -60,9 +60,9 @@ def collect(services: Services, name: str, made_at: datetime) -> JsonDocument:
 
 
 def _proved(sent: list[JsonDocument], chains: list[JsonDocument]) -> list[JsonDocument]:
-    """Return what was sent, each notice with the decision that has the hash of its words.
+    """Return the sent notices, each with the decision that has the hash of its text.
 
-    None has it where the notice is still on its way, was sent by a version that kept no words, or moved here.
+    A notice has none if it is still pending, was sent by a version without recorded texts, or moved here.
     """
     places = {digest: place for chain in chains for digest, place in _recorded(chain)}
     return [document | {"recorded_in": places.get(document["words_sha256"])} for document in sent]
@@ -75,13 +75,13 @@ def _recorded(chain: JsonDocument) -> Iterator[tuple[str, JsonDocument]]:
 
 
 def recorded_words(record: JsonDocument) -> list[str]:
-    """Return the hashes of the words that a decision recorded."""
+    """Return the hashes of the texts that a decision recorded."""
     changes = record["detail"].get("changes", [])
     return [change["detail"]["sha256"] for change in changes if change["rule"] == "notice.recorded"]
 
 
 def _rows(conn: Connection, account: str) -> Iterator[AccountRow]:
-    """Yield the account, and what it was before it got its name: those decisions stay where they were made."""
+    """Yield the account, and its provisional names before: their decisions stay there."""
     for name in (*accounts.aliases(conn, account), account):
         row = accounts.exactly(conn, name)
         if row is None:
@@ -110,9 +110,9 @@ def _payments(book: Book) -> Iterator[JsonDocument]:
                 "refunded": invoice.refunded,
                 "currency": seen.currency,
                 "decimals": seen.decimals,
-                "made_at": _at(seen.created_at),
-                "paid_at": _at(invoice.paid_at),
-                "failed_at": [_at(failure) for failure in invoice.failures],
+                "made_at": values.instant(seen.created_at),
+                "paid_at": values.instant(invoice.paid_at),
+                "failed_at": [values.instant(failure) for failure in invoice.failures],
             }
 
 
@@ -164,10 +164,10 @@ def _effect(services: Services, row: EffectRow, key: DataKey) -> JsonDocument:
         "subject": row.subject,
         "step": row.step,
         "decision": row.decision_seq,
-        "decided_at": _at(row.created_at),
+        "decided_at": values.instant(row.created_at),
         "state": row.state,
         "attempts": row.attempts,
-        "ended_at": _at(row.done_at),
+        "ended_at": values.instant(row.done_at),
         "error": row.error,
         "to": None,
         "title": None,
@@ -188,9 +188,9 @@ def _effect(services: Services, row: EffectRow, key: DataKey) -> JsonDocument:
 
 
 def _letter(services: Services, effect: SendMail, row: EffectRow) -> dict[str, Any]:
-    """Return the words of a mail that has none of its own: not tried yet, or sent by a version that kept no words.
+    """Return the text of a mail without a recorded text: not tried yet, or sent by an older version.
 
-    They come from its recorded data and from our own templates, without the brand, as that version sent them.
+    It is rendered from its recorded data with our own templates, without the brand, as that version sent it.
     """
     from kulanz.delivery.mail import write  # noqa: PLC0415 - it loads templates and the dates of all languages
 
@@ -210,7 +210,7 @@ def _received(conn: Connection, account: str) -> Iterator[JsonDocument]:
             "provider": event.provider,
             "name": event.name,
             "state": event.state,
-            "received_at": _at(event.received_at),
+            "received_at": values.instant(event.received_at),
             "sha256": event.sha256.hex(),
         }
 
@@ -220,10 +220,6 @@ def _policy(row: policies.PolicyRow) -> JsonDocument:
         "version": row.version,
         "name": row.name,
         "sha256": row.sha256,
-        "effective_from": _at(row.effective_from),
+        "effective_from": values.instant(row.effective_from),
         "text": row.document,
     }
-
-
-def _at(instant: datetime | None) -> str | None:
-    return None if instant is None else rfc3339(instant)

@@ -28,12 +28,12 @@ def written(document: dict[str, Any], signer: Signer) -> bytes:
 
 
 def signed_part(page: bytes) -> bytes:
-    """Return what is signed of a page: with its purpose, so that no signature of a ledger's end can be put under it."""
+    """Return the signed content of a page: with a purpose, so that no signature of a ledger's end fits it."""
     return _PURPOSE + page
 
 
 def _for_a_page(document: dict[str, Any]) -> str:
-    """Return JSON in which nothing ends the element that it stands in."""
+    """Return JSON that cannot close the HTML element around it."""
     return msgspec.json.encode(document).decode().replace("<", "\\u003c")
 
 

@@ -17,14 +17,14 @@ _PAGE = 1000
 
 
 class OwnersCheck:
-    """Hears every event, in any order, and tells where a stored owner is another."""
+    """Recomputes owners from all events, in any order, and reports differences from the stored owners."""
 
     def __init__(self, services: Services) -> None:
         self.heard = Owners(join_by_customer=services.settings.join_by_customer)
-        """What was heard so far."""
+        """Owners computed so far."""
 
     def hear(self, conn: Connection, routing: Routing, facts: Sequence[Fact]) -> None:
-        """Join what an event says of its objects."""
+        """Join an event's statements about its objects."""
         kept = routing.kept_claim
         is_kept = kept is not None and accounts.exactly(conn, kept) is not None
         for key, value in said(routing, routing.claim or (kept if is_kept else None), facts):
@@ -32,9 +32,9 @@ class OwnersCheck:
             self.heard[key] = value if known is None else known.join(value)
 
     def differences(self, conn: Connection) -> Iterator[tuple[str, str]]:
-        """Yield the account and the key of each object whose owner should be another.
+        """Yield the account and the key of each object with a wrong stored owner.
 
-        Stored claims are joined with what was heard: links, and what the provider's API told, are nowhere else.
+        Stored claims are joined, too: links, and statements of the provider's API, are in no event.
         """
         stored = {row.key: row for row in _rows(conn) if row.claims is not None}
         for key, row in stored.items():

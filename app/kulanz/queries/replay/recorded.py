@@ -23,7 +23,7 @@ ACCOUNTS_PER_PAGE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedAccount:
-    """One account that can be read: its row, its key, and the book as stored."""
+    """A readable account: its row, its key, and the stored book."""
 
     row: AccountRow
     key: DataKey
@@ -56,11 +56,11 @@ def news(
     recorded_accounts: Sequence[RecordedAccount],
     hear: Callable[[Connection, Routing, Sequence[Fact]], object] = lambda *_: None,
 ) -> Mapping[str, list[News]]:
-    """Return what reached us about each of some accounts, under all of its names, in a few questions for all of them.
+    """Return the recorded facts of some accounts, under all of their names, in a few queries for all of them.
 
-    The provider's facts are translated anew from the bodies as received; our own are those of the journal. What was
-    recorded before an account got its name stands under an alias, sealed with the alias's own key. `hear` is told of
-    every event.
+    The provider's facts are translated again from the bodies as received; our own facts come from the journal. Records
+    from before an account got its name stand under an alias and are encrypted with the alias's key. `hear` is called
+    for every event.
     """
     names = [recorded_account.row.id for recorded_account in recorded_accounts]
     keys = {

@@ -1,4 +1,4 @@
-"""Recomputes accounts from what was recorded, and compares: the stored book is only a cache (I1)."""
+"""Replay: recomputes accounts from the recorded facts, and compares: the stored book is only a cache (I1)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from kulanz.store.database import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayResult:
-    """What recomputing one account showed."""
+    """Result of recomputing one account."""
 
     account: str
     erased: bool = False
     """Its key was destroyed: there is nothing left to judge."""
     differs: tuple[str, ...] = ()
-    """What is stored otherwise than recomputed: `plan`, `book.subscriptions`, …"""
+    """Names of the stored values that differ from the recomputed ones: `plan`, `book.subscriptions`, …"""
 
 
 def replay(
@@ -38,11 +38,11 @@ def replay(
     shuffle: random.Random | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[ReplayResult]:
-    """Yield a finding for every account that was decided about at or after `since`, in the order of their ids.
+    """Yield a finding for every account with a decision at or after `since`, in the order of their ids.
 
-    Without `since` the owners of all purchases are computed again, too.
+    Without `since` the owners of all purchases are recomputed, too.
 
-    `progress` is told after each page how many accounts were looked at, and how many there are.
+    `progress` is called after each page with the number of accounts checked and of all accounts.
     """
     with services.database.read() as conn:
         done, number = 0, accounts.count(conn)
@@ -100,7 +100,7 @@ def _one(
 
 
 def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fact]:
-    """Yield every fact of an account: the provider's, translated anew from what was received, and the journal's."""
+    """Yield every fact of an account: the provider's, translated again from the received bodies, and the journal's."""
     row = accounts.get(conn, account)
     recorded_account = opened(services, row) if row is not None else None
     if recorded_account is not None:
@@ -119,7 +119,7 @@ def _judged(
     differs = tuple(_differences(recorded_account, Book().with_facts(facts), terms))
     if not differs:
         return ReplayResult(account=recorded_account.row.id)
-    # Where statements see the newest, somebody may have been decided about between the row and the facts.
+    # Outside a snapshot an account may have got a decision between the reading of its row and of its facts.
     with services.database.read() as conn:
         row = accounts.get(conn, recorded_account.row.id)
         if row == recorded_account.row:

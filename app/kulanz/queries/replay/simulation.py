@@ -1,6 +1,6 @@
 """Simulates another policy on recorded history and open cases, beside the present one. Writes nothing.
 
-For the command line and the console alike: `simulate` yields who would fare otherwise, `Totals` adds it up.
+For the command line and the console: `simulate` yields the accounts that would differ, `Totals` sums them up.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _RANK = {access: rank for rank, access in enumerate((Access.NONE, Access.FREE, A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationResult:
-    """One account that would fare otherwise."""
+    """An account with a different outcome."""
 
     account: str
     divergence: Divergence
@@ -37,11 +37,11 @@ class SimulationResult:
 
 @dataclass(slots=True, kw_only=True)
 class Totals:
-    """What all of it amounts to."""
+    """Sums of all differences."""
 
     accounts: int = 0
     erased: int = 0
-    """Their keys were destroyed: nobody can tell."""
+    """Accounts whose keys were destroyed: they cannot be simulated."""
     differing: int = 0
     losing: int = 0
     """Accounts that would have less access at some time."""
@@ -49,12 +49,12 @@ class Totals:
     lost: timedelta = timedelta()
     gained: timedelta = timedelta()
     owed_by_losing: dict[str, int] = field(default_factory=dict)
-    """What was due when they would have begun to fare otherwise, by currency, in minor units."""
+    """Amounts due at the first difference, by currency, in minor units."""
     owed_by_gaining: dict[str, int] = field(default_factory=dict)
     refunds: int = 0
     """Requests for a refund that would have been answered otherwise."""
     refundable_more: dict[str, int] = field(default_factory=dict)
-    """What could have gone back beyond what could, by currency, in minor units."""
+    """Additional refunds that would be possible, by currency, in minor units."""
     refundable_less: dict[str, int] = field(default_factory=dict)
 
     def add(self, divergence: Divergence) -> None:
@@ -82,10 +82,10 @@ class Totals:
 def simulate(
     services: Services, text: str, totals: Totals, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[SimulationResult]:
-    """Yield every account that would fare otherwise under a document, in the order of their ids; fill `totals`.
+    """Yield every account that would differ under a document, in the order of their ids; fill `totals`.
 
-    Raises PolicyError with every problem of the document before anything is read. `progress` is told after each page
-    how many accounts were looked at, and how many there are. No more than a page of accounts is held at a time.
+    Raises PolicyError with every problem of the document before anything is read. `progress` is called after each page
+    with the number of accounts checked and of all accounts. No more than a page of accounts is in memory at a time.
     """
     policy = document.parse(text)
     with services.database.read() as conn:
@@ -164,7 +164,7 @@ def _readable(services: Services, row: AccountRow, totals: Totals) -> recorded.R
 
 
 def _terms(old: Terms, policy: Policy) -> Terms:
-    """Return the terms by which a policy has always been in force; agreements of accounts stay what they are."""
+    """Return terms under which a policy has always been in force; accounts keep their own agreements."""
     return replace(old, policies=((_ALWAYS, policy),), versions={**old.versions, policy.version: policy})
 
 

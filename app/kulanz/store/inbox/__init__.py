@@ -175,7 +175,7 @@ def lock(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[
 
 
 def settle(tx: Connection, outcomes: Sequence[SettledEvent], now: datetime) -> None:
-    """Write what became of the events of a batch."""
+    """Write the outcomes of a batch of events."""
     rows = [
         (o.id, o.state, o.account, o.body, o.reason, o.waits_for, o.facts_at, o.concerns, now, None) for o in outcomes
     ]
@@ -192,9 +192,9 @@ def failed(
     account: str | None = None,
     concerns: str | None = None,
 ) -> str:
-    """Count a failed attempt: the event waits a little, or is parked when it is hopeless. Returns its new state.
+    """Count a failed attempt: the event waits for the next one, or is parked after the last. Returns the new state.
 
-    `account` and `concerns` are noted for a parked event, so that `holding_back` finds it; its body stays sealed.
+    For a parked event `account` and `concerns` are stored, so that `holding_back` finds it. Its body stays encrypted.
     """
     outcome = {"failed": id, "why": reason, "account_": account, "concerns_": concerns, "hopeless": permanent}
     state: str = tx.execute(_FAILED, outcome | _moments(now_real)).scalar_one()
@@ -202,7 +202,7 @@ def failed(
 
 
 def attribute(tx: Connection, id: int, account: str | None, concerns: str | None = None) -> None:  # noqa: A002
-    """Note whose event a parked one is, and whose dunning it holds back; its body stays sealed as it is."""
+    """Store the account of a parked event, and whose dunning it holds back; the encrypted body is left unchanged."""
     tx.execute(_ATTRIBUTE, {"attributed": id, "whose": account, "concerns_": concerns})
 
 
@@ -218,7 +218,7 @@ def wake(tx: Connection, subscriptions: Collection[str]) -> int:
 
 
 def overdue_waiting(tx: Connection, before: datetime, limit: int) -> list[Event]:
-    """Return events received at or before an instant that still wait, oldest first."""
+    """Return unprocessed events received at or before a given time, oldest first."""
     return _events(tx, _WAITING, before=before, limit=limit)
 
 
@@ -236,7 +236,7 @@ def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
 
 
 def unapplied_of(conn: Connection, account: str) -> list[Event]:
-    """Return the parked and waiting events of an account, or that hold back its dunning."""
+    """Return an account's parked and waiting events, and those that hold back its dunning."""
     return _events(conn, _UNAPPLIED_OF, account=account)
 
 
@@ -251,7 +251,7 @@ def handled_before(conn: Connection, provider: str, event: int, limit: int) -> I
 def holding_back(conn: Connection, keys: Collection[str]) -> list[int]:
     """Return the parked and waiting events that concern an account: by its ids, or by its customers' keys.
 
-    One that was parked by a version before holds back the account that it is noted for.
+    An event parked by an earlier version holds back the account stored with it.
     """
     found = [*_CONCERNING.rows(conn, keys=keys), *_PARKED.rows(conn, accounts=keys)]
     return sorted({event for (event,) in found})
@@ -280,7 +280,7 @@ def give(tx: Connection, id: int, account: str, body: bytes) -> None:  # noqa: A
 
 
 def reseal(tx: Connection, account: str, seal: Callable[[str, bytes, bytes], bytes]) -> None:
-    """Replace the body of each event of an account by what `seal` returns for its provider, delivery key and body."""
+    """Replace the body of each event of an account by the result of `seal` for its provider, delivery key and body."""
     rows = tx.execute(_SEALED, {"account": account}).all()
     bulk.update(tx, inbox, ("id", "body"), [(row.id, seal(row.provider, row.delivery_key, row.body)) for row in rows])
 
@@ -310,19 +310,19 @@ def find(conn: Connection, event: str) -> Event | None:
 
 
 def retry(tx: Connection, ids: Collection[int] | None = None, state: str | None = None) -> int:
-    """Make events due again as if never tried: the given ones, or all of one state. Returns how many."""
+    """Retry events now and reset their attempt count: the given ones, or all of one state. Returns how many."""
     if ids is not None:
         return tx.execute(_AGAIN.where(among(inbox.c.id, "ids")), {"ids": ids}).rowcount
     return tx.execute(_AGAIN.where(in_state(state))).rowcount if state is not None else 0
 
 
 def skip(tx: Connection, id: int, reason: str) -> bool:  # noqa: A002
-    """Ignore an event from now on, for a reason; False where it is handled already, or there is none."""
+    """Ignore an event from now on, for a reason; False if it is handled already, or does not exist."""
     return tx.execute(_SKIP, {"skipped": id, "why": reason}).rowcount == 1
 
 
 def in_state(state: str) -> TextClause:
-    """Return the condition of an event being in a state; InvalidInputError for what is none."""
+    """Return the SQL condition for a state; InvalidInputError for an unknown one."""
     return literally(state, EVENT_STATES, ended="handled")
 
 

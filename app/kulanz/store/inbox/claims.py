@@ -1,6 +1,12 @@
-"""Which worker is at which events: how a crash is noticed and counted, and how several workers keep apart.
+"""Claims: each worker's current batch of events. They detect and count crashes, and keep workers apart.
 
-A claim need not survive a power failure: the workers that claimed something are gone then, too.
+1. `claim` commits the ids of a worker's next batch, before any of the events is read.
+2. `hold` locks the claim's row for the length of the transaction that applies the batch.
+3. `release` empties the claim.
+4. A claim with events whose row is unlocked longer than `_TAKEN_UP` after step 1 belongs to a dead worker: another
+   worker removes it and counts one failed attempt for each of its events.
+
+A claim need not survive a power failure: the workers are gone then, too.
 """
 
 from __future__ import annotations
@@ -24,13 +30,13 @@ from kulanz.store.prepared import Prepared
 from kulanz.store.tables import Instant, claims, inbox
 
 MAX_ATTEMPTS = 3
-"""Failures and crashes together, after which an event is parked."""
+"""Maximum of failures and crashes together; then an event is parked."""
 
 _LIVE = timedelta(seconds=10)
 _REFRESH = timedelta(seconds=3)
 _GONE = timedelta(minutes=5)
 _TAKEN_UP = timedelta(seconds=5)
-"""How long after `claim` a living worker may take to lock its claim with `hold`."""
+"""Time that a living worker may take from `claim` to `hold`."""
 _ONE_AT_A_TIME = 0x6B756C62
 _NOTHING = "[]"
 _DIED = "worker died"
@@ -108,7 +114,7 @@ def holder(conn: Connection, event: int) -> Claim | None:
 
 
 def unannounced(conn: Connection) -> list[int]:
-    """Return the events that were parked because workers died at them, and that were not alerted yet."""
+    """Return the events that were parked because workers died at them and that no alert has reported yet."""
     return [event for (event,) in _UNANNOUNCED.rows(conn)]
 
 
@@ -128,7 +134,7 @@ def release(tx: Connection, worker: str) -> None:
 
 
 def _name(worker: str) -> str:
-    """Tell a process from earlier ones of the same name: in a container, host and process id are always the same."""
+    """Add an id of this process's life: in a container, host and process id are the same after each restart."""
     return f"{worker}/{_life(os.getpid())}"
 
 
@@ -138,7 +144,7 @@ def _life(_process: int) -> str:
 
 
 def _bury(tx: Connection, others: Sequence[Claim], now: datetime) -> list[Claim]:
-    """Count the crash of those who died at a batch, forget them and who is long gone, and return the rest."""
+    """Count the crashes of dead workers, delete the claims of dead and absent workers, return the rest."""
     patience = _TAKEN_UP if tx.dialect.name == "postgresql" else timedelta(0)
     # A claim of the future is old, too: the host's clock has gone back since.
     silent = [row.worker for row in others if row.ids != _NOTHING and abs(now - row.claimed_at) >= patience]
@@ -161,7 +167,7 @@ def _next(tx: Connection, worker: str, others: Sequence[Claim], limit: int, now:
 
 
 def _batch(due: Sequence[tuple[int, int]]) -> list[int]:
-    """Keep what has failed before, by its attempts, to itself: it may be what makes a batch fail."""
+    """Put an event that has failed before into a batch of its own: it may be the one that makes batches fail."""
     if due and due[0][1]:
         return [due[0][0]]
     return [event for event, _ in takewhile(lambda row: not row[1], due)]

@@ -15,7 +15,7 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class NewEvent(msgspec.Struct, frozen=True):
-    """One verified delivery, about to be recorded; `body` is sealed, `sha256` is of the raw bytes."""
+    """A verified delivery to be recorded; `body` is encrypted, `sha256` is of the raw bytes."""
 
     provider: str
     name: str
@@ -32,7 +32,7 @@ class NewEvent(msgspec.Struct, frozen=True):
 
 
 class RecordedEvent(msgspec.Struct, frozen=True):
-    """What became of one new event: `known` means that the row was there before, in `state`."""
+    """Outcome of recording an event: `known` means that the row existed already, in `state`."""
 
     id: int
     known: bool
@@ -40,7 +40,7 @@ class RecordedEvent(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One row of the inbox; `Vault.has_sealed` tells a body as received from one sealed with the account's key."""
+    """Inbox row. `Vault.has_sealed` distinguishes a body as received from one encrypted with the account's key."""
 
     id: int
     provider: str
@@ -56,7 +56,7 @@ class Event(msgspec.Struct, frozen=True):
     content_key: bytes | None
     """The value read at arrival; None where it was not readable then."""
     delivery_key: bytes
-    """The identity of the delivery, to which its sealed body is bound."""
+    """The identity of the delivery; its encrypted body is bound to it (additional data of the encryption)."""
 
 
 class SettledEvent(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ def event_id(number: int) -> str:
 
 
 def spooled_id(key: bytes) -> str:
-    """Write the id of an event that has no number yet: the key that tells it from all others."""
+    """Return the id of an event that has no number yet: its unique key."""
     return f"evt_{key.hex()}"
 
 
@@ -90,7 +90,7 @@ def key_of(event: str) -> bytes | None:
 
 
 def number_of(event: str) -> int:
-    """Read an event's id; NotFoundError for what cannot be one."""
+    """Read an event's id; NotFoundError for an impossible one."""
     digits = event.removeprefix("evt_")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
         raise NotFoundError(f"there is no event {event!r}")

@@ -14,7 +14,7 @@ from kulanz.store.inbox.events import NewEvent, RecordedEvent
 from kulanz.store.tables import Instant, inbox
 
 FRESH = {"state": "received", "attempts": 0, "next_attempt_at": None, "waits_for": None}
-"""An event as if it had never been tried."""
+"""Column values of an event that was never tried."""
 _REARM = timedelta(hours=1)
 _NEW = (
     "delivery_key",
@@ -49,9 +49,9 @@ _REARMED = (
 
 
 def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[RecordedEvent]:
-    """Insert what is new and recognise what is known, by delivery or content; the answers are in the order given.
+    """Insert new events and recognise duplicates, by delivery or content; results are in the order of the input.
 
-    A known parked event is re-armed, at most once an hour.
+    A duplicate of a parked event retries it, at most once an hour.
     """
     rows = [
         (
@@ -80,13 +80,13 @@ def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Re
 
 
 def delivered(conn: Connection, provider: str, keys: Collection[bytes]) -> frozenset[bytes]:
-    """Return which of some deliveries are here."""
+    """Return the deliveries that are in the inbox."""
     found = conn.execute(_DELIVERED, {"provider": provider, "deliveries": list(keys)}).scalars()
     return frozenset(found)
 
 
 def _known(tx: Connection, repeats: Sequence[NewEvent], now: datetime) -> Iterator[RecordedEvent]:
-    """Find the rows that stood in the way, and re-arm the parked ones among them."""
+    """Read the rows that caused conflicts, and retry the parked ones among them."""
     rows = _standing_in_the_way(tx, repeats)
     rearmed = {row.id for row in rows if row.state == "parked" and (row.rearmed_at or now - _REARM) <= now - _REARM}
     if rearmed:

@@ -1,4 +1,4 @@
-"""How Alembic runs here: inside the transaction that `kulanz.store.migrate` hands over."""
+"""Alembic environment: runs inside the transaction that `kulanz.store.migrate` hands over."""
 
 from alembic import context
 

@@ -19,7 +19,7 @@ _AFTER = {
     "collections": re.compile(rf"[0-9T:.-]{{10,32}}Z\|{ACCOUNT_ID}\|[A-Za-z0-9_]{{1,64}}", re.ASCII),
     "decisions": re.compile(r"[0-9]{1,18}", re.ASCII),
 }
-"""What a list's items are counted by: a cursor is not signed, so it may hold anything."""
+"""Sort keys of lists; a cursor is not signed, so every key is validated."""
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

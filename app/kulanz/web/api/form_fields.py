@@ -2,66 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from functools import cache
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import TypeVar
 
 import msgspec
 from babel.numbers import list_currencies
-from msgspec import Meta, Struct
 
+from kulanz.commands.fields import Form
 from kulanz.errors import InvalidInputError
 from kulanz.web.problems import BadRequestError
 
-MAX_AMOUNT = 10**15
 MOST_NAMED, LONGEST_NAME = 10, 40
 """Of a sender's unknown fields: how many a refusal names, and how many characters of each."""
-AddOnKind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
-PotId = Annotated[
-    str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
-]
-Pieces = Annotated[int, Meta(gt=0, le=100_000)]
-Amount = Annotated[int, Meta(gt=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
-Fee = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
-Text = Annotated[str, Meta(min_length=1, max_length=500)]
-Reference = Annotated[str, Meta(min_length=1, max_length=200)]
-Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339.")]
-Day = Annotated[date, Meta(description="A day in the account's own time zone.")]
-PUBLIC_NAMES = {
-    "account": "account_id",
-    "also": "include",
-    "case": "case_id",
-    "contacted_on": "date",
-    "invoice": "invoice_id",
-    "licence": "licence_id",
-    "payment": "payment_id",
-    "received_on": "date",
-    "subscription": "subscription_id",
-    "transaction": "transaction_id",
-}
-"""What the API calls a field that has another name in an order."""
 CURRENCIES = frozenset({"currency", "fee_currency"})
 DOCUMENTS = frozenset({"document"})
 """The fields of texts that have a reader of their own."""
 
 
-class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename=PUBLIC_NAMES):
-    """A body that an API request may have."""
-
-    may_be_empty: ClassVar[bool] = False
-    """Whether nothing has to be said: then an empty body is a form, too."""
-
-    def said(self) -> dict[str, Any]:
-        """Return what is filled in, by the names that orders have for it; for the rest an order's own default holds."""
-        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
-
-    def check(self) -> None:
-        """Raise InvalidInputError for what neither its types nor `read` can refuse."""
-
-
 class Nothing(Form, frozen=True, kw_only=True):
-    """The body of a call whose path says all: empty, or an object without fields."""
+    """Empty body, or an object without fields: the path names everything."""
 
     may_be_empty = True
 
@@ -70,7 +29,7 @@ AnyForm = TypeVar("AnyForm", bound=Form)
 
 
 def read(body: bytes, form: type[AnyForm]) -> AnyForm:
-    """Return the form in a body: BadRequestError for what is no JSON, InvalidInputError for what is no such form."""
+    """Return the form in a body: BadRequestError for invalid JSON, InvalidInputError for a wrong form."""
     try:
         filled = msgspec.json.decode(body or (b"{}" if form.may_be_empty else b""), type=form)
     except msgspec.ValidationError as error:
@@ -111,7 +70,7 @@ def _known_currency(field: str, code: str | None) -> None:
 
 
 def _readable(field: str, text: str) -> None:
-    """Refuse what no person could read and some databases cannot take."""
+    """Refuse control characters and other text that some databases cannot store."""
     if not text.strip() or not all(char.isprintable() or char == "\n" for char in text):
         raise InvalidInputError(f"`{field}` is not readable text.")
 

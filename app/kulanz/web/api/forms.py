@@ -1,4 +1,4 @@
-"""The bodies that requests to the API may have: typed, unknown fields refused, one clear sentence for what is wrong."""
+"""Bodies of API requests: typed, unknown fields refused, one clear sentence for each fault."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kulanz.commands.commands import AgreeTerms, EndCredit, EndTerms, MoveCredit, RequestRefund, SetOverride
-from kulanz.errors import InvalidInputError
-from kulanz.formats.mail_addresses import is_address
-from kulanz.policy.facts import Channel, CreditEntry, OverrideKind
-from kulanz.providers.naming import ACCOUNT_ID
-from kulanz.web.api.form_fields import (
-    MAX_AMOUNT,
-    AddOnKind,
+from kulanz.commands.commands import AgreeTerms, EndCredit, EndTerms, MoveCredit, RequestRefund
+from kulanz.commands.fields import (
     Amount,
     Currency,
     Day,
-    Fee,
     Form,
     Instant,
     Pieces,
@@ -27,30 +20,16 @@ from kulanz.web.api.form_fields import (
     Reference,
     Text,
 )
+from kulanz.errors import InvalidInputError
+from kulanz.formats.mail_addresses import is_address
+from kulanz.policy.facts import CreditEntry
+from kulanz.providers.naming import ACCOUNT_ID
 
 Outcome = Literal["won", "lost", "partially_lost", "accepted", "withdrawn", "prevented"]
 
 
-class DisputeForm(Form, frozen=True, kw_only=True):
-    """A chargeback that somebody was told of."""
-
-    amount: Amount
-    currency: Currency
-    reason: Text
-    fee: Fee | None = None
-    fee_currency: Currency | None = None
-    payment: Reference | None = None
-    reference: Reference | None = None
-    answer_by: Instant | None = None
-
-    def check(self) -> None:
-        """Refuse a fee's currency without a fee."""
-        if self.fee_currency is not None and self.fee is None:
-            raise InvalidInputError("`fee_currency` without a `fee` says nothing.")
-
-
 class DisputeClosing(Form, frozen=True, kw_only=True):
-    """How a chargeback ended."""
+    """Outcome of a chargeback."""
 
     outcome: Outcome
 
@@ -72,35 +51,14 @@ class PaymentForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`received_at` and `date` say the same thing twice; give one of them.")
 
 
-class CollectionForm(Form, frozen=True, kw_only=True):
-    """A debt that is to be handed over; `include` are fields that go only where they are needed."""
+class Reason(Form, frozen=True, kw_only=True):
+    """Why something is taken back, declined, or known."""
 
     reason: Text
-    case: Reference | None = None
-    also: Annotated[tuple[Reference, ...], Meta(max_length=20)] = ()
-
-
-class Recall(Form, frozen=True, kw_only=True):
-    """Why a hand-over is taken back."""
-
-    reason: Text
-
-
-class MandateForm(Form, frozen=True, kw_only=True, rename={"by": "granted_by"}):
-    """A direct-debit mandate, granted in the portal or by staff."""
-
-    by: Literal["portal", "staff"]
-    reference: Reference | None = None
-
-
-class DeliveryForm(Form, frozen=True, kw_only=True):
-    """How the customer wants letters to come."""
-
-    by: Literal["mail", "letter"]
 
 
 class DebtorForm(Form, frozen=True, kw_only=True):
-    """Who owes, whole: what is left out is known no more. `passport_copy` says where you keep it."""
+    """Complete data of the debtor: a field left out is no longer known. `passport_copy` names the place of the copy."""
 
     birth_name: Reference | None = None
     postal_address: Text | None = None
@@ -117,43 +75,8 @@ class DebtorForm(Form, frozen=True, kw_only=True):
         return {name: value.isoformat() if isinstance(value, date) else value for name, value in document.items()}
 
 
-class OverrideForm(Form, frozen=True, kw_only=True):
-    """An exception to the policy; `until` is needed for every kind but `waive`, which has no end."""
-
-    kind: OverrideKind
-    reason: Text
-    until: Instant | None = None
-
-    def command(self) -> SetOverride:
-        """Return the order that it is."""
-        return SetOverride(kind=self.kind, until=self.until, reason=self.reason)
-
-
-class MigrationForm(Form, frozen=True, kw_only=True):
-    """A move to on-premise that is done; without `moved_at` it is done now."""
-
-    reason: Text
-    moved_at: Instant | None = None
-
-
-class CancellationForm(Form, frozen=True, kw_only=True):
-    """The customer gave notice; `subscription_id` is needed where the account has several."""
-
-    reason: Text
-    subscription: Reference | None = None
-
-
-class ContactForm(Form, frozen=True, kw_only=True):
-    """The customer wrote or spoke to the staff; without a `date` it was now, without a payment about all."""
-
-    channel: Channel
-    reason: Text
-    contacted_on: Day | None = None
-    payment: Reference | None = None
-
-
 class LinkForm(Form, frozen=True, kw_only=True):
-    """What belongs to the account is to belong to another; `undo` takes such a link back, `dry_run` shows it only."""
+    """Link of the account's purchases to another account; `undo` takes it back, `dry_run` only shows the effect."""
 
     to: Annotated[str, Meta(pattern=f"^{ACCOUNT_ID}$")]
     reason: Text
@@ -179,7 +102,7 @@ class CreditForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`amount` and `currency` are needed for what was bought or spent, and only there.")
 
     def command(self) -> MoveCredit | EndCredit:
-        """Return the order that it is."""
+        """Return the command."""
         if self.amount is None or self.currency is None:
             return EndCredit(pot=self.pot, reference=self.reference)
         return MoveCredit(
@@ -194,55 +117,26 @@ class CreditForm(Form, frozen=True, kw_only=True):
 
 
 class ClosureForm(Form, frozen=True, kw_only=True):
-    """That an organisation asks to be deleted, or stays after all."""
+    """Request for the deletion of an organisation, or its withdrawal."""
 
     may_be_empty = True
     reason: Text | None = None
 
 
-class DeletionApproval(Form, frozen=True, kw_only=True):
-    """An operator's word that data go; without a subject it is for the only deletion that waits."""
-
-    reason: Text
-    subject: Reference | None = None
-
-
-class AddOnForm(Form, frozen=True, kw_only=True):
-    """What is booked; without a `subscription_id` it belongs to the one that gives the plan."""
-
-    kind: AddOnKind
-    quantity: Pieces
-    unit_price: Fee
-    currency: Currency
-    period_ends_at: Instant
-    subscription: Reference | None = None
-
-    def check(self) -> None:
-        """Refuse a sum that nobody could pay."""
-        if self.unit_price * self.quantity > MAX_AMOUNT:
-            raise InvalidInputError("`unit_price` times `quantity` is too much.")
-
-
 class AddOnCancellation(Form, frozen=True, kw_only=True):
-    """How many pieces of an add-on are no longer wanted."""
+    """Number of pieces of an add-on to be cancelled."""
 
     quantity: Pieces
 
 
 class Approval(Form, frozen=True, kw_only=True):
-    """A second person's word for what waits for it."""
-
-
-class Refusal(Form, frozen=True, kw_only=True):
-    """Why something that waits for a second person shall not be."""
-
-    reason: Text
+    """Approval by a second person."""
 
 
 class RefundForm(Form, frozen=True, kw_only=True):
     """A request for a refund of one payment: `payment_id`, `licence_id`, or `transaction_date` with `amount`.
 
-    With a `transaction_date`, `amount` is what was paid that day, and all that can be refunded of it is asked for.
+    With a `transaction_date`, `amount` is that day's payment, and all that can be refunded of it is requested.
     """
 
     account: Annotated[str, Meta(pattern=f"^{ACCOUNT_ID}$")]
@@ -250,13 +144,15 @@ class RefundForm(Form, frozen=True, kw_only=True):
     organisation: Reference
     payment: Reference | None = None
     licence: Reference | None = None
-    transaction_date: Annotated[str, Meta(max_length=40, description="A day, or an instant in RFC 3339.")] | None = None
+    transaction_date: Annotated[str, Meta(max_length=40, description="A day, or a timestamp in RFC 3339.")] | None = (
+        None
+    )
     amount: Amount | None = None
     currency: Currency | None = None
     reason: Text | None = None
 
     def check(self) -> None:
-        """Refuse what is neither a mail address nor a day."""
+        """Refuse a value that is neither a mail address nor a day."""
         if not is_address(self.contact_email):
             raise InvalidInputError("`contact_email` is not a mail address.")
         _ = self.paid_on
@@ -270,7 +166,7 @@ class RefundForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`transaction_date` is not a day such as 2026-03-02.") from error
 
     def command(self) -> RequestRefund:
-        """Return the order that it is."""
+        """Return the command."""
         by_day = self.transaction_date is not None
         return RequestRefund(
             payment=self.payment,
@@ -286,7 +182,7 @@ class RefundForm(Form, frozen=True, kw_only=True):
 
 
 class RefundApproval(Form, frozen=True, kw_only=True):
-    """A yes. What the policy alone does not grant needs a `reason`; `amount` may differ from what was asked for."""
+    """Approval. Beyond the policy it needs a `reason`; `amount` may differ from the requested one."""
 
     may_be_empty = True
     amount: Amount | None = None
@@ -294,16 +190,10 @@ class RefundApproval(Form, frozen=True, kw_only=True):
 
 
 class RefundDenial(Form, frozen=True, kw_only=True):
-    """A no. What the policy would grant needs a `reason`."""
+    """Denial. Against the policy it needs a `reason`."""
 
     may_be_empty = True
     reason: Text | None = None
-
-
-class Deployment(Form, frozen=True, kw_only=True):
-    """Somebody knows that a licence is in use."""
-
-    reason: Text
 
 
 class TermsForm(Form, frozen=True, kw_only=True):
@@ -326,14 +216,14 @@ class TermsForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`until`: terms have a document and an end, and ending them has neither.")
 
     def command(self, document: str | None) -> AgreeTerms | EndTerms:
-        """Return the order that it is, with the text of the document that it names or has."""
+        """Return the command, with the text of the named or given document."""
         if self.until is None:
             return EndTerms(reason=self.reason)
         return AgreeTerms(document=document or "", until=self.until, reason=self.reason)
 
 
 class Assignment(Form, frozen=True, kw_only=True):
-    """Who takes care of what waits; without a name nobody does."""
+    """Assignee of an item; without a name it is unassigned."""
 
     may_be_empty = True
 

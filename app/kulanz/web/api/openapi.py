@@ -15,7 +15,7 @@ from kulanz.web.api.query_parameters import PARAMETERS
 REFERENCE = "#/components/schemas/{name}"
 REFUSALS = {
     400: "The request cannot be understood.",
-    401: "No token, or none of ours.",
+    401: "The token is missing or unknown.",
     403: "This token may not do that, or the API is closed.",
     404: "There is no such thing.",
     409: "As things stand this cannot be done.",

@@ -10,16 +10,17 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from kulanz.commands.fields import MAX_AMOUNT
 from kulanz.policy.calendar.time import aware
 from kulanz.policy.state import Standing
 from kulanz.policy.state.refunds import RefundState
 from kulanz.store.account_list import Sort
 from kulanz.web.api import cursors
-from kulanz.web.api.form_fields import MAX_AMOUNT, shown
+from kulanz.web.api.form_fields import shown
 from kulanz.web.problems import BadRequestError
 
 Read = Callable[[str, str | None], Any]
-"""Returns the value of a parameter by its name and text, None where it is not given; raises BadRequestError."""
+"""Returns the value of a parameter by its name and text, None if it is missing; raises BadRequestError."""
 
 PAGING = ("cursor", "limit")
 LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
@@ -29,19 +30,19 @@ MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One parameter; `called` is what its value is called by who answers, where that is not its own name."""
+    """A query parameter; `called` is the answering function's name for it, if it differs."""
 
     schema: Mapping[str, Any]
     read: Read
     called: str | None = None
     required: bool = False
-    """Whether a call without it is refused."""
+    """Whether the parameter is required."""
 
 
 def read(given: MultiDict[str, str], existing: Collection[str], *, lists: str | None = None) -> dict[str, Any]:
-    """Return the values of all `known` parameters, by what they are called.
+    """Return the values of all `known` parameters, by their names.
 
-    BadRequestError for one that is unknown, given twice or wrong. A cursor has to be one of the list that is read.
+    BadRequestError for an unknown, repeated or invalid one. A cursor must belong to the list.
     """
     for name, values in given.lists():
         if name not in existing:
@@ -99,7 +100,7 @@ def _instant(name: str, text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
         return aware(at)
     except (ValueError, OverflowError) as error:
-        raise BadRequestError(f"`{name}` is an instant such as 2026-03-02T14:08:20Z.") from error
+        raise BadRequestError(f"`{name}` is a time such as 2026-03-02T14:08:20Z.") from error
 
 
 def _locale(name: str, text: str | None) -> str | None:
@@ -135,7 +136,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={
             "type": "string",
             "format": "date-time",
-            "description": "Only accounts with a deadline before this: an instant with its offset.",
+            "description": "Only accounts with a deadline before this: a timestamp with its offset.",
         },
         read=_instant,
     ),

@@ -1,4 +1,4 @@
-"""Bearer tokens: whose they are, and whether they may change anything."""
+"""Bearer tokens: their owners, and their permission to change data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiToken], *, personal: bool = False) -> str:
     """Return the name behind a bearer token, or raise UnauthorizedError or ForbiddenError.
 
-    What is `personal` is for tokens that may change things too.
+    With `personal`, a read-only token is refused.
 
     Every token is compared, in constant time, so that neither the order nor the length of tokens shows.
     """
@@ -33,13 +33,13 @@ def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiTok
 
 
 def bearer(authorization: str | None) -> str:
-    """Return the token of an Authorization header; an empty one, which nobody has, where there is none."""
+    """Return the token of an Authorization header; an empty one, which is never valid, without a token."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def same(presented: str, expected: str) -> bool:
-    """Whether two secrets are equal, in constant time whatever their length."""
+    """Whether two secrets are equal, compared in constant time at every length."""
     return compare_digest(_digest(presented), _digest(expected))
 
 

@@ -10,19 +10,22 @@ from hashlib import sha256
 import msgspec
 from flask import Blueprint, Response, g, request
 
+from kulanz.commands import refund_requests, versions
 from kulanz.commands.commands import Command
 from kulanz.commands.links import Link
 from kulanz.commands.todos import Acknowledge, Assign
 from kulanz.config import ApiToken
 from kulanz.errors import NotFoundError
 from kulanz.formats.wording import file_name
+from kulanz.queries import accounts, collections, refunds
 from kulanz.queries.views import JsonDocument, Page
+from kulanz.services import Services
 from kulanz.telemetry import metrics
 from kulanz.web import languages
-from kulanz.web.api import cursors, form_fields, forms, openapi, query_parameters
+from kulanz.web.api import cursors, form_fields, forms, openapi, query_parameters, results
+from kulanz.web.api.idempotency import StoreResponse, forgotten, once
 from kulanz.web.api.operations import ID, OPERATIONS, Operation, questions
 from kulanz.web.api.operations.shape import Answers, Orders
-from kulanz.web.api.service import Service, StoreResponse, forgotten
 from kulanz.web.api.tokens import authenticate
 from kulanz.web.bodies import read_body
 from kulanz.web.problems import BadRequestError
@@ -32,10 +35,10 @@ PERSONAL = frozenset(operation.name for operation in OPERATIONS if operation.per
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
-def blueprint(service: Service, tokens: Sequence[ApiToken]) -> Blueprint:
-    """Return the API of one desk, open to the bearers of `tokens`."""
+def blueprint(services: Services, tokens: Sequence[ApiToken]) -> Blueprint:
+    """Return the API of one installation, open to the bearers of `tokens`."""
     blueprint = Blueprint("api", __name__, url_prefix="/v1")
-    api = Api(service)
+    api = Api(services)
     for operation in OPERATIONS:
         rule = operation.path.replace("{", "<").replace("}", ">")
         blueprint.add_url_rule(rule, operation.name, api.view(operation), methods=[operation.method])
@@ -52,11 +55,11 @@ def blueprint(service: Service, tokens: Sequence[ApiToken]) -> Blueprint:
 class Api:
     """The views: one for all questions, one for all orders, and those that are like no other."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def view(self, operation: Operation) -> Callable[..., Response]:
-        """Return what serves an operation."""
+        """Return the view function of an operation."""
         if operation.answers is not None:
             return partial(self._answered, operation, operation.answers)
         if operation.orders is not None:
@@ -69,24 +72,27 @@ class Api:
         return _json(openapi.document())
 
     def entitlement(self, account_id: str) -> Response:
-        """Answer what the account may use, or that it is what the caller has already."""
+        """Answer with the entitlement, or 304 if the caller has it already."""
         wanted = _languages(questions.entitlement)
-        response = _by_language(self._service.entitlement(_known_form(account_id), wanted))
+        response = _by_language(accounts.entitlement(self._services, _known_form(account_id), wanted))
         response.headers["Cache-Control"] = "private, no-cache"
         response.set_etag(sha256(response.get_data()).hexdigest()[:32])
         response.make_conditional(request)
         return response
 
     def explanation(self, account_id: str) -> Response:
-        """Answer why the account stands as it does, in the reader's language."""
+        """Explain the account's state, in the reader's language."""
         wanted = _languages(questions.explanation)
-        return _by_language(self._service.explanation(_known_form(account_id), wanted))
+        account, steps = _known_form(account_id), accounts.LAST_STEPS
+        return _by_language(accounts.explanation(self._services, account, steps=steps, languages=wanted))
 
     def evidence(self, account_id: str) -> Response:
         """Answer the account's evidence as a file to keep."""
         _nothing_asked()
+        from kulanz.queries import evidence  # noqa: PLC0415 - it loads templates that no other view needs
+
         account = _known_form(account_id)
-        response = Response(self._service.evidence(account), content_type="text/html; charset=utf-8")
+        response = Response(evidence.of_account(self._services, account), content_type="text/html; charset=utf-8")
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "sandbox"
         response.headers["Content-Disposition"] = f'attachment; filename="{file_name(account)}"'
@@ -96,16 +102,16 @@ class Api:
         """Put an account under a policy of its own, or end that; a policy may be named that is kept here."""
         _nothing_asked()
         form = form_fields.read(_body(), forms.TermsForm)
-        document = form.document if form.policy is None else self._service.policy(form.policy)
+        document = form.document if form.policy is None else self._policy(form.policy)
         return self._ordered(_known_form(account_id), form.command(document), status=201)
 
     def request_refund(self) -> Response:
-        """Ask for a refund: 201 for a new request, 200 for an open one that is amended or asked for again."""
+        """Request a refund: 201 for a new request, 200 for an open one, amended or repeated."""
         _nothing_asked()
         form, actor, new = form_fields.read(_body(), forms.RefundForm), g.actor, []
 
         def act(keep: StoreResponse) -> JsonDocument:
-            document, made = self._service.request_refund(form.account, form.command(), actor, keep)
+            document, made = refund_requests.request(self._services, form.account, form.command(), actor, keep=keep)
             new.append(made)
             return document
 
@@ -113,33 +119,37 @@ class Api:
         return _json(document, 201 if not repeated and new[0] else 200)
 
     def link_account(self, account_id: str) -> Response:
-        """Let what belongs to an account belong to another; a dry run is answered with 200."""
+        """Link an account's purchases to another account; a dry run is answered with 200."""
         _nothing_asked()
         form, account, actor = form_fields.read(_body(), forms.LinkForm), _known_form(account_id), g.actor
         wanted = Link(source=account, target=form.to, reason=form.reason, undo=form.undo)
         document, repeated = self._once(
-            actor, lambda keep: self._service.link(wanted, actor, keep, dry_run=form.dry_run)
+            actor, lambda keep: results.link(self._services, wanted, actor, keep, dry_run=form.dry_run)
         )
         return _json(document, 200 if repeated or form.dry_run else 201)
 
     def acknowledge_todo(self, todo_id: str) -> Response:
-        """Note that a matter was seen."""
+        """Mark an item as seen."""
         form_fields.read(_body(), form_fields.Nothing)
         return self._noted(Acknowledge(todo=_known_form(todo_id)))
 
     def assign_todo(self, todo_id: str) -> Response:
-        """Note who takes care of a matter."""
+        """Assign an item."""
         form = form_fields.read(_body(), forms.Assignment)
         return self._noted(Assign(todo=_known_form(todo_id), to=form.to))
+
+    def _policy(self, name: str) -> str:
+        with self._services.database.read() as conn:
+            return versions.text_of(conn, name)
 
     def _noted(self, word: Acknowledge | Assign) -> Response:
         _nothing_asked()
         actor = g.actor
-        return _json(self._once(actor, lambda keep: self._service.note_todo(word, actor, keep))[0])
+        return _json(self._once(actor, lambda keep: results.note_todo(self._services, word, actor, keep))[0])
 
     def _answered(self, operation: Operation, answers: Answers, **ids: str) -> Response:
         params = query_parameters.read(request.args, operation.query, lists=operation.lists)
-        stored_page = answers(self._service, "".join(map(_known_form, ids.values())), params)
+        stored_page = answers(self._services, "".join(map(_known_form, ids.values())), params)
         return _page(operation.lists or "", stored_page) if isinstance(stored_page, Page) else _json(stored_page)
 
     def _given(self, operation: Operation, orders: Orders, **ids: str) -> Response:
@@ -147,7 +157,7 @@ class Api:
         subject = next((ident for name, ident in ids.items() if name != "account_id"), "")
         command = orders(_body(), subject)
         account = self._account_of({name: _known_form(ident) for name, ident in ids.items()})
-        shown = self._service.account(account)[operation.repeats] if operation.repeats else ()
+        shown = accounts.account_document(self._services, account)[operation.repeats] if operation.repeats else ()
         return self._ordered(account, command, status=operation.status, existing=shown)
 
     def _account_of(self, ids: Mapping[str, str]) -> str:
@@ -155,17 +165,17 @@ class Api:
             case {"account_id": account}:
                 return account
             case {"dispute_id": dispute}:
-                return self._service.account_of_dispute(dispute)
+                return accounts.account_of_dispute(self._services, dispute)
             case {"collection_id": collection}:
-                return self._service.account_of_collection(collection)
-        return self._service.account_of_request(ids["request_id"])
+                return collections.account_of_collection(self._services, collection)
+        return refunds.account_of_request(self._services, ids["request_id"])
 
     def _ordered(
         self, account: str, command: Command, *, status: int, existing: Collection[JsonDocument] = ()
     ) -> Response:
         """Carry a command out, once for each Idempotency-Key; what was `known` before is not made anew."""
-        actor = g.actor
-        document, repeated = self._once(actor, lambda keep: self._service.order(account, command, actor, keep))
+        services, actor = self._services, g.actor
+        document, repeated = self._once(actor, lambda keep: results.order(services, account, command, actor, keep))
         return _json(document, 200 if repeated or document in existing else status)
 
     def _once(self, actor: str, act: Callable[[StoreResponse], JsonDocument]) -> tuple[JsonDocument, bool]:
@@ -175,7 +185,7 @@ class Api:
         if not IDEMPOTENCY_KEY.fullmatch(key):
             raise BadRequestError("`Idempotency-Key` has 1 to 255 visible ASCII characters.")
         requested = sha256(b"\0".join((request.method.encode(), request.path.encode(), _body()))).digest()
-        return self._service.once(actor=actor, key=key, request=requested, act=act)
+        return once(self._services, actor=actor, key=key, request=requested, act=act)
 
 
 def _known_form(identifier: str) -> str:

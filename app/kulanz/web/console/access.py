@@ -15,7 +15,7 @@ MAX_BODY = 64 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOGIN = frozenset({"ops.login", "ops.enter"})
 FOR_READERS = frozenset({"ops.accounts_csv", "ops.choose_zone", "ops.leave", "ops.try_policy"})
-"""What is posted and changes nothing."""
+"""Endpoints that are called by POST and change nothing."""
 TOKEN, TOKEN_HEADER = "token", "X-Ops-Token"
 CONTENT_SECURITY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -33,7 +33,7 @@ HEADERS = {
 
 
 class AccessControl:
-    """Stands before every view of the console."""
+    """Access check before every view of the console."""
 
     def __init__(self, settings: Settings, sessions: ConsoleSessions) -> None:
         self._settings = settings

@@ -68,7 +68,7 @@ class AccountListPages:
         )
 
     def download(self) -> Response:
-        """Give the list as CSV: to whom may not see addresses with masks, to others with a note in the log."""
+        """Return the list as CSV: masked for read-only users, for others with an entry in the audit log."""
         with self._services.database.read() as conn:
             wanted = self._wanted(conn)
         masked = g.user.read_only

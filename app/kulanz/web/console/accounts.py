@@ -1,4 +1,4 @@
-"""The page of one account: its story, and orders about it: first what would follow, then the deed."""
+"""The page of one account: its story, and commands about it: first a preview, then the command itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kulanz.web.languages import accepted
 from kulanz.web.problems import BadRequestError
 
 PROPOSED = timedelta(days=7)
-"""How much later than the deadline a form proposes."""
+"""Time after the deadline that a form proposes."""
 
 
 class AccountPages:
@@ -45,7 +45,7 @@ class AccountPages:
         return self._page(name)
 
     def preview(self, name: str) -> Response:
-        """Show what an order would do; nothing is done."""
+        """Show a command's effect; nothing is done."""
         fields = orders.given(request.form)
         try:
             return make_response(self._previewed(name, fields))
@@ -53,7 +53,7 @@ class AccountPages:
             return self._refused(name, fields, error)
 
     def order(self, name: str) -> Response:
-        """Carry out an order that was looked at before, once, unless the account has changed since."""
+        """Execute a previewed command once, unless the account has changed since."""
         fields = orders.given(request.form)
         seen, nonce = questions.whole("seen", request.form.get("seen", "")), request.form.get("nonce", "")
         if seen is None or not nonce:

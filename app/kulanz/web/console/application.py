@@ -1,4 +1,4 @@
-"""Puts the console together: the pages under `/ops`, their style sheet, and a page for what is refused."""
+"""Assembles the console: the pages under `/ops`, their style sheet, and an error page."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SECTIONS = (
     ("recovery", "Recovery"),
     ("accounts", "Accounts"),
     ("events", "Events"),
-    ("effects", "Effects"),
+    ("effects", "Outgoing actions"),
     ("mails", "Mails"),
     ("disputes", "Disputes"),
     ("refunds", "Refunds"),
@@ -160,5 +160,5 @@ def _page(status: int, title: str, detail: str) -> Response:
 
 @cache
 def _version() -> str:
-    """Return what changes with the style sheet, so that browsers may keep it for ever."""
+    """Return a hash of the style sheet, so that browsers may cache it for ever."""
     return sha256((HERE / "static" / "ops.css").read_bytes()).hexdigest()[:12]

@@ -14,7 +14,7 @@ _STEPS = (1, 2, 5, 10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One kind of bar."""
+    """A series of bars."""
 
     name: str
     tone: str

@@ -1,4 +1,4 @@
-"""Orders about what ends: closing an account, deleting its data, handing a debt over."""
+"""Commands that end something: closing an account, deleting its data, handing a debt over."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNNING_STATES = frozenset({"waiting", "approval", "announced"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One order that makes sense for an account as it stands, about its closure or one of its debts."""
+    """A command that applies to the account's present state, about its closure or one of its debts."""
 
     order: str
     subject: str
@@ -30,7 +30,7 @@ class Choice:
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """Title of the command."""
         return CLOSING_TITLES[self.order]
 
 
@@ -54,7 +54,7 @@ WITHOUT_REASON = frozenset({"approve_collection"})
 
 
 def choices(account: JsonDocument) -> list[Choice]:
-    """Return what may be ordered."""
+    """Return the possible commands."""
     return [*_of_closures(account), *_of_debts(account)]
 
 
@@ -66,7 +66,7 @@ def _of_closures(account: JsonDocument) -> Iterator[Choice]:
     for item in running:
         yield Choice(order="withdraw_closure", subject=item["id"], what="The organisation stays after all.")
         if item["state"] == "approval":
-            what = "Its data go on the day that was announced; a legal hold or an open dispute keeps them."
+            what = "Its data are deleted on the announced day; a legal hold or an open dispute keeps them."
             yield Choice(order="approve_deletion", subject=item["id"], what=what)
 
 

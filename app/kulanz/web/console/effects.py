@@ -1,4 +1,4 @@
-"""Effects: what the world must be told or made to do, and trying again what did not work."""
+"""Outgoing actions (notifications, mails, provider calls): list, details, and retry."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class EffectPages:
         return self._page(effect, plainly=False)
 
     def reveal(self, effect: str) -> str:
-        """Show one notice with its recipient and words; who looked is noted first."""
+        """Show one notice with its recipient and text; the access is recorded first."""
         with self._services.database.write() as tx:
             _notice_row(tx, effect)
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="looked at personal data", subject=effect)
@@ -82,7 +82,7 @@ class EffectPages:
         return render_template("ops/notice.html", row=row, notice=notice, plainly=plainly, mask=MASK)
 
     def retry(self) -> Response:
-        """Make one effect due at once; what was done is never done again."""
+        """Retry one outgoing action now; a completed one is never repeated."""
         ident = request.form.get("effect", "")
         with self._services.database.write() as tx:
             row = outbox.get(tx, ident)

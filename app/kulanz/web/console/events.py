@@ -71,7 +71,7 @@ class EventPages:
         return self._page(stored_event.id if stored_event is not None else number_of(event), plainly=False)
 
     def reveal(self, event: str) -> str:
-        """Show one event as it came; who looked is noted first."""
+        """Show one event as received; the access is recorded first."""
         number = number_of(event)
         self._note("looked at personal data", number)
         return self._page(number, plainly=True)

@@ -78,7 +78,7 @@ STEP_WORDS = {
     "limit": "mass-action limit",
     "look": "re-check at the provider",
 }
-"""The steps of dunning on reports, and what spares a case; reminders have their numbers."""
+"""Names of the steps of dunning on reports, and of the reasons for kept access; reminders have their numbers."""
 
 
 def span(of: timedelta) -> str:
@@ -93,7 +93,7 @@ def span(of: timedelta) -> str:
 
 
 def ago(at: datetime | str | None, now: datetime) -> str:
-    """Return how long ago an instant was, or how far off it is."""
+    """Return the time since a past timestamp, or until a future one."""
     if at is None:
         return ""
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
@@ -113,27 +113,27 @@ def percent(share: float | None) -> str:
 
 
 def figure_name(key: str) -> str:
-    """Return what figures are alike in as people write it: a step of dunning by its words, else the key."""
+    """Return a group's name in readable form: a step of dunning by its name, else the key."""
     return STEP_WORDS.get(key, key.replace("_", " ", 1) if key.startswith("reminder_") else key)
 
 
 def kind(effect_kind: str) -> str:
-    """Return by which way an effect goes out."""
+    """Return the channel of an effect."""
     return ACTION_KINDS.get(effect_kind, effect_kind)
 
 
 def tone(state: Any) -> str:
-    """Return which colour a state has; its word says the same."""
+    """Return the colour of a state; its word means the same."""
     return STATE_TONES.get(str(state), "plain")
 
 
 def effect(wanted: Effect) -> str:
-    """Return what will be done in words."""
+    """Return a sentence about an outgoing action."""
     match wanted:
         case SendMail():
             return f"A mail “{words(wanted.notice)}” is sent to {wanted.to}."
         case Notify():
-            return f"Your product is told {wanted.type}."
+            return f"Your product receives {wanted.type}."
         case AlertOperators():
             return f"Operators are alerted: {words(wanted.topic)}."
         case SendLetter():

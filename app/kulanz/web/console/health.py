@@ -20,7 +20,7 @@ SLOW, SILENT = timedelta(minutes=1), timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
-    """One thing that is well or not; `tone` is good, warn or bad, and `word` says it."""
+    """A health indicator; `tone` is good, warn or bad, and `word` says it."""
 
     name: str
     value: str
@@ -73,7 +73,7 @@ def _of_events(flow: FlowFigures) -> Iterator[Light]:
 def _of_effects(flow: FlowFigures) -> Iterator[Light]:
     late = flow.owed_for > SLOW
     yield Light(
-        name="Effects owed",
+        name="Actions due",
         value=f"{flow.effects['pending']:,}",
         tone="warn" if late else "good",
         word=f"oldest due for {span(flow.owed_for)}" if late else "on time",
@@ -82,7 +82,7 @@ def _of_effects(flow: FlowFigures) -> Iterator[Light]:
     stuck = {state: flow.effects[state] for state in ("parked", "todo", "unknown")}
     number = sum(stuck.values())
     yield Light(
-        name="Effects stuck",
+        name="Actions stuck",
         value=f"{number:,}",
         tone="bad" if number else "good",
         word=", ".join(f"{many} {state}" for state, many in stuck.items() if many) or "none",
@@ -144,6 +144,6 @@ def _of_parts(services: Services, attendance: WorkerStatus) -> Iterator[Light]:
         name="Workers",
         value="unknown" if away else str(len(attendance.workers)),
         tone="warn" if away else "bad" if idle else "good",
-        word="Redis is away" if away else f"nobody attends {', '.join(idle)}" if idle else "alive",
+        word="Redis is away" if away else f"no worker for {', '.join(idle)}" if idle else "alive",
         link=url_for("ops.queues", rest="0/view/workers"),
     )

@@ -1,4 +1,4 @@
-"""Links of accounts at the console: first what would move, then the link or its end."""
+"""Links of accounts at the console: first a preview of the move, then the link or its end."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class LinkPages:
         blueprint.add_url_rule("/accounts/<name>/links", "link", self.link, methods=["POST"])
 
     def preview(self, name: str) -> Response:
-        """Show what would move; nothing is done."""
+        """Show the objects to be moved; nothing is done."""
         return self._previewed(_wanted(name))
 
     def link(self, name: str) -> Response:
-        """Link what was looked at before, once, unless something else would move by now."""
+        """Make a previewed link once, unless other objects would move by now."""
         wanted, nonce = _wanted(name), request.form.get("nonce", "")
         if not nonce:
             raise BadRequestError("Look at what would follow first.")

@@ -37,7 +37,7 @@ class LoginPages:
         blueprint.add_url_rule("/logout", "leave", self.leave, methods=["POST"])
 
     def login(self) -> Response:
-        """Show the login page; who is in already goes on."""
+        """Show the login page; a person with a session is redirected."""
         if self._sessions.read(request) is not None:
             return make_response(redirect(_wanted(request.args.get("next")), code=303))
         return self._page()
@@ -88,7 +88,7 @@ class LoginPages:
 
 
 def _wanted(path: str | None) -> str:
-    """Return where somebody was going, if that is a page of the console."""
+    """Return the page that was requested before the login, if it is a page of the console."""
     overview: str = url_for("ops.overview")
     plain = path is not None and path.startswith(overview) and path.isprintable() and "\\" not in path
     return path if path is not None and plain else overview

@@ -22,7 +22,7 @@ MOST_STEPS = 99
 _HTML_SECURITY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; frame-ancestors 'none'"
 )
-"""Of a merchant's own HTML: it is shown, and does nothing."""
+"""Content security policy for a merchant's own HTML: it is shown, without scripts."""
 
 
 class MailPages:
@@ -53,7 +53,7 @@ class MailPages:
         )
 
     def html(self) -> Response:
-        """Show the HTML part by itself: it runs nothing, and no form of it is sent."""
+        """Show the HTML part alone: no script runs, and no form in it is sent."""
         effect, _ = _wanted(request.args)
         words, _ = trial.written(effect, self._services.channels(), real_now())
         response = make_response(words.html)
@@ -61,7 +61,7 @@ class MailPages:
         return response
 
     def send(self) -> Response:
-        """Send a notice to an address that an operator names; who did so is noted."""
+        """Send a notice to an address given by an operator; the audit log records the operator."""
         effect, asked = _wanted(request.form)
         to = ascii_address(request.form.get("to", "").strip())
         if to is None:
@@ -73,7 +73,7 @@ class MailPages:
 
 
 def _wanted(given: Any) -> tuple[SendMail, dict[str, Any]]:
-    """Return the notice that is asked for, and how it is asked for again."""
+    """Return the requested notice, and the parameters to request it again."""
     notice = given.get("notice", "").strip() or next(iter(REQUIRED))
     locale = given.get("locale", "").strip() or None
     if locale is not None and parsed(locale) is None:

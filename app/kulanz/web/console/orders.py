@@ -18,6 +18,7 @@ from kulanz.commands.commands import (
     DeclineOverride,
     NoteContact,
     OpenDispute,
+    SetOverride,
 )
 from kulanz.errors import InvalidInputError
 from kulanz.formats.money import decimals_of
@@ -46,12 +47,12 @@ COMMAND_TITLES = {
     REQUEST_REFUND: "Ask for the refund",
     **closing.CLOSING_TITLES,
 }
-"""Of orders about something that is there already."""
+"""Titles of commands about an existing object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One order that may be given, and what it does in a sentence."""
+    """A possible command, with its effect in a sentence."""
 
     order: str
     title: str
@@ -66,7 +67,7 @@ OFFERS = {
         what="Access stays on until a later day; the customer may still pay.",
     ),
     "waive": Offer(
-        order="waive", title="Waive", what="What is owed is let go: the case closes as void, not as paid.", until=False
+        order="waive", title="Waive", what="The debt is waived: the case closes as void, not as paid.", until=False
     ),
     "reinstate": Offer(
         order="reinstate", title="Reinstate", what="The holds are lifted until a day; what is owed stays owed."
@@ -79,7 +80,7 @@ OFFERS = {
     OPEN_DISPUTE: Offer(
         order=OPEN_DISPUTE,
         title="Open a dispute",
-        what="Record a chargeback that you were told of; the policy says what follows.",
+        what="Record a chargeback that was reported to you; the policy says what follows.",
         until=False,
     ),
     NOTE_CONTACT: Offer(
@@ -94,7 +95,7 @@ OFFERS = {
 DANGEROUS = frozenset(
     {"suspend", OPEN_DISPUTE, "request_closure", "approve_deletion", "propose_collection", "approve_collection"}
 )
-"""Orders that take something from the customer: they stand apart."""
+"""Commands that take something from the customer: listed apart."""
 
 
 def offers(account: JsonDocument) -> list[Offer]:
@@ -114,7 +115,7 @@ def offers(account: JsonDocument) -> list[Offer]:
 
 
 def closable(account: JsonDocument) -> list[JsonDocument]:
-    """Return the disputes whose end an operator may tell."""
+    """Return the disputes whose outcome an operator may record."""
     return [item for item in account["disputes"] if item["status"] not in FINAL]
 
 
@@ -131,7 +132,7 @@ def given(form: MultiDict[str, str]) -> dict[str, str]:
 
 
 def command(fields: dict[str, str]) -> Command:
-    """Return the order that these fields are; InvalidInputError says what is wrong with them."""
+    """Return the command of these fields; InvalidInputError names their faults."""
     order = fields.get("order", "")
     if order in _COMMANDS:
         return _COMMANDS[order](fields)
@@ -142,7 +143,7 @@ def command(fields: dict[str, str]) -> Command:
         raise InvalidInputError("order: there is no such order.")
     until = None if order == OverrideKind.WAIVE else until_of(fields.get("until", ""))
     form = {"kind": order, "reason": fields.get("reason", ""), "until": until}
-    return read(msgspec.json.encode(form), forms.OverrideForm).command()
+    return read(msgspec.json.encode(form), SetOverride)
 
 
 def _closed(fields: dict[str, str]) -> CloseDispute:
@@ -154,7 +155,7 @@ def _closed(fields: dict[str, str]) -> CloseDispute:
 
 
 def _second_word(fields: dict[str, str]) -> Command:
-    """Return what a second person says to an exception that waits for it."""
+    """Return a second person's approval or refusal of an exception."""
     override = fields.get("override", "")
     if fields["order"] == APPROVE:
         return ApproveOverride(override=override)
@@ -171,7 +172,7 @@ def _asked_back(fields: dict[str, str]) -> Command:
 
 
 def _refund(fields: dict[str, str]) -> DecideRefund:
-    """Return what a person says to a request for a refund."""
+    """Return a person's decision about a refund request."""
     written, approve = fields.get("amount"), fields["order"] == APPROVE_REFUND
     amount = (
         _minor("amount", written, fields.get("currency", ""), fields.get("decimals")) if written and approve else None
@@ -181,7 +182,7 @@ def _refund(fields: dict[str, str]) -> DecideRefund:
 
 
 def _reason(fields: dict[str, str]) -> str:
-    return read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal).reason
+    return read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Reason).reason
 
 
 def _dispute(fields: dict[str, str]) -> OpenDispute:
@@ -197,14 +198,12 @@ def _dispute(fields: dict[str, str]) -> OpenDispute:
         "reference": fields.get("reference"),
         "answer_by": until_of(fields["answer_by"], "answer_by") if "answer_by" in fields else None,
     }
-    return OpenDispute(**read(msgspec.json.encode(form), forms.DisputeForm).said())
+    return read(msgspec.json.encode(form), OpenDispute)
 
 
 def _contact(fields: dict[str, str]) -> NoteContact:
     form = {name: fields.get(name) for name in ("channel", "reason", "payment_id", "date")}
-    return NoteContact(
-        **read(msgspec.json.encode(form | {"reason": fields.get("reason", "")}), forms.ContactForm).said()
-    )
+    return read(msgspec.json.encode(form | {"reason": fields.get("reason", "")}), NoteContact)
 
 
 _COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
@@ -217,7 +216,7 @@ _COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
     APPROVE_REFUND: _refund,
     DENY_REFUND: _refund,
 }
-"""How the fields of an order of its own shape become a command."""
+"""Conversion of the fields of a command with its own shape."""
 
 
 def _minor(field: str, written: str, currency: str, decimals: str | None = None) -> int:
@@ -233,7 +232,7 @@ def _minor(field: str, written: str, currency: str, decimals: str | None = None)
 
 
 def until_of(written: str, field: str = "until") -> str:
-    """Return the instant that a date field of a browser gives, which is meant in UTC."""
+    """Return the timestamp of a browser's date field, which is in UTC."""
     try:
         at = datetime.fromisoformat(written)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The first page: what waits for a person, the money, the next seven days, and the health in one line."""
+"""The first page: to-do items, the money, the next seven days, and the health in one line."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class OverviewPage:
         )
 
     def ahead(self) -> str:
-        """Show who is warned and who loses access within the next seven days."""
+        """Show the accounts that are warned or lose access within the next seven days."""
         money = self._figures.money("day")
         return render_template("ops/ahead.html", now=money.at, **_ahead(money.outlook, MOST_LISTED))
 

@@ -1,4 +1,4 @@
-"""The body of an event as operators see it: personal data masked, until somebody asks for it and is noted."""
+"""The body of an event for operators: personal data is masked; each request to see it is recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = re.compile(
     r"|(sub)?total|tax|fee|discount_total|setup_fee|amount|amount_\w+|refunded|refunded_amount|quantity|interval|count"
     r"|variant_name|product_name|status_formatted|is_first_order|fraudulent|activation_limit|instances_count|disabled"
 )
-"""Names whose values are about the sale, not the buyer. What is not among them is masked: a new field is safe."""
+"""Fields about the sale, not the buyer. All others are masked, so a new field is safe."""
 
 
 def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) -> str:

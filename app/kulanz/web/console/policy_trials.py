@@ -1,4 +1,4 @@
-"""Trying a policy before it is in force: what differs, who would fare otherwise, and putting it in force."""
+"""Trial of a policy before it is in force: differences, affected accounts, and activation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRIAL_SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyTrial:
-    """What a document would do."""
+    """Effect of a document."""
 
     text: str
     name: str
@@ -56,7 +56,7 @@ class PolicyTrialPages:
         blueprint.add_url_rule("/policies/activation", "activate_policy", self.activate, methods=["POST"])
 
     def write(self) -> str:
-        """Show a form with a document to begin with: a version or a preset, else what is in force."""
+        """Show a form with a document to begin with: a version or a preset, else the one in force."""
         with self._services.database.read() as conn:
             named = questions.text("base")
             row = policies.in_force(policies.all(conn), self._services.clock.now(conn))
@@ -65,7 +65,7 @@ class PolicyTrialPages:
         return render_template("ops/trial.html", text=text, base=base, problems=(), trial=None)
 
     def try_it(self) -> Response:
-        """Show what the document would do; nothing is written."""
+        """Show a document's effect; nothing is written."""
         text = _document()
         try:
             trial = self._tried(text, _since())
@@ -85,7 +85,7 @@ class PolicyTrialPages:
                 raise RefusedError("This is not the document that you looked at: try it first.")
             with self._services.database.read() as conn:
                 if str(policies.newest(conn)) != request.form.get("newest", ""):
-                    raise RefusedError("Somebody has put another version in force meanwhile: try it again.")
+                    raise RefusedError("Another version has been put in force meanwhile: try it again.")
             reason = questions.reason()
             done = versions.activate(self._services, text, actor=g.user.name, effective_from=_since())
         except PolicyError as error:
@@ -122,11 +122,11 @@ class PolicyTrialPages:
 
 
 class _OutOfTimeError(Exception):
-    """Who asked has waited long enough."""
+    """The time limit of the trial is over."""
 
 
 def _while_there_is_time(services: Services, text: str, totals: Totals) -> tuple[list[dict[str, Any]], bool]:
-    """Return the first findings, and whether every account was looked at."""
+    """Return the first findings, and whether every account was checked."""
     shown: list[dict[str, Any]] = []
     ends_at = monotonic() + TRIAL_SECONDS
 

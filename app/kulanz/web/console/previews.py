@@ -1,4 +1,4 @@
-"""The preview of an order: what would differ afterwards, and who would be told what."""
+"""Preview of a command: the differences afterwards, and the messages that are sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOTHING = "\N{EN DASH}"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing of the account, now and afterwards."""
+    """A value of the account, now and afterwards."""
 
     name: str
     before: str
@@ -44,18 +44,18 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What an order would do."""
+    """Effect of a command."""
 
     changes: list[str]
     told: dict[str, list[str]]
-    """What happens outside, by whom it concerns; the customer always, with nothing if there is nothing."""
+    """Outgoing actions by recipient; the customer is always listed, also without any."""
     differences: list[Difference]
     optional: int
-    """How many of the mails to the customer a person may withhold."""
+    """Number of mails to the customer that a person may withhold."""
 
 
 def preview(decision: Decision, deadline: Deadline | None, reader: Reader) -> Preview:
-    """Return what a decision that was not carried out would do; `deadline` is the account's next one before it."""
+    """Return the effect of a decision that was not executed; `deadline` is the account's next one before it."""
     told: dict[str, list[str]] = {CUSTOMER: []}
     for effect in decision.effects:
         told.setdefault(_AUDIENCES.get(type(effect), _PROVIDER), []).append(formatting.effect(effect))
@@ -86,7 +86,7 @@ def _next(state: State) -> Deadline | None:
 
 
 def _owed(state: State) -> str:
-    """Return what is owed in each currency."""
+    """Return the debt in each currency."""
     sums: dict[tuple[str | None, int | None], int] = {}
     for case in state.cases:
         if case.amount_due and (case.open or case.holds):

@@ -14,7 +14,7 @@ _LARGEST = 2**62
 
 
 def word(name: str, existing: Collection[str]) -> str | None:
-    """Return one of the known words, None where nothing is asked."""
+    """Return one of the known words, None for an empty field."""
     given = request.args.get(name, "").strip()
     if given and given not in existing:
         raise BadRequestError(f"“{name}” is one of: {', '.join(sorted(existing))}.")
@@ -27,7 +27,7 @@ def number(name: str) -> int | None:
 
 
 def whole(name: str, given: str) -> int | None:
-    """Read a whole number from what was given; None for nothing."""
+    """Read a whole number; None for an empty field."""
     if not given:
         return None
     if not (given.isascii() and given.isdigit()) or int(given[:20]) > _LARGEST:
@@ -36,7 +36,7 @@ def whole(name: str, given: str) -> int | None:
 
 
 def instant(name: str) -> datetime | None:
-    """Return an instant, None where nothing is asked."""
+    """Return a timestamp, or None if the field is empty."""
     given = request.args.get(name, "").strip()
     if not given:
         return None
@@ -64,7 +64,7 @@ def given(name: str, longest: int) -> str | None:
 
 
 def reason() -> str:
-    """Return the reason that a form gives; it is recorded, so it has to say something."""
+    """Return the reason in a form; it is recorded, so it must not be empty."""
     given = request.form.get("reason", "").strip()
     if not given or len(given) > 500 or not all(char.isprintable() or char in "\r\n" for char in given):  # noqa: PLR2004
         raise BadRequestError("Say why, in at most 500 characters: the reason is recorded.")

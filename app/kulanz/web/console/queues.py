@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 REDIS_TIMEOUT = 2.0
 TEMPLATES = Path(__file__).parent / "templates" / "queues"
 READABLE = re.compile(r"|0(/.*)?|static/.*|favicon\.ico")
-"""What a GET may ask: pages, their data and their files. `GET /requeue/<queue>` changes state and is closed."""
+"""Paths allowed for GET: pages, their data and their files. `GET /requeue/<queue>` changes state and is closed."""
 CHANGES = re.compile(r"job/[^/]+/(delete|requeue)|requeue/[^/]+|queue/[^/]+/([^/]+/empty|compact)")
 QUEUE_CONTENT_SECURITY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; font-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -48,7 +48,7 @@ QUEUE_CONTENT_SECURITY = (
 
 
 FRAME: ContextVar[dict[str, str]] = ContextVar("frame")
-"""What our frame around the dashboard's pages shows, while one of them is made."""
+"""Values of our frame around the dashboard's pages, for the current request."""
 
 
 class Dashboard(Flask):
@@ -67,7 +67,7 @@ class QueuePages:
         self._dashboard: Dashboard | None = None
 
     def register(self, blueprint: Blueprint) -> None:
-        """Add the view; what is not to be read or changed here is not found."""
+        """Add the view; paths that are not allowed here are not found."""
         blueprint.add_url_rule("/queues/", "queues", self.show, methods=["GET", "POST"], defaults={"rest": ""})
         blueprint.add_url_rule("/queues/<path:rest>", "queues", self.show, methods=["GET", "POST"])
 
@@ -138,14 +138,14 @@ def _dashboard(redis: Redis) -> Dashboard:
     app.register_blueprint(rq_dashboard.web.blueprint)
     app.before_request_funcs.pop(
         "rq_dashboard", None
-    )  # It would connect anew for each request, by an address with its password.
+    )  # It would open a new connection for each request, by an address with its password.
     app.context_processor(lambda: {"frame": FRAME.get()})
     app.register_error_handler(RedisError, lambda _: ("Redis does not answer.", 503))
     return app
 
 
 def _speak_json(dashboard: ModuleType) -> None:
-    """Let it read jobs as ours are written; by itself it unpickles most of them, which fails, and is never safe."""
+    """Let the dashboard read our jobs' JSON; its default is to unpickle them, which mostly fails and is never safe."""
     dashboard.__dict__["config"].serializer = JSONSerializer
     dashboard.__dict__["requeue_job"] = partial(requeue_job, serializer=JSONSerializer)
     dashboard.__dict__["Job"] = SimpleNamespace(fetch=partial(Job.fetch, serializer=JSONSerializer))

@@ -1,4 +1,4 @@
-"""Lists to read: policies and how they differ, and what operators did here."""
+"""Lists to read: policies and their differences, the audit log."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class RecordPages:
         )
 
     def log(self) -> str:
-        """Show what operators did at the console."""
+        """Show the audit log of the console."""
         with self._services.database.read() as conn:
             rows = audit_log.page(conn, questions.number("before"), ROWS_PER_PAGE + 1)
         return render_template(

@@ -1,4 +1,4 @@
-"""Recovery: what became of failed payments, as a page and as CSV."""
+"""Recovery: outcomes of failed payments, as a page and as CSV."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _charts(report: Report) -> Any:
             Series(name=name, tone=tone, values=[_amount(rows[currency].get(month), name) for month in months])
             for name, tone in _SERIES
         ]
-        yield currency, bars(f"What became of failed {currency}", months, series, partial(_shown, currency))
+        yield currency, bars(f"Outcomes of failed payments in {currency}", months, series, partial(_shown, currency))
 
 
 def _amount(row: Figures | None, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Requests for refunds: what is asked for, what is late, and what a person says to it."""
+"""Refund requests: open ones, late ones, and decisions about them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNDECIDED_STATES = frozenset({"requested", "review"})
 
 
 class RefundPages:
-    """The pages about requests; a decision is an order about the account, looked at before it is given."""
+    """The pages about requests; a decision is a command about the account, with a preview."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -41,11 +41,11 @@ class RefundPages:
         )
 
     def show(self, request_id: str) -> str:
-        """Show one request, without who asked."""
+        """Show one request, without personal data."""
         return self._page(refunds.refund_request(self._services, request_id), plainly=False)
 
     def reveal(self, request_id: str) -> str:
-        """Show one request with what the customer told; who looked is noted first."""
+        """Show one request with the customer's statements; the access is recorded first."""
         document = refunds.dossier_of_request(self._services, request_id)
         with self._services.database.write() as tx:
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="looked at personal data", subject=request_id)

@@ -1,4 +1,4 @@
-"""Sessions of operators: a signed cookie that names the user, runs out, and ends for everybody when it is left."""
+"""Sessions of operators: a signed cookie that names the user, runs out, and ends for every holder at log-out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RENEWED_AFTER = timedelta(minutes=1)
 
 
 class ConsoleSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What the cookie says; times in seconds since 1970."""
+    """Content of the cookie; times in seconds since 1970."""
 
     user: str
     id: str
@@ -35,7 +35,7 @@ class ConsoleSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
 
     @property
     def ends_at(self) -> datetime:
-        """When it runs out at the latest."""
+        """Latest end of the session."""
         return datetime.fromtimestamp(self.began, UTC) + WHOLE
 
 
@@ -56,7 +56,7 @@ class ConsoleSessions:
         return ConsoleSession(user=user.name, id=secrets.token_urlsafe(18), began=now, seen=now)
 
     def read(self, request: Request) -> tuple[ConsoleSession, OpsUser] | None:
-        """Return the session of a request and its user, if it is one of ours that has not ended."""
+        """Return the session of a request and its user, if the session is valid and has not ended."""
         session = self._signed(request.cookies.get(COOKIE, ""))
         user = self._users.get(session.user) if session else None
         if session is None or user is None or self._is_over(session):
@@ -76,13 +76,13 @@ class ConsoleSessions:
         return real_now() - datetime.fromtimestamp(session.seen, UTC) > RENEWED_AFTER
 
     def end(self, session: ConsoleSession, request: Request, response: Response) -> None:
-        """End a session, whoever else holds its cookie."""
+        """End a session for every holder of its cookie."""
         with self._services.database.write() as tx:
             console_sessions.end(tx, session.id, now=real_now(), until=session.ends_at)
         response.delete_cookie(COOKIE, path=_path(request), httponly=True, samesite="Strict")
 
     def token(self, session: ConsoleSession) -> str:
-        """Return what every form of this session carries, and no other site knows."""
+        """Return the CSRF token of this session's forms."""
         return self._services.vault.sign(_token_of(session)).hex()
 
     def knows_token(self, session: ConsoleSession, token: str) -> bool:

@@ -23,11 +23,11 @@ PLAIN = "%Y-%m-%d %H:%M"
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How one reader sees times."""
+    """Reader's settings for times."""
 
     zone: str = "UTC"
     locale: Locale | None = None
-    """None: as ISO 8601 writes them."""
+    """None: ISO 8601."""
 
     @classmethod
     def of(cls, of: Request) -> Times:
@@ -36,7 +36,7 @@ class Times:
         return cls(zone if zone in zones() else "UTC", _locale(of.accept_languages.values()))
 
     def instant(self, at: datetime | str | None) -> Markup:
-        """Return an instant to the minute, with the second in UTC for who hovers."""
+        """Return a timestamp to the minute, with the second in UTC as a tooltip."""
         if at is None:
             return Markup('<span class="none">&ndash;</span>')
         moment = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
@@ -44,9 +44,9 @@ class Times:
         return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, self._written(moment))
 
     def sentence(self, sentence: str) -> Markup:
-        """Return a sentence with its instants marked as such, so that no line breaks within one.
+        """Return a sentence with its timestamps marked up, so that no line breaks within one.
 
-        They stay as `explain` writes them for a reader who has neither a language nor a zone.
+        For a reader without language and zone they stay as in `explain`.
         """
         parts = INSTANT.split(sentence)
         shown = [self._marked(part) if place % 2 else escape(part) for place, part in enumerate(parts)]

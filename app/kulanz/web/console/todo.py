@@ -1,4 +1,4 @@
-"""What waits for a person: the list, and who has seen it or takes care of it."""
+"""The to-do list: items that wait for a person, acknowledgement and assignment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DONE = {"seen": "It is noted that you have seen it.", "done": "It is done.", "a
 
 
 class TodoPages:
-    """The page of what waits."""
+    """The page of the to-do list."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -25,19 +25,19 @@ class TodoPages:
         blueprint.add_url_rule("/todo/<ident>/assign", "assign", self.assign, methods=["POST"])
 
     def list(self) -> str:
-        """Show what waits, the urgent first."""
+        """Show the items, urgent ones first."""
         with self._services.database.read() as conn:
             rows, now = todo.todo_list_in(self._services, conn), self._services.clock.now(conn)
         done = questions.word("done", _DONE)
         return render_template("ops/todo.html", rows=rows, now=now, done=_DONE[done] if done else None)
 
     def acknowledge(self, ident: str) -> Response:
-        """Note that somebody has seen it."""
+        """Mark an item as seen."""
         matter = todos.acknowledge(self._services, ident, g.user.name)
         return _back("done" if matter.ends_when_seen else "seen")
 
     def assign(self, ident: str) -> Response:
-        """Note who takes care of it; without a name nobody does."""
+        """Assign an item; without a name it is unassigned."""
         todos.assign(self._services, ident, request.form.get("name") or None, g.user.name)
         return _back("assigned")
 

@@ -13,7 +13,7 @@ MAX_AGE = 3600
 
 
 def blueprint() -> Blueprint:
-    """Return the component's address. It is the same for everybody, and pages of any origin may load it."""
+    """Return the component's address. It is the same for all users, and pages of any origin may load it."""
     embed = Blueprint("embed", __name__, url_prefix="/embed")
     script = files(__name__).joinpath("notice.js").read_bytes()
     tag = sha256(script).hexdigest()[:32]

@@ -29,9 +29,9 @@ WINDOW = timedelta(minutes=15)
 REQUESTS_PER_ADDRESS = 120
 """Requests within the window: many customers may share an address."""
 PRESSES_PER_LINK = 10
-"""How often the provider is asked for one link within the window."""
+"""Number of checks at the provider for one link within the window."""
 ASKED_AT_ONCE = 4
-"""Requests that may wait for a provider at the same time; the others are not held up by one that is slow."""
+"""Maximum number of requests that wait for a provider at the same time, so that a slow one delays no others."""
 LANGUAGES_READ = 5
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -45,7 +45,7 @@ _SECURITY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; img-src https: data:; base-uri 'none'; frame-ancestors 'none';"
     " form-action 'self' https:{plain}"
 )
-"""`form-action` counts for what the button is redirected to, which is the provider's."""
+"""`form-action` also applies to the target of the button's redirect, which is the provider's."""
 _STATUS = {PageKind.UNKNOWN: 404, PageKind.UNAVAILABLE: 503}
 
 
@@ -67,7 +67,7 @@ class PayPages:
         return pay
 
     def show(self, token: str) -> Response:
-        """Show how the matter stands."""
+        """Show the state of the case."""
         return self._throttled() or self._answer(pay_page.pay_page(self._services, token))
 
     def go(self, token: str) -> Response:
@@ -101,7 +101,7 @@ class PayPages:
             self._places.release()
 
     def _failed(self, error: KulanzError) -> Response:
-        """Say that the page cannot be made, in the customer's words: the database is away, perhaps."""
+        """Show in the customer's language that the page is unavailable, perhaps because the database is away."""
         log.warning("pay.failed", error=type(error).__name__, detail=error.detail)
         return self._answer(pay_page.unavailable())
 
@@ -130,7 +130,7 @@ class PayPages:
         return self._hardened(make_response(body, status or _STATUS.get(page.kind, 200)), nonce)
 
     def _logo(self) -> str | None:
-        """Return what an `img` element names: a logo in a file stands in the page itself."""
+        """Return the `src` of an `img` element: a logo in a file is embedded in the page."""
         brand = self._services.channels().brand
         if brand.logo_file is None:
             return brand.logo

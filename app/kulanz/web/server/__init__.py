@@ -1,4 +1,4 @@
-"""Runs the application on granian: processes, threads, and an end that loses nobody's request."""
+"""Runs the application on granian: processes, threads, and a shutdown that completes every request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHUTDOWN_TIMEOUT = 20
 
 
 def run(settings: Settings, *, host: str = "0.0.0.0", processes: int = 1) -> None:  # noqa: S104 - a platform's router is outside
-    """Serve Kulanz on the port of the settings until it is told to stop."""
+    """Serve Kulanz on the port of the settings until a signal stops it."""
     serve(partial(create_app, settings), host=host, port=settings.port, processes=processes)
 
 
@@ -44,7 +44,7 @@ def serve(
     processes: int = 1,
     linger: float = DRAIN_BEFORE_CLOSE,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in progress and return; a second signal cuts the wait short.
+    """Serve until SIGTERM or SIGINT, then finish the requests in progress and return; a second signal ends the wait.
 
     `make_app` is called once in each process, after the fork; it must be picklable where processes are spawned.
     """
@@ -67,7 +67,7 @@ def serve(
 
 
 class _Lingering(MPServer):
-    """A server that says that it is closing before it closes."""
+    """Server that reports `closing` on `/readyz` before it closes."""
 
     close: Connection
     linger: float
@@ -98,14 +98,14 @@ class _Loader:
 
         app = self._make_app()
         gc_tuning.freeze_loaded()
-        app.closing = self._closing.poll  # Read by none of the workers, so that all of them see it.
+        app.closing = self._closing.poll  # Polled, never read: every worker sees it.
         return RsgiApp(app)
 
 
 def _leave_with(parent: int) -> None:
-    """End this process soon after its parent was killed: nobody else would, and the port would stay taken.
+    """End this process soon after its parent was killed; otherwise it would keep the port.
 
-    A signal that comes while the application is still being made is not heard, so it is repeated.
+    A signal that comes during the start of the application is lost, so it is repeated.
     """
     while os.getppid() == parent:
         sleep(0.5)

@@ -1,4 +1,4 @@
-"""Gives up what takes too long in an event loop, with one timer for all that is under way."""
+"""Time limits in an event loop, with one timer for all tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 CHECK_INTERVAL = 1.0
-"""Seconds by which anything may take longer: a timer for each would cost more than most of what is waited for."""
+"""Tolerance of the time limits: a timer for each would cost more than most of the awaited work."""
 
 Result = TypeVar("Result")
 
@@ -22,7 +22,7 @@ class Deadline:
         self._scheduled = False
 
     async def within(self, work: Awaitable[Result]) -> Result:
-        """Return what `work` returns, or raise TimeoutError; a task waits for one thing at a time."""
+        """Return the result of `work`, or raise TimeoutError; a task waits for one `work` at a time."""
         loop, task = get_running_loop(), _this_task()
         self._since[task] = loop.time()
         if not self._scheduled:
@@ -43,7 +43,7 @@ class Deadline:
         loop.call_later(CHECK_INTERVAL, self._cancel_overdue, loop)
 
     def _cancel_overdue(self, loop: AbstractEventLoop) -> None:
-        """Cancel what began too long ago; what began first is first."""
+        """Cancel tasks that began too long ago, in the order in which they began."""
         began_before = loop.time() - self._seconds()
         for task, since in [*self._since.items()]:
             if since > began_before:

@@ -24,9 +24,9 @@ BLOCKING_THREADS = 32
 """Requests that Flask answers at the same time, or deliveries that are kept beside a database that is away."""
 
 BODY_SECONDS = 10.0
-"""How long a sender may take over a body: one that dribbles holds a connection, of which there are about a thousand."""
+"""Time limit for a body: a slow one holds a connection, of which there are about a thousand."""
 LAST_BODY_SECONDS = 3.0
-"""The same once we are told to stop: hosts kill what is not gone after ten seconds, and a sender tries again."""
+"""Time limit during shutdown: hosts kill a process after ten seconds, and a sender tries again."""
 _TOO_SLOW = (408, [("content-type", "application/json"), ("connection", "close")], b'{"error": "too_slow"}')
 
 
@@ -43,7 +43,7 @@ class RsgiApp:
         self._web.begin()
 
     async def __rsgi__(self, request: RsgiRequest, exchange: WsgiExchange) -> None:
-        """Answer one request, unless who asked has left."""
+        """Answer one request, unless the client has disconnected."""
         try:
             if request.path.startswith(WEBHOOK_PREFIX):
                 endpoint = request.path.removeprefix(WEBHOOK_PREFIX)
@@ -73,15 +73,15 @@ class RsgiApp:
             return broken(error)
 
     async def _answered(self, request: RsgiRequest, exchange: WsgiExchange) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Let Flask answer; of a body that is too large for anybody as much is kept as shows that."""
+        """Let Flask answer; an oversized body is kept only as far as needed to show that it is too large."""
         body = await self._patience.within(_beginning(exchange, MAX_BODY + 1))
         return await get_running_loop().run_in_executor(self._threads, handle, self._web, request, body)
 
 
 class RsgiHeaders(Mapping[str, str]):
-    """The headers of a request by their names in any case; of one that came twice both are told, as WSGI does.
+    """Headers of a request, case-insensitive; the values of a repeated header are joined, as in WSGI.
 
-    What is not ASCII is not told: no header that anybody here looks at is anything else.
+    Headers that are not ASCII are left out: Kulanz reads none of them.
     """
 
     def __init__(self, request: RsgiRequest) -> None:
@@ -109,9 +109,9 @@ async def _beginning(exchange: WsgiExchange, limit: int) -> bytes:
 
 
 async def read_body(exchange: WsgiExchange, limit: int, announced: str | None) -> bytes:
-    """Return the raw body of at most `limit` bytes, counted as they come, or raise PayloadTooLargeError.
+    """Return the raw body of at most `limit` bytes, counted while reading, or raise PayloadTooLargeError.
 
-    What comes beyond is thrown away, up to some times the limit, so that a sender who writes on can hear the refusal.
+    Bytes beyond are discarded, up to a multiple of the limit, so that the sender can read the refusal.
     """
     length = int(announced) if announced is not None and announced.isascii() and announced.isdigit() else None
     if length is not None and length <= limit:

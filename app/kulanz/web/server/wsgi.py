@@ -16,7 +16,7 @@ Written = tuple[int, list[tuple[str, str]], bytes]
 
 
 class RsgiRequest(Protocol):
-    """What granian tells of a request."""
+    """A request as granian describes it."""
 
     http_version: str
     server: str
@@ -24,7 +24,7 @@ class RsgiRequest(Protocol):
     scheme: str
     method: str
     path: str
-    """Percent-decoded; what was no UTF-8 is U+FFFD."""
+    """Percent-decoded path; invalid UTF-8 becomes U+FFFD."""
     query_string: str
 
     @property
@@ -33,7 +33,7 @@ class RsgiRequest(Protocol):
 
 
 class WsgiExchange(Protocol):
-    """Where a request's body comes from and its answer goes to; ProtocolClosed where the other side has left."""
+    """Source of a request's body and target of its answer; ProtocolClosed after the client has disconnected."""
 
     def __call__(self) -> Awaitable[bytes]:
         """Read the whole body."""
@@ -87,7 +87,7 @@ def environ_of(request: RsgiRequest, body: bytes) -> dict[str, Any]:
 def header_names(request: RsgiRequest) -> Iterator[str]:
     """Return the name of each header once, without names that have an underscore.
 
-    WSGI writes `X_Forwarded-For` and `X-Forwarded-For` alike, so a client could replace what its proxy says.
+    WSGI reads `X_Forwarded-For` and `X-Forwarded-For` alike, so a client could replace its proxy's header.
     """
     return (name for name in dict.fromkeys(name for name, _ in request.headers.items()) if "_" not in name)
 

@@ -191,10 +191,6 @@ class LemonSqueezyClient(Transport):
         document = _document("webhooks", webhook, attributes)
         return self._done("PATCH", _path("webhooks", webhook), document, values.webhook)
 
-    def delete_webhook(self, webhook: str, /) -> None:
-        """Remove a webhook."""
-        self.tell("DELETE", _path("webhooks", webhook))
-
     def _one(self, kind: str, own_id: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
         try:
             answer = self.ask(_path(kind, own_id))

@@ -1,4 +1,4 @@
-"""The beginning: inbox, accounts, decisions, timers, effects and what goes with them."""
+"""The first schema: inbox, accounts, decisions, timers, effects and their helper tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -216,7 +216,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_timers_due_at", "timers", ["due_at", "account"], unique=False)
     if op.get_context().dialect.name == "postgresql":
-        # What is sealed does not shrink: do not try to compress it.
+        # Encrypted bytes do not shrink: do not try to compress them.
         op.execute("ALTER TABLE inbox ALTER COLUMN body SET STORAGE EXTERNAL")
         op.execute("ALTER TABLE accounts ALTER COLUMN book SET STORAGE EXTERNAL")
 

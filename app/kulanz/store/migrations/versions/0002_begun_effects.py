@@ -1,4 +1,4 @@
-"""Effects tell whether an attempt at them has begun, so that a lease alone need not be feared for an attempt."""
+"""Effects store whether an attempt has begun, so that an expired lease alone does not count as an attempt."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What operators need at the console: look-ups, cases and disputes in plain columns, their acts and logins."""
+"""Tables of the console: search index, cases and disputes in plain columns, audit log and sessions."""
 
 import sqlalchemy as sa
 from alembic import op

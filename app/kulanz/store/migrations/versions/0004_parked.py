@@ -1,4 +1,4 @@
-"""Which accounts have a parked event is found by the account, however many other events are parked."""
+"""Index of parked events by account, independent of the number of other parked events."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Where an account's chain of decisions ends is signed."""
+"""Signature over the end of an account's chain of decisions."""
 
 import sqlalchemy as sa
 from alembic import op

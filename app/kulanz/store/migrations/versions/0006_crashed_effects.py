@@ -1,4 +1,4 @@
-"""Effects count the workers that died at them, so that one which kills its workers is parked."""
+"""Effects count the workers that died at them, so that an effect that kills its workers is parked."""
 
 import sqlalchemy as sa
 from alembic import op

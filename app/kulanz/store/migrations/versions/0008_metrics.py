@@ -1,4 +1,4 @@
-"""What all processes count, and of a recovered case where it was and what showed it."""
+"""Metric sums of all processes; for a recovered case, its state and the evidence of payment."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the law keeps of accounts that are closed, and certificates of what was destroyed."""
+"""Archive of records that the law keeps of closed accounts, and certificates of destruction."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Facts before timers: which account an event that waits may concern, what receivers hold, and the breaker's count."""
+"""Facts before timers: the possible account of a waiting event, the receivers' spools, and the breaker's count."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How far each dunning case had come, and what became of its money, for the figures of recovery."""
+"""The step that each dunning case had reached, and the outcome for its money: the figures of recovery."""
 
 import sqlalchemy as sa
 from alembic import op

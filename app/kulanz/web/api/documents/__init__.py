@@ -1,4 +1,4 @@
-"""The documents that the API answers with, as types: what `/v1/openapi.json` says and tests hold the answers to."""
+"""Types of the API's answers: the source of `/v1/openapi.json`, and the check of answers in tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from kulanz.web.api.documents.standing import (
 
 
 class Account(Document, frozen=True, kw_only=True):
-    """An account as it stands."""
+    """Present state of an account."""
 
     account_id: str
     plan: str
@@ -65,7 +65,7 @@ class Account(Document, frozen=True, kw_only=True):
 
 
 class Accounts(Document, frozen=True, kw_only=True):
-    """One page of accounts."""
+    """A page of accounts."""
 
     accounts: list[Account]
     next_cursor: str | None
@@ -80,12 +80,12 @@ class Notice(Document, frozen=True, kw_only=True):
     deadline: datetime | None
     """Until when something can be done about it."""
     link: str | None
-    """Where it can be done."""
+    """Address where it can be done."""
     who: Audience
 
 
 class Entitlement(Document, frozen=True, kw_only=True):
-    """What an account may use now; `version` grows with every change of it."""
+    """Entitlement of an account; `version` grows with every change of it."""
 
     account_id: str
     plan: str
@@ -94,14 +94,14 @@ class Entitlement(Document, frozen=True, kw_only=True):
     add_ons: list[str]
     version: int
     quantities: dict[str, int] | UnsetType = UNSET
-    """How much there is of each add-on that is booked in quantities; left out where nothing is."""
+    """Quantity of each add-on that is booked in quantities; left out if there is none."""
     known: bool
-    """False: the account was never heard of, and the settings say that it is on the free plan."""
+    """False: the account is unknown, and the settings put unknown accounts on the free plan."""
     notice: Notice | None
 
 
 class Decision(Document, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
-    """One change, and why."""
+    """A change, with its rule and details."""
 
     at: datetime
     cause: dict[str, Any]
@@ -115,20 +115,20 @@ class Decision(Document, frozen=True, kw_only=True, rename={"before": "from", "a
 
 
 class Timeline(Document, frozen=True, kw_only=True):
-    """One page of decisions."""
+    """A page of decisions."""
 
     decisions: list[Decision]
     next_cursor: str | None
 
 
 class Step(Decision, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
-    """One change in sentences."""
+    """A change in a sentence."""
 
     sentences: list[str]
 
 
 class Explanation(Document, frozen=True, kw_only=True):
-    """Why an account stands as it does, in sentences."""
+    """Reasons for an account's state, in sentences."""
 
     account_id: str
     standing: Standing
@@ -136,7 +136,7 @@ class Explanation(Document, frozen=True, kw_only=True):
     access: Access
     why: list[str]
     outlook: list[str]
-    """What would change it, and when."""
+    """Possible changes of the state, with their times."""
     steps: list[Step]
     """The last decisions, oldest first."""
 

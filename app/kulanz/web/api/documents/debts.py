@@ -9,7 +9,7 @@ from kulanz.web.api.documents.shape import Document
 
 
 class Allocation(Document, frozen=True, kw_only=True):
-    """The part of a transfer that pays one claim; no invoice id: only a snapshot told that something is owed."""
+    """Part of a transfer that pays one claim; without an invoice id the debt is known from a snapshot only."""
 
     invoice_id: str | None
     case_id: str | None
@@ -17,7 +17,7 @@ class Allocation(Document, frozen=True, kw_only=True):
 
 
 class Payment(Document, frozen=True, kw_only=True):
-    """A transfer that was recorded by hand; `unmatched` is what it paid too much."""
+    """A transfer recorded by hand; `unmatched` is the overpaid amount."""
 
     id: str
     amount: int
@@ -34,7 +34,7 @@ class Payment(Document, frozen=True, kw_only=True):
 
 
 class ApprovedBy(Document, frozen=True, kw_only=True):
-    """Who approved something, by an authenticated name."""
+    """An approval, by an authenticated name."""
 
     actor: str
     at: datetime
@@ -61,10 +61,10 @@ class Collection(Document, frozen=True, kw_only=True):
     approvals: list[ApprovedBy]
     handed_over_at: datetime | None
     amount: int | None
-    """What was owed then, fees included."""
+    """Amount owed then, including fees."""
     currency: str | None
     fields: list[str]
-    """What went, by the names that the policy uses."""
+    """Fields handed over, by the policy's names."""
     statement_sha256: str | None
     recalled_at: datetime | None
     recall_cause: Literal["paid", "void", "disputed", "operator"] | None
@@ -72,20 +72,20 @@ class Collection(Document, frozen=True, kw_only=True):
 
 
 class CollectionOfAccount(Collection, frozen=True, kw_only=True):
-    """The same, with whose it is."""
+    """A hand-over with its account."""
 
     account_id: str
 
 
 class Collections(Document, frozen=True, kw_only=True):
-    """One page of hand-overs, the newest first."""
+    """A page of hand-overs, the newest first."""
 
     collections: list[CollectionOfAccount]
     next_cursor: str | None
 
 
 class Delivery(Document, frozen=True, kw_only=True):
-    """How letters come to the customer."""
+    """Delivery of letters to the customer."""
 
     by: Literal["mail", "letter"]
     postal_address_known: bool
@@ -104,14 +104,14 @@ class Mandate(Document, frozen=True, kw_only=True):
 
 
 class DebtorHeld(Document, frozen=True, kw_only=True):
-    """What is held of who owes: names, not contents."""
+    """Stored fields of the debtor: names, not contents."""
 
     held: list[str]
     updated_at: datetime
 
 
 class Debtor(Document, frozen=True, kw_only=True):
-    """Who owes."""
+    """The debtor's data."""
 
     account_id: str
     birth_name: str | None

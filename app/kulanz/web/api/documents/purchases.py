@@ -13,7 +13,7 @@ from kulanz.web.api.documents.shape import Document
 
 
 class AddOn(Document, frozen=True, kw_only=True):
-    """What was booked in quantities beside a subscription; prices in minor units, without taxes."""
+    """Add-on booked beside a subscription; prices in minor units, without taxes."""
 
     id: str
     subscription_id: str
@@ -25,7 +25,7 @@ class AddOn(Document, frozen=True, kw_only=True):
     status: BookingStatus
     ends_at: datetime | None
     draft_amount: int
-    """What goes out with the next regular invoice."""
+    """Amount of the next regular invoice."""
     invoice_id: str | None
     """The invoice that the first draft went out with."""
     part_of: str | None
@@ -40,14 +40,14 @@ class PolicyVersion(Document, frozen=True, kw_only=True):
 
 
 class Developer(Document, frozen=True, kw_only=True):
-    """Whose policy a product follows, and how to reach them."""
+    """Developer whose policy applies to a product, with the contact."""
 
     name: str
     contact: str
 
 
 class RefundRequest(Document, frozen=True, kw_only=True):
-    """A request for a refund, as it stands."""
+    """Present state of a refund request."""
 
     id: str
     account_id: str
@@ -56,13 +56,13 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     clause: str | None
     why: str
     developer: Developer | None
-    """Where the policy leaves a product to its developer and knows them."""
+    """The product's developer, if the policy leaves the product to its developer and knows them."""
     refundable_amount: int
     amount: int
     refunded_amount: int
     currency: str
     decimals: int
-    """How many decimals the amounts have: those of the currency, or the provider's own."""
+    """Number of decimals of the amounts: the currency's, or the provider's own."""
     payment_id: str
     subscription_id: str | None
     licence_ids: list[str]
@@ -73,7 +73,7 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     statutory_withdrawal_until: datetime | None
     statutory_rights: str
     differs_from_account: list[str]
-    """Words of the request, `contact_email` or `organisation`, that are other ones than the account's; no verdict."""
+    """Fields of the request, `contact_email` or `organisation`, that differ from the account's; no verdict."""
     decided_at: datetime | None
     decided_by: str | None
     decision_reason: str | None
@@ -82,14 +82,14 @@ class RefundRequest(Document, frozen=True, kw_only=True):
 
 
 class RefundRequests(Document, frozen=True, kw_only=True):
-    """One page of requests."""
+    """A page of requests."""
 
     refund_requests: list[RefundRequest]
     next_cursor: str | None
 
 
 class Licence(Document, frozen=True, kw_only=True):
-    """An on-premise licence; `in_use`: activated, by the provider's word, or deployed, by an operator's."""
+    """An on-premise licence; `in_use`: activated at the provider, or deployed according to an operator."""
 
     provider: str
     id: str
@@ -109,15 +109,15 @@ class Credit(Document, frozen=True, kw_only=True):
     """A pot of prepaid credit, in minor units, without taxes. It has no cash value."""
 
     id: str
-    """What it is for, such as `telephony`."""
+    """Purpose, such as `telephony`."""
     currency: str
     bought: int
     spent: int
     balance: int
-    """What is left; while the pot is blocked nothing of it can be used."""
+    """Remaining amount; while the pot is blocked none of it can be used."""
     forfeited: int
     due: int
-    """Charges beyond what was bought."""
+    """Charges beyond the credit."""
     status: PotStatus
     ended_at: datetime | None
 
@@ -145,7 +145,7 @@ class Contact(Document, frozen=True, kw_only=True):
 
 
 class Migration(Document, frozen=True, kw_only=True):
-    """A move from the cloud to on-premise, by an operator's word."""
+    """A move from the cloud to on-premise, recorded by an operator."""
 
     id: str
     moved_at: datetime
@@ -155,7 +155,7 @@ class Migration(Document, frozen=True, kw_only=True):
 
 
 class LinkedAccount(Document, frozen=True, kw_only=True):
-    """What an operator's link moved, or would move, and the plans after it by account."""
+    """Objects that an operator's link moved, or would move, and the plans afterwards by account."""
 
     account_id: str
     to: str
@@ -166,7 +166,7 @@ class LinkedAccount(Document, frozen=True, kw_only=True):
 
 
 class Charge(Document, frozen=True, kw_only=True):
-    """One charge: an order and the first invoice of its subscription are the same; amounts in minor units."""
+    """A charge: an order and the first invoice of its subscription are the same; amounts in minor units."""
 
     id: str
     order_id: str | None
@@ -185,14 +185,14 @@ class Charge(Document, frozen=True, kw_only=True):
 
 
 class Charges(Document, frozen=True, kw_only=True):
-    """What the provider charged an account, the oldest first."""
+    """Charges of an account at the provider, the oldest first."""
 
     account_id: str
     charges: list[Charge]
 
 
 class PlanChange(Document, frozen=True, kw_only=True):
-    """What a change of plan would charge, and when it would count; amounts in minor units, without taxes."""
+    """Price and time of a change of plan; amounts in minor units, without taxes."""
 
     account_id: str
     subscription_id: str | None
@@ -207,6 +207,6 @@ class PlanChange(Document, frozen=True, kw_only=True):
     price_now: int | None
     price_then: int | None
     amount: int | None
-    """What it charges: the difference of the prices by the days left. None where a price is not known."""
+    """The charge: the difference of the prices by the days left. None if a price is unknown."""
     currency: str | None
     clause: str | None

@@ -8,10 +8,10 @@ from kulanz.web.api.documents.shape import Document
 
 
 class RecoveryFigures(Document, frozen=True, kw_only=True):
-    """What became of failed payments of one currency that are alike; amounts are in minor units."""
+    """Outcomes of failed payments of one currency that share an attribute; amounts in minor units."""
 
     key: str | None
-    """What they are alike in: a month, step, plan or version; null where it is all of them."""
+    """The shared attribute: a month, step, plan or version; null for all payments."""
     currency: str
     cases: int
     amount: int
@@ -22,21 +22,21 @@ class RecoveryFigures(Document, frozen=True, kw_only=True):
     open: int
     open_amount: int
     dropped: int
-    """Nothing is owed any more: waived, void, or explained by an unpaid change of plan."""
+    """Cases in which nothing is owed any more: waived, void, or explained by an unpaid change of plan."""
     dropped_amount: int
     rate: float | None
-    """The share of the money that came back, of what came back or was lost."""
+    """The recovered share of the recovered and lost money."""
 
 
 class PaidWithin(Document, frozen=True, kw_only=True):
-    """How many failed payments were made within so many whole days."""
+    """Number of failed payments that were made within a number of whole days."""
 
     days: int
     cases: int
 
 
 class DaysToRecovery(Document, frozen=True, kw_only=True):
-    """How long failed payments took to be made."""
+    """Time until failed payments were made."""
 
     cases: int
     median: int | None
@@ -44,7 +44,7 @@ class DaysToRecovery(Document, frozen=True, kw_only=True):
 
 
 class Recovery(Document, frozen=True, kw_only=True):
-    """What became of the payments that failed in some months."""
+    """Outcomes of the payments that failed in some months."""
 
     first: str = field(name="from")
     """The first month of failure."""
@@ -54,7 +54,7 @@ class Recovery(Document, frozen=True, kw_only=True):
     plans: list[RecoveryFigures]
     policy_versions: list[RecoveryFigures]
     steps: list[RecoveryFigures]
-    """By the last step of dunning before the money came or was given up, or until now."""
+    """By the last step of dunning before payment or loss, or until now."""
     spared: list[RecoveryFigures]
     """Paid after grace, while the mass-action limit (`limit`) or the re-check (`look`) kept the access."""
     days_to_recovery: DaysToRecovery

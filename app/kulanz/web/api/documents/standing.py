@@ -12,16 +12,16 @@ from kulanz.web.api.documents.shape import Document
 
 
 class Subscription(Document, frozen=True, kw_only=True):
-    """What is billed, with the status that the provider last gave it."""
+    """A subscription, with the provider's last status."""
 
     provider: str
     id: str
     plan: str
     quantity: int
-    """How many of the plan are subscribed to."""
+    """Quantity of the plan."""
     status: Status
     upgrade_unpaid: bool
-    """Whether a dearer plan was chosen that is not paid for: `plan` is that one, and what is given is the paid one."""
+    """Whether a more expensive plan was chosen and not paid: `plan` is that one, the account has the paid one."""
     paid_twice: bool
     """Whether the account has paid for the same plan by another subscription for more than a day."""
     renews_at: datetime | None
@@ -30,7 +30,7 @@ class Subscription(Document, frozen=True, kw_only=True):
 
 
 class DunningCase(Document, frozen=True, kw_only=True):
-    """One unpaid renewal."""
+    """An unpaid renewal."""
 
     id: str
     subscription_id: str
@@ -42,11 +42,11 @@ class DunningCase(Document, frozen=True, kw_only=True):
     amount_due: int
     currency: str | None
     decimals: int | None
-    """How many decimals the amounts have: those of the currency, or the provider's own."""
+    """Number of decimals of the amounts: the currency's, or the provider's own."""
     level: int
-    """How many dunning letters went out."""
+    """Number of dunning letters sent."""
     fees: int
-    """What they cost beside `amount_due`: owed, never charged by us."""
+    """Fees for the letters, beside `amount_due`: owed, never charged by us."""
     claim: bool
     """Whether another customer's purchase is unpaid, which does not count for the account's standing."""
 
@@ -72,7 +72,7 @@ class Dispute(Document, frozen=True, kw_only=True):
 
 
 class Link(Document, frozen=True, kw_only=True, rename={"source": "from"}):
-    """An operator's word by which purchases belong to the account."""
+    """An operator's link by which purchases belong to the account."""
 
     source: str
     linked_at: datetime
@@ -104,7 +104,7 @@ class ChargebackWarning(Document, frozen=True, kw_only=True):
 
 
 class Hold(Document, frozen=True, kw_only=True):
-    """One reason to restrict, with a release of its own."""
+    """A reason to restrict access; each is released separately."""
 
     id: str
     owner: Owner
@@ -115,7 +115,7 @@ class Hold(Document, frozen=True, kw_only=True):
 
 
 class Override(Document, frozen=True, kw_only=True):
-    """An operator's exception, or one that waits for a second person where the policy wants one."""
+    """An operator's exception, also one that waits for a second person's approval."""
 
     id: str
     kind: OverrideKind
@@ -177,14 +177,14 @@ class Deletion(Document, frozen=True, kw_only=True):
 
 
 class Certificates(Document, frozen=True, kw_only=True):
-    """What was destroyed about an account, and what is kept."""
+    """Record of an erasure: destroyed data, and archived records."""
 
     certificates: list[dict[str, Any]]
     kept: list[dict[str, Any]]
 
 
 class Todo(Document, frozen=True, kw_only=True):
-    """One matter that waits for a person."""
+    """An item that waits for a person."""
 
     id: str
     topic: str
@@ -193,12 +193,12 @@ class Todo(Document, frozen=True, kw_only=True):
     account_id: str | None
     since: datetime
     number: int
-    """How many events or effects it stands for."""
+    """Number of events or effects in the item."""
     what: str
     act: str
     """The command that is proposed."""
     link: str
-    """Where the console shows it: a path on the same host."""
+    """Path of the console's page about it, on the same host."""
     ends_when_acknowledged: bool
     acknowledged_by: str | None
     acknowledged_at: datetime | None
@@ -206,6 +206,6 @@ class Todo(Document, frozen=True, kw_only=True):
 
 
 class Todos(Document, frozen=True, kw_only=True):
-    """All that waits for a person."""
+    """All items that wait for a person."""
 
     todo: list[Todo]

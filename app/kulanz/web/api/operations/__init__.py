@@ -1,4 +1,4 @@
-"""The API, operation by operation: what `/v1` serves and what `/v1/openapi.json` says of it are made from this."""
+"""Table of the API's operations: the source of the routes below `/v1` and of `/v1/openapi.json`."""
 
 from collections.abc import Mapping
 

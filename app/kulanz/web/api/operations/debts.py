@@ -22,20 +22,20 @@ from kulanz.web.api.operations.shape import ends, orders
 
 @orders("/accounts/{account_id}/payments", forms.PaymentForm, debts.Payment, status=201, repeats="payments")
 def record_payment(form: forms.PaymentForm, _: str) -> Command:
-    """Record a transfer; it pays what the account owes."""
+    """Record a transfer; it pays the account's debts."""
     return RecordPayment(**form.said())
 
 
-@orders("/accounts/{account_id}/payments/{payment_id}/void", forms.Recall, debts.Payment)
-def void_payment(form: forms.Recall, payment: str) -> Command:
+@orders("/accounts/{account_id}/payments/{payment_id}/void", forms.Reason, debts.Payment)
+def void_payment(form: forms.Reason, payment: str) -> Command:
     """Say that a recorded transfer is none: what it had paid is owed again."""
     return VoidPayment(payment=payment, **form.said())
 
 
-@orders("/accounts/{account_id}/collections", forms.CollectionForm, debts.Collection, status=201)
-def propose_collection(form: forms.CollectionForm, _: str) -> Command:
+@orders("/accounts/{account_id}/collections", ProposeCollection, debts.Collection, status=201)
+def propose_collection(command: ProposeCollection, _: str) -> Command:
     """Propose to hand a debt over: the first of two approvals."""
-    return ProposeCollection(**form.said())
+    return command
 
 
 @orders("/collections/{collection_id}/approve", forms.Approval, debts.Collection)
@@ -44,8 +44,8 @@ def approve_collection(_: forms.Approval, collection: str) -> Command:
     return ApproveCollection(collection=collection)
 
 
-@orders("/collections/{collection_id}/recall", forms.Recall, debts.Collection)
-def recall_collection(form: forms.Recall, collection: str) -> Command:
+@orders("/collections/{collection_id}/recall", forms.Reason, debts.Collection)
+def recall_collection(form: forms.Reason, collection: str) -> Command:
     """Take a hand-over, or its proposal, back."""
     return RecallCollection(collection=collection, **form.said())
 
@@ -58,26 +58,26 @@ def approve_credit_report(_: forms.Approval, collection: str) -> Command:
 
 @orders("/accounts/{account_id}/debtor", forms.DebtorForm, debts.DebtorHeld, method="PUT")
 def tell_debtor(form: forms.DebtorForm, _: str) -> Command:
-    """Tell who owes, whole: what is left out is known no more."""
+    """Record the debtor's complete data: a field left out is no longer known."""
     return TellDebtor(fields=form.told())
 
 
-@orders("/accounts/{account_id}/mandates", forms.MandateForm, debts.Mandate, status=201)
-def grant_mandate(form: forms.MandateForm, _: str) -> Command:
+@orders("/accounts/{account_id}/mandates", GrantMandate, debts.Mandate, status=201)
+def grant_mandate(command: GrantMandate, _: str) -> Command:
     """Record a direct-debit mandate that was granted in the portal or by staff."""
-    return GrantMandate(**form.said())
+    return command
 
 
 @ends("/accounts/{account_id}/mandates/{mandate_id}", debts.Mandate)
 def revoke_mandate(mandate: str) -> Command:
-    """Revoke a mandate for the future; nobody asks why."""
+    """Revoke a mandate for the future; no reason is needed."""
     return RevokeMandate(mandate=mandate)
 
 
-@orders("/accounts/{account_id}/delivery", forms.DeliveryForm, debts.Delivery, method="PUT")
-def choose_delivery(form: forms.DeliveryForm, _: str) -> Command:
+@orders("/accounts/{account_id}/delivery", ChooseDelivery, debts.Delivery, method="PUT")
+def choose_delivery(command: ChooseDelivery, _: str) -> Command:
     """Say how letters come to the customer: by mail or on paper."""
-    return ChooseDelivery(**form.said())
+    return command
 
 
 ABOUT_DEBTS = (

@@ -17,15 +17,15 @@ from kulanz.web.api.documents import purchases
 from kulanz.web.api.operations.shape import Operation, ends, orders
 
 
-@orders("/accounts/{account_id}/add-ons", forms.AddOnForm, purchases.AddOn, status=201)
-def book_add_on(form: forms.AddOnForm, _: str) -> Command:
+@orders("/accounts/{account_id}/add-ons", BookAddOn, purchases.AddOn, status=201)
+def book_add_on(command: BookAddOn, _: str) -> Command:
     """Book an add-on; it can be used at once."""
-    return BookAddOn(**form.said())
+    return command
 
 
 @ends("/accounts/{account_id}/add-ons/{add_on_id}", purchases.AddOn)
 def cancel_add_on(add_on: str) -> Command:
-    """Cancel an add-on to the end of what is paid, or withdraw from the booking."""
+    """Cancel an add-on to the end of the paid period, or withdraw from the booking."""
     return CancelAddOn(add_on=add_on)
 
 
@@ -37,32 +37,32 @@ def cancel_pieces(form: forms.AddOnCancellation, add_on: str) -> Command:
 
 @orders("/accounts/{account_id}/credits", forms.CreditForm, purchases.Credit, status=201, repeats="credits")
 def move_credit(form: forms.CreditForm, _: str) -> Command:
-    """Record what was bought or spent of prepaid credit, or that it ended."""
+    """Record the purchase, use or end of prepaid credit."""
     return form.command()
 
 
-@orders("/accounts/{account_id}/licences/{licence_id}/deployed", forms.Deployment, purchases.Licence, status=201)
-def mark_deployed(form: forms.Deployment, licence: str) -> Command:
+@orders("/accounts/{account_id}/licences/{licence_id}/deployed", forms.Reason, purchases.Licence, status=201)
+def mark_deployed(form: forms.Reason, licence: str) -> Command:
     """Say that an on-premise licence is in use, whatever the provider has counted."""
     return MarkDeployed(licence=licence, **form.said())
 
 
-@orders("/accounts/{account_id}/cancellations", forms.CancellationForm, purchases.Cancellation, status=201)
-def note_cancellation(form: forms.CancellationForm, _: str) -> Command:
+@orders("/accounts/{account_id}/cancellations", NoteCancellation, purchases.Cancellation, status=201)
+def note_cancellation(command: NoteCancellation, _: str) -> Command:
     """Note that the customer cancelled by notice: the renewal is switched off at the provider."""
-    return NoteCancellation(**form.said())
+    return command
 
 
-@orders("/accounts/{account_id}/contacts", forms.ContactForm, purchases.Contact, status=201)
-def note_contact(form: forms.ContactForm, _: str) -> Command:
+@orders("/accounts/{account_id}/contacts", NoteContact, purchases.Contact, status=201)
+def note_contact(command: NoteContact, _: str) -> Command:
     """Note that the customer got in touch with the staff: it counts as contact before a chargeback."""
-    return NoteContact(**form.said())
+    return command
 
 
-@orders("/accounts/{account_id}/migrations", forms.MigrationForm, purchases.Migration, status=201)
-def record_move(form: forms.MigrationForm, _: str) -> Command:
+@orders("/accounts/{account_id}/migrations", RecordMove, purchases.Migration, status=201)
+def record_move(command: RecordMove, _: str) -> Command:
     """Record that an account was moved to on-premise: unused days are computed from then on."""
-    return RecordMove(**form.said())
+    return command
 
 
 request_refund = Operation(
@@ -78,7 +78,7 @@ request_refund = Operation(
 
 @orders("/refund-requests/{request_id}/approve", forms.RefundApproval, purchases.RefundRequest)
 def approve_refund(form: forms.RefundApproval, request: str) -> Command:
-    """Say yes: it is carried out at the provider today."""
+    """Approve a request: the refund is made at the provider today."""
     return DecideRefund(request=request, approve=True, **form.said())
 
 

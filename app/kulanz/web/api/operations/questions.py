@@ -1,16 +1,23 @@
-"""Operations that only read, and what people say of what waits for them."""
+"""Read-only operations, and acknowledgement and assignment of to-do items."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
 from kulanz.policy.areas.plan_change import Wanted
+from kulanz.queries import accounts as account_queries
+from kulanz.queries import charges as charge_queries
+from kulanz.queries import collections as collection_queries
+from kulanz.queries import quotes
+from kulanz.queries import recovery as recovery_queries
+from kulanz.queries import refunds as refund_queries
+from kulanz.queries import todo as todo_queries
 from kulanz.queries.views import JsonDocument, Page
+from kulanz.services import Services
 from kulanz.store.account_list import AccountQuery
 from kulanz.web.api import documents, form_fields, forms
 from kulanz.web.api.documents import debts, purchases, reports, standing
 from kulanz.web.api.operations.shape import Operation, Parameters, reads
-from kulanz.web.api.service import Service
 
 description = Operation(
     name="description", method="GET", path="/openapi.json", summary="This description.", answer=None
@@ -49,22 +56,22 @@ evidence = Operation(
     lists="accounts",
     refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,),
 )
-def accounts(service: Service, _: str, params: Parameters) -> Page:
+def accounts(services: Services, _: str, params: Parameters) -> Page:
     """Accounts in the order of their ids, or in another one that is asked for."""
     wanted = AccountQuery(**{name: params[name] for name in ("sort", "standing", "plan", "due_before")})
-    return service.accounts(wanted, after=params["after"], limit=params["limit"])
+    return account_queries.accounts(services, wanted, after=params["after"], limit=params["limit"])
 
 
 @reads("/accounts/{account_id}", documents.Account)
-def account(service: Service, account: str, _: Parameters) -> JsonDocument:
+def account(services: Services, account: str, _: Parameters) -> JsonDocument:
     """One account as it stands."""
-    return service.account(account)
+    return account_queries.account_document(services, account)
 
 
 @reads("/accounts/{account_id}/timeline", documents.Timeline, lists="decisions")
-def timeline(service: Service, account: str, params: Parameters) -> Page:
+def timeline(services: Services, account: str, params: Parameters) -> Page:
     """The account's decisions, oldest first."""
-    return service.timeline(account, **params)
+    return account_queries.timeline(services, account, **params)
 
 
 @reads(
@@ -73,57 +80,57 @@ def timeline(service: Service, account: str, params: Parameters) -> Page:
     query=("to", "price", "currency", "subscription_id"),
     refusals=(HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def plan_change(service: Service, account: str, params: Parameters) -> JsonDocument:
+def plan_change(services: Services, account: str, params: Parameters) -> JsonDocument:
     """What a change of plan would charge, and when it would count; nothing is changed."""
-    return service.plan_change(account, Wanted(**params))
+    return quotes.plan_change(services, account, Wanted(**params))
 
 
 @reads("/accounts/{account_id}/charges", purchases.Charges)
-def charges(service: Service, account: str, _: Parameters) -> JsonDocument:
+def charges(services: Services, account: str, _: Parameters) -> JsonDocument:
     """What the provider charged the account, with tax and what went back: for the customer's list of invoices."""
-    return service.charges(account)
+    return charge_queries.charges(services, account)
 
 
 @reads("/accounts/{account_id}/certificates", standing.Certificates)
-def certificates(service: Service, account: str, _: Parameters) -> JsonDocument:
+def certificates(services: Services, account: str, _: Parameters) -> JsonDocument:
     """Signed certificates of what was destroyed about the account, and what is kept by which law."""
-    return service.certificates(account)
+    return account_queries.certificates(services, account)
 
 
 @reads("/accounts/{account_id}/debtor", debts.Debtor, personal=True)
-def debtor(service: Service, account: str, _: Parameters) -> JsonDocument:
+def debtor(services: Services, account: str, _: Parameters) -> JsonDocument:
     """Who owes."""
-    return service.debtor(account)
+    return collection_queries.debtor(services, account)
 
 
 @reads("/collections", debts.Collections, query=("open",), lists="collections")
-def collections(service: Service, _: str, params: Parameters) -> Page:
+def collections(services: Services, _: str, params: Parameters) -> Page:
     """Debts that were handed over, or proposed to be, the newest first."""
-    return service.collections(**params)
+    return collection_queries.collections(services, **params)
 
 
 @reads("/collections/{collection_id}", debts.CollectionOfAccount)
-def collection(service: Service, collection: str, _: Parameters) -> JsonDocument:
+def collection(services: Services, collection: str, _: Parameters) -> JsonDocument:
     """One hand-over."""
-    return service.collection(collection)
+    return collection_queries.collection(services, collection)
 
 
 @reads("/refund-requests", purchases.RefundRequests, query=("state", "late"), lists="refund_requests")
-def refund_requests(service: Service, _: str, params: Parameters) -> Page:
+def refund_requests(services: Services, _: str, params: Parameters) -> Page:
     """Requests for refunds, the newest first."""
-    return service.refund_requests(**params)
+    return refund_queries.refund_requests(services, **params)
 
 
 @reads("/refund-requests/{request_id}", purchases.RefundRequest)
-def refund_request(service: Service, request: str, _: Parameters) -> JsonDocument:
+def refund_request(services: Services, request: str, _: Parameters) -> JsonDocument:
     """One request as it stands."""
-    return service.refund_request(request)
+    return refund_queries.refund_request(services, request)
 
 
 @reads("/todo", standing.Todos)
-def todo(service: Service, _: str, __: Parameters) -> JsonDocument:
+def todo(services: Services, _: str, __: Parameters) -> JsonDocument:
     """All that waits for a person, the urgent first, each with the command that is proposed."""
-    return service.todo()
+    return {"todo": [todo_queries.document(each) for each in todo_queries.todo_list(services)]}
 
 
 acknowledge_todo = Operation(
@@ -147,9 +154,9 @@ assign_todo = Operation(
 @reads(
     "/reports/recovery", reports.Recovery, query=("from_month", "to_month"), refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,)
 )
-def recovery(service: Service, _: str, params: Parameters) -> JsonDocument:
+def recovery(services: Services, _: str, params: Parameters) -> JsonDocument:
     """What became of payments that failed, by month of failure, step, plan and version of the policy."""
-    return service.recovery(**params)
+    return recovery_queries.document(recovery_queries.report(services, params["first"], params["last"]))
 
 
 ABOUT_TODO = (todo, acknowledge_todo, assign_todo)

@@ -12,31 +12,32 @@ from typing import Any
 from msgspec import Struct
 
 from kulanz.commands.commands import Command
+from kulanz.commands.fields import Form
 from kulanz.providers.naming import ACCOUNT_ID
 from kulanz.queries.views import JsonDocument, Page
+from kulanz.services import Services
 from kulanz.web.api import form_fields
 from kulanz.web.api.query_parameters import PAGING
-from kulanz.web.api.service import Service
 
 ID = re.compile(ACCOUNT_ID, re.ASCII)
-"""What an id of ours, or of the merchant's, may look like in a path."""
+"""Allowed form of an id in a path, ours or the merchant's."""
 
 Parameters = Mapping[str, Any]
 """The values of a query, by what `kulanz.web.api.query_parameters` calls them."""
-Answers = Callable[[Service, str, Parameters], JsonDocument | Page]
+Answers = Callable[[Services, str, Parameters], JsonDocument | Page]
 """Answers a question about what the path names; "" where it names nothing."""
 Orders = Callable[[bytes, str], Command]
-"""Returns the order that a body is, about what the path names beside the account; "" where it names nothing.
+"""Function that turns a body into a command about the path's subject beside the account; "" if there is none.
 
-BadRequestError for what is no JSON, InvalidInputError for what is no such form.
+BadRequestError for invalid JSON, InvalidInputError for a wrong form.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method on one path.
+    """A method on a path.
 
-    What neither answers nor orders has a view of its own, by its name, in `kulanz.web.api.views`.
+    An operation without query and command has a view of its own, by its name, in `kulanz.web.api.views`.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Operation:
     summary: str
     answer: type[Struct] | None
     """None: a document that describes itself."""
-    form: type[form_fields.Form] | None = None
+    form: type[Form] | None = None
     query: tuple[str, ...] = ()
     status: int = HTTPStatus.OK
     media: str = "application/json"
@@ -55,10 +56,10 @@ class Operation:
     """Statuses with which it may be refused beside those that every call of its kind has."""
     answers: Answers | None = None
     lists: str | None = None
-    """What the answer is a page of."""
+    """Kind of the list of which the answer is a page."""
     orders: Orders | None = None
     repeats: str | None = None
-    """The list in an account's document in which what was ordered before is found: that is answered as a repeat."""
+    """The list in an account's document that contains earlier commands' results: a repetition is answered from it."""
 
 
 def reads(
@@ -70,7 +71,7 @@ def reads(
     personal: bool = False,
     refusals: tuple[int, ...] = (),
 ) -> Callable[[Answers], Operation]:
-    """Make an operation of a function that answers a question; `lists` says that the answer is a page, and of what."""
+    """Make an operation of a query function; `lists` names the list of which the answer is a page."""
 
     def made(function: Answers) -> Operation:
         return Operation(
@@ -115,7 +116,7 @@ def orders(
 
 
 def ends(path: str, answer: type[Struct]) -> Callable[[Callable[[str], Command]], Operation]:
-    """Make an operation, which has no body, of a function that returns the order to end what the path names."""
+    """Make an operation without a body of a function that returns the command to end the path's subject."""
 
     def made(function: Callable[[str], Command]) -> Operation:
         def order(body: bytes, named: str) -> Command:

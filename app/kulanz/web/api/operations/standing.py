@@ -10,6 +10,7 @@ from kulanz.commands.commands import (
     DeclineOverride,
     OpenDispute,
     RequestClosure,
+    SetOverride,
     WithdrawClosure,
 )
 from kulanz.policy.facts import DisputeStatus
@@ -18,10 +19,10 @@ from kulanz.web.api.documents import standing
 from kulanz.web.api.operations.shape import Operation, orders
 
 
-@orders("/accounts/{account_id}/disputes", forms.DisputeForm, standing.Dispute, status=201)
-def open_dispute(form: forms.DisputeForm, _: str) -> Command:
+@orders("/accounts/{account_id}/disputes", OpenDispute, standing.Dispute, status=201)
+def open_dispute(command: OpenDispute, _: str) -> Command:
     """Record a chargeback that somebody was told of."""
-    return OpenDispute(**form.said())
+    return command
 
 
 @orders("/disputes/{dispute_id}/close", forms.DisputeClosing, standing.Dispute)
@@ -30,10 +31,10 @@ def close_dispute(form: forms.DisputeClosing, dispute: str) -> Command:
     return CloseDispute(dispute=dispute, outcome=DisputeStatus(form.outcome))
 
 
-@orders("/accounts/{account_id}/overrides", forms.OverrideForm, standing.Override, status=201)
-def set_override(form: forms.OverrideForm, _: str) -> Command:
+@orders("/accounts/{account_id}/overrides", SetOverride, standing.Override, status=201)
+def set_override(command: SetOverride, _: str) -> Command:
     """Make an exception to the policy."""
-    return form.command()
+    return command
 
 
 @orders("/accounts/{account_id}/overrides/{override_id}/approve", forms.Approval, standing.Override)
@@ -42,8 +43,8 @@ def approve_override(_: forms.Approval, override: str) -> Command:
     return ApproveOverride(override=override)
 
 
-@orders("/accounts/{account_id}/overrides/{override_id}/deny", forms.Refusal, standing.Override)
-def deny_override(form: forms.Refusal, override: str) -> Command:
+@orders("/accounts/{account_id}/overrides/{override_id}/deny", forms.Reason, standing.Override)
+def deny_override(form: forms.Reason, override: str) -> Command:
     """Decline an exception that waits for a second person."""
     return DeclineOverride(override=override, **form.said())
 
@@ -61,7 +62,7 @@ agree_terms = Operation(
 
 @orders("/accounts/{account_id}/closure", forms.ClosureForm, standing.Closure, status=201, repeats="closures")
 def request_closure(form: forms.ClosureForm, _: str) -> Command:
-    """The organisation asks to be deleted: what it subscribed to runs out first."""
+    """Request the deletion of the organisation: its subscriptions run out first."""
     return RequestClosure(**form.said())
 
 
@@ -71,10 +72,10 @@ def withdraw_closure(form: forms.ClosureForm, _: str) -> Command:
     return WithdrawClosure(**form.said())
 
 
-@orders("/accounts/{account_id}/deletion/approve", forms.DeletionApproval, standing.Deletion)
-def approve_deletion(form: forms.DeletionApproval, _: str) -> Command:
+@orders("/accounts/{account_id}/deletion/approve", ApproveDeletion, standing.Deletion)
+def approve_deletion(command: ApproveDeletion, _: str) -> Command:
     """Approve that an account's data go, where the policy asks for that."""
-    return ApproveDeletion(**form.said())
+    return command
 
 
 ABOUT_STANDING = (
