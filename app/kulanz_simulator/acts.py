@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from kulanz_simulator.form import FormFields, flag, number, whole
+from kulanz_simulator.form import YES, FormFields, flag, number, whole
 from kulanz_simulator.sender import spoiled
 from kulanz_simulator.simulator import ShopAct, Simulator
 
@@ -23,11 +23,13 @@ class CommonActs:
     def acts(self) -> Mapping[str, ShopAct]:
         """Return them by the names of the console."""
         return {
-            "resend": ShopAct("Resend a delivery", ("delivery",), self._resend),
-            CLOCK: ShopAct("Advance time", ("days", "hours", "speed"), self._clock),
-            "faults": ShopAct("Spoil deliveries (shares of 1)", ("lost", "twice", "late"), self._faults),
-            "weather": ShopAct("Spoil the API", ("slow", "status", "times", "away"), self._conditions),
-            "webhook": ShopAct("Deliver to", ("url", "secret", "thin"), self._webhook),
+            "resend": ShopAct("Resend", ("delivery",), (), self._resend),
+            CLOCK: ShopAct("Advance the clock", (), ("days", "hours", "speed"), self._clock),
+            "faults": ShopAct("Spoil deliveries (shares of 1)", (), ("lost", "twice", "late"), self._faults),
+            "weather": ShopAct(
+                "Spoil the API", (), ("slow", "status", "times", "away"), self._conditions, {"away": YES}
+            ),
+            "webhook": ShopAct("Deliver to", (), ("url", "secret", "thin"), self._webhook, {"thin": YES}),
         }
 
     def _resend(self, stated: FormFields) -> int:

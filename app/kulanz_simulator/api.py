@@ -20,6 +20,12 @@ class ApiRequest:
     """By lower-case name."""
     body: bytes = b""
 
+    @property
+    def is_authorised(self) -> bool:
+        """Whether the request brings an API key. Every key is accepted, so that settings need no change for a trial."""
+        scheme, _, key = self.headers.get("authorization", "").partition(" ")
+        return scheme == "Bearer" and bool(key.strip())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:

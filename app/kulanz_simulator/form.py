@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from kulanz.errors import InvalidInputError
 
 FormFields = Mapping[str, str]
+YES = ("yes",)
+"""The choices of a field that is read by `flag`."""
 
 
 def needed(stated: FormFields, name: str) -> str:
@@ -31,4 +33,4 @@ def whole(stated: FormFields, name: str) -> int | None:
 
 def flag(stated: FormFields, name: str) -> bool:
     """Return whether a box is ticked."""
-    return stated.get(name) in {"1", "on", "True", "true"}
+    return stated.get(name) in {"1", "on", "True", "true", "yes"}

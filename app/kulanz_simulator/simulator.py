@@ -6,10 +6,11 @@ import random
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from kulanz.errors import InvalidInputError
 from kulanz_simulator.api import ApiRequest, ApiResponse
@@ -20,23 +21,31 @@ from kulanz_simulator.timeline import Timeline
 
 API_KEY = "a-key-of-the-simulator"
 TICK_SECONDS = 0.1
+FOLLOWED_TICK_SECONDS = 1.0
+"""Each tick writes the time into the database of the instance."""
 ROWS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ShopAct:
-    """An act of the console: a title, the fields of its form, and what it does with them."""
+    """An act of the console: its title, the objects it is about, the other fields of its form, and its function."""
 
     title: str
+    on: Sequence[str]
+    """The fields that name an object. Each row of a listing of such objects has a button for the act."""
     fields: Sequence[str]
     do: Callable[[FormFields], Any]
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The values that some of the fields may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A table of the console's page."""
+    """A table of the console's page. The first column holds the ids of its objects."""
 
     title: str
+    subject: str
+    """The field of an act that a row's id fills."""
     columns: Sequence[str]
     rows: Iterable[Sequence[object]]
 
@@ -51,8 +60,24 @@ class Pace:
     requests_a_minute: int
 
 
+class FollowingClock(Protocol):
+    """A clock that moves together with the simulator's: the leased test clock of an instance of Kulanz."""
+
+    def now(self) -> datetime:
+        """Return its time."""
+
+    def next_due(self) -> datetime | None:
+        """Return when the instance has something to do next."""
+
+    def set(self, at: datetime) -> None:
+        """Move it to an instant."""
+
+    def settle(self) -> None:
+        """Wait until the instance has done everything that is due now."""
+
+
 class Simulator(ABC):
-    """A simulated provider. Its time advances by `advance_to`, or automatically at `speed` times real time."""
+    """One simulated provider. `advance` moves its time; `run` moves it at `speed` times real time."""
 
     provider: str
     """The name of its endpoint in Kulanz."""
@@ -68,6 +93,8 @@ class Simulator(ABC):
         )
         self.conditions = NetworkConditions(limit=pace.requests_a_minute)
         self.speed = 0.0
+        self.follower: Callable[[], AbstractContextManager[FollowingClock]] | None = None
+        """Leases the clock that moves together with this one, for one advance."""
         self.url = ""
         """Address of its API, once it is running."""
 
@@ -112,16 +139,37 @@ class Simulator(ABC):
                 return
 
     def advance(self, by: timedelta) -> None:
-        """Advance by a time span, one call after the other."""
+        """Advance by a time span, with the clock that follows; one call after the other."""
         if by < timedelta():
             raise InvalidInputError("time does not go back")
         with self._advancing:
-            self.advance_to(self.now + by)
+            if self.follower is None:
+                self.advance_to(self.now + by)
+            else:
+                with self.follower() as follower:
+                    self._advance_together(follower, by)
+
+    def _advance_together(self, follower: FollowingClock, by: timedelta) -> None:
+        """Stop both clocks at every instant at which something is due at the provider or at the instance.
+
+        A follower that was moved by a command meanwhile is caught up with first; deliveries of that time come late.
+        """
+        target = max(self.now, follower.now()) + by
+        for at in self._stops(follower, target):
+            follower.set(at)
+            self.advance_to(at)
+            follower.settle()
+
+    def _stops(self, follower: FollowingClock, target: datetime) -> Iterator[datetime]:
+        """Return the instants to stop at, the target last."""
+        while (due := min(filter(None, (self.next_due(), follower.next_due())), default=target)) < target:
+            yield max(due, self.now, follower.now())
+        yield target
 
     def run(self, stopping: threading.Event) -> None:
-        """Let time advance until told to stop; at speed 0 it stands still, and only what is due now is sent."""
+        """Advance at `speed` times real time until stopped; at speed 0 time stands still."""
         last = time.monotonic()
-        while not stopping.wait(TICK_SECONDS):
+        while not stopping.wait(TICK_SECONDS if self.follower is None else FOLLOWED_TICK_SECONDS):
             passed, last = time.monotonic() - last, time.monotonic()
             self.advance(timedelta(seconds=passed) * self.speed)
 

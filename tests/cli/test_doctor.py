@@ -22,6 +22,7 @@ from kulanz.cli.doctor import external
 from kulanz.cli.doctor.finding import Finding
 from kulanz.cli.listening import authority
 from kulanz.cli.up import private_redis
+from kulanz.config import load
 from kulanz.policy import document
 from kulanz.privacy import after_restore
 from kulanz.reconcile.setup import register
@@ -32,9 +33,9 @@ from kulanz.store import shared_values, tables
 from kulanz.store.database import Database
 from tests.adapters.apis import an_api
 from tests.cli.conftest import Kulanz
-from tests.days import settle
+from tests.days import deliver, product, settle
 from tests.fake_servers import a_callback_receiver, a_free_port, a_mailbox
-from tests.lemonsqueezy import MONDAY
+from tests.lemonsqueezy import MONDAY, SECRET, subscription_created
 from tests.servers import a_redis, a_tls_door, await_redis
 from tests.shop import Shop, a_shop
 from tests.workers.instance import an_unpaid_account
@@ -141,6 +142,24 @@ def test_a_suspended_rq_is_named_with_the_way_to_pause(examine):
     assert suspended["ok"] is None
     assert "stop `kulanz worker`" in suspended["advice"]
     assert "rq suspend" not in resumed
+
+
+def test_events_that_are_ignored_as_of_another_mode_are_named_with_the_setting(
+    kulanz: Kulanz, examine: Any, sqlite_url: str
+) -> None:
+    kulanz.settings |= {"LEMONSQUEEZY_MODE": "live", "KULANZ_TEST_CLOCK": "0", "LEMONSQUEEZY_WEBHOOK_SECRETS": SECRET}
+    before = examine()
+    with product(load(kulanz.environ())) as services:
+        deliver(
+            services,
+            subscription_created(subscription=1, test_mode=True),
+            subscription_created(subscription=2, test_mode=True),
+        )
+    after = examine()["test-mode events"]
+
+    assert "test-mode events" not in before
+    assert (after["ok"], after["detail"]) == (None, "2 of the last 2 ignored events were sent in test mode")
+    assert after["advice"].startswith("LEMONSQUEEZY_MODE=test")
 
 
 def test_no_open_endpoint_is_a_finding(examine):

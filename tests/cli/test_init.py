@@ -139,3 +139,22 @@ def test_an_instance_that_has_its_keys_gets_no_new_ones(alone: Kulanz, folder: P
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert "holds an instance with keys of its own" in result.err
     assert not (folder / ".env").exists()
+
+
+@pytest.mark.parametrize(
+    ("provider", "suggestions"), [("lemonsqueezy", 1), ("stripe", 1), ("paddle", 0), ("standard", 0)]
+)
+def test_an_instance_for_a_test_store_counts_test_events_and_names_the_simulator(
+    alone: Kulanz, folder: Path, provider: str, suggestions: int
+) -> None:
+    result = alone("init", "--yes", "--mode", "test", "--provider", provider, "--into", str(folder), "--json")
+
+    assert load(settings_in(folder)).lemonsqueezy_mode == "test"
+    assert sum("kulanz provider-sim" in step for step in result.document["next"]) == suggestions
+
+
+def test_an_instance_counts_live_events_unless_it_is_for_a_test_store(alone: Kulanz, folder: Path) -> None:
+    result = alone("init", "--yes", "--into", str(folder), "--json")
+
+    assert load(settings_in(folder)).lemonsqueezy_mode == "live"
+    assert not any("provider-sim" in step for step in result.document["next"])

@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import requests
 
 from kulanz_simulator import LemonSqueezySimulator, Simulator, StripeSimulator, running
+from kulanz_simulator.console import Console
 from tests.fake_servers import CallbackReceiver, a_callback_receiver
 from tests.lemonsqueezy import MONDAY, SECRET
 
@@ -181,3 +184,119 @@ def test_stripes_console_plays_a_life() -> None:
     assert statuses == ["active", "past_due", *["active"] * 7, "canceled"]
     assert simulator.subscription(sub)["metadata"] == {"account_id": "org_43"}
     assert len(receiver.requests) == len(simulator.sender.told)
+
+
+class Forms(HTMLParser):
+    """The forms of a page: where each of their buttons posts, and what."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.pressed: list[tuple[str, dict[str, str]]] = []
+        self._action, self._hidden = "", {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        match tag, given:
+            case "form", _:
+                self._action, self._hidden = given.get("action", ""), {}
+            case "input", {"type": "hidden"}:
+                self._hidden[given["name"]] = given["value"]
+            case "button", _:
+                own = {given["name"]: given["value"]} if "name" in given else {}
+                self.pressed.append((given.get("formaction", self._action), {**self._hidden, **own}))
+
+
+ROWS = {
+    "lemonsqueezy": ("subscription", "invoice", "order", "licence", "delivery"),
+    "stripe": ("subscription", "invoice", "charge", "dispute", "delivery"),
+}
+
+
+@pytest.fixture(params=ROWS)
+def provider(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    """A simulator of each provider that holds an object of each kind."""
+    new: Simulator = (LemonSqueezySimulator if request.param == "lemonsqueezy" else StripeSimulator)(MONDAY)
+    with running(new) as simulator, a_callback_receiver() as receiver:
+        simulator.deliver_to(receiver.url, SECRET)
+        bought = done(simulator, "subscribe", account="org_42", licence="yes")
+        if "charge" in bought:
+            done(simulator, "dispute", charge=bought["charge"])
+        yield simulator
+
+
+def pressed(simulator: Simulator) -> list[tuple[str, dict[str, str]]]:
+    return Forms(requests.get(simulator.url.removesuffix("v1"), timeout=5).text).pressed
+
+
+def test_each_row_has_a_button_for_each_act_on_its_object(provider: Simulator) -> None:
+    acts = {f"/console/{name}": act for name, act in Console(provider).acts().items()}
+    on_rows = {(action, *fields) for action, fields in pressed(provider) if acts[action].on and fields}
+
+    assert on_rows == {(action, subject) for action, act in acts.items() for subject in act.on}
+    assert {subject for _, subject in on_rows} == set(ROWS[provider.provider])
+
+
+def test_each_button_without_a_choice_is_understood(provider: Simulator) -> None:
+    console = provider.url.removesuffix("/v1")
+    needs_a_word = {"/console/change-plan", "/console/quantity", "/console/move", "/console/move-dispute"}
+    buttons = [(action, fields) for action, fields in pressed(provider) if fields and action not in needs_a_word]
+
+    answers = [requests.post(console + action, data=fields, timeout=10) for action, fields in buttons]
+
+    assert {answer.status_code for answer in answers} <= {200, 409}, [answer.text for answer in answers]
+    assert len([answer for answer in answers if answer.status_code == 200]) > len(answers) / 2
+
+
+def test_a_button_acts_on_its_row(provider: Simulator) -> None:
+    console = provider.url.removesuffix("/v1")
+    provider.sell(account="org_43")
+    (newest, fields), (_, other) = (entry for entry in pressed(provider) if entry[0] == "/console/cancel" and entry[1])
+
+    answer = requests.post(console + newest, data=fields, headers=HTML, allow_redirects=False, timeout=5)
+
+    assert answer.headers["Location"] == "/?said=done"
+    cancelled = "cancelled" if provider.provider == "lemonsqueezy" else "cancel_at_period_end"
+    assert [provider.subscription(each["subscription"])[cancelled] for each in (fields, other)] == [True, False]
+
+
+def test_a_change_of_plan_that_is_not_paid_is_paid_later(simulator: LemonSqueezySimulator) -> None:
+    sub = done(simulator, "subscribe")["subscription"]
+
+    done(simulator, "change-plan", subscription=sub, variant=47002, unpaid="yes")
+    unpaid = simulator.subscription(sub)["status"]
+    done(simulator, "pay-change", subscription=sub)
+
+    assert (unpaid, simulator.subscription(sub)["status"]) == ("past_due", "active")
+
+
+def test_an_invoice_that_was_sent_is_paid_by_transfer() -> None:
+    with running(StripeSimulator(MONDAY)) as simulator:
+        sub = done(simulator, "subscribe", by_hand="yes")["subscription"]
+        invoice = simulator.invoices(sub)[0]
+
+        done(simulator, "pay", invoice=invoice["id"])
+
+    assert simulator.invoices(sub)[0]["status"] == "paid"
+
+
+def test_every_key_is_taken_and_none_is_refused(provider: Simulator) -> None:
+    path = "/users/me" if provider.provider == "lemonsqueezy" else "/account"
+    keys: tuple[dict[str, str], ...] = (
+        {"Authorization": "Bearer sk_live_a-key-of-somewhere-else"},
+        {"Authorization": f"Bearer {provider.api_key}"},
+        {"Authorization": "Bearer "},
+        {},
+    )
+
+    answers = [requests.get(provider.url + path, headers=headers, timeout=5).status_code for headers in keys]
+
+    assert answers == [200, 200, 401, 401]
+
+
+def test_the_page_of_the_simulator_describes_each_act_with_its_fields(provider: Simulator) -> None:
+    rows = [line for line in (ROOT / "docs" / "simulator.md").read_text().splitlines() if line.startswith("| `")]
+
+    for name, act in Console(provider).acts().items():
+        written = [row for row in rows if f"`{name}`" in row and all(f"`{field}`" in row for field in act.on)]
+        assert any(all(f"`{field}`" in row for field in act.fields) for row in written), name

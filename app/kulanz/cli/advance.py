@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from kulanz import pipeline
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.formats.wording import how_many
-from kulanz.pipeline import next_due
 from kulanz.processing import facts_first
 from kulanz.processing.dispatcher import MISSING_SUBSCRIPTION_AFTER
 from kulanz.runtime.clock import ClockLease, real_now
@@ -67,7 +67,7 @@ def go_on(services: Services, lease: ClockLease, by: timedelta, timeout: float) 
     settle(services, lease, timeout)
     if not by:
         return target
-    while (due := _next_due(services)) is not None and due <= target:
+    while (due := next_due(services)) is not None and due <= target:
         services.clock.set(max(due, services.clock.now()))
         settle(services, lease, timeout)
     services.clock.set(target)
@@ -112,9 +112,10 @@ def _backlog(services: Services) -> Backlog:
         )
 
 
-def _next_due(services: Services) -> datetime | None:
+def next_due(services: Services) -> datetime | None:
+    """Return when the instance has something to do next if nothing arrives."""
     with services.database.read() as conn:
-        return next_due(conn, services.clock.now(conn))
+        return pipeline.next_due(conn, services.clock.now(conn))
 
 
 def later(now: datetime, by: timedelta) -> datetime:

@@ -33,6 +33,7 @@ PROVIDERS = ("lemonsqueezy", STRIPE)
 @click.option("--customers", type=click.IntRange(0, 10_000), default=0, show_default=True, help="Sold to at the start.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of everything that chance decides.")
 @click.option("--live", is_flag=True, help="Call its events and its key live.")
+@click.option("--follow", is_flag=True, help="Move the instance's test clock together with the simulator's.")
 def provider_sim(
     *,
     provider: str,
@@ -45,6 +46,7 @@ def provider_sim(
     customers: int,
     seed: int,
     live: bool,
+    follow: bool,
 ) -> None:
     """Play Lemon Squeezy or Stripe: the API, the webhooks, the clock, and a console to make things happen."""
     from kulanz.cli.send import target
@@ -53,15 +55,43 @@ def provider_sim(
     if port:
         listening_address("127.0.0.1", port)
     url, signed_with = target(webhook_url, secret, provider)
-    began = (at or datetime.now(UTC)).replace(microsecond=0)
-    simulator = _simulator(provider, api_version, began, seed=seed, test_mode=not live)
-    simulator.speed = speed
-    simulator.deliver_to(url, signed_with)
-    with _until_stopped() as stopping, running(simulator, port):
-        _greet(simulator, url)
-        for _ in range(customers):
-            simulator.sell()
-        simulator.run(stopping)
+    if webhook_url is None:
+        _warn_of_mode(provider, live=live)
+    with _follower(at, follow=follow) as (follower, now):
+        simulator = _simulator(provider, api_version, now, seed=seed, test_mode=not live)
+        simulator.speed, simulator.follower = speed, follower
+        simulator.deliver_to(url, signed_with)
+        with _until_stopped() as stopping, running(simulator, port):
+            _greet(simulator, url)
+            for _ in range(customers):
+                simulator.sell()
+            simulator.run(stopping)
+
+
+def _warn_of_mode(provider: str, *, live: bool) -> None:
+    """Warn where this instance's settings make it ignore every event of the simulator."""
+    from kulanz.config import environment, load
+
+    mode = "live" if live else "test"
+    if load(environment()).lemonsqueezy_mode not in {mode, "any"}:
+        cure = f"start it with LEMONSQUEEZY_MODE={mode}, or with LEMONSQUEEZY_MODE=any KULANZ_TEST_CLOCK=1"
+        click.echo(f"kulanz: the instance ignores {provider} events of {mode} mode: {cure}", err=True)
+
+
+@contextmanager
+def _follower(at: datetime | None, *, follow: bool) -> Iterator[tuple[Any, datetime]]:
+    """Yield the clock that is to follow, if any, and the time to begin at."""
+    if not follow:
+        yield None, (at or datetime.now(UTC)).replace(microsecond=0)
+        return
+    from kulanz.cli.following import instance_clock
+
+    if at is not None:
+        raise InvalidInputError("--follow begins at the time of the test clock, which `kulanz clock set` sets: no --at")
+    with instance_clock() as lease:
+        with lease() as clock:
+            now = clock.now()
+        yield lease, now
 
 
 def _simulator(provider: str, api_version: str | None, began: datetime, *, seed: int, test_mode: bool) -> Any:

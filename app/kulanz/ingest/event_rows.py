@@ -19,6 +19,10 @@ UnstampedEvent = Callable[..., NewEvent]
 """A new event that lacks only the time of its arrival, which is read in the transaction that records it."""
 
 
+OTHER_MODE = {mode: f"sent in {mode} mode" for mode in ("test", "live")}
+"""The reason why an event is ignored that was sent in a mode that `LEMONSQUEEZY_MODE` does not name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEndpoint:
     """A configured webhook endpoint: its provider, and whether its events take effect."""
@@ -33,7 +37,7 @@ class ProviderEndpoint:
         if not header.recognised:
             return "this kind of event is not acted on"
         if self.mode not in {"any", _mode(header)}:
-            return f"sent in {_mode(header)} mode"
+            return OTHER_MODE[_mode(header)]
         if self.store_ids and header.store not in self.store_ids:
             return "sent by a store that is not ours"
         return None

@@ -23,16 +23,15 @@ _TITLES = {401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 422
 
 @dataclass(frozen=True, slots=True)
 class SimulatedApi:
-    """Answers for one key."""
+    """Answers requests from the store."""
 
     store: Store
     actions: ShopActions
     sender: Sender
-    api_key: str
 
     def respond(self, request: ApiRequest) -> ApiResponse:
         """Answer a request; an impossible one gets a JSON:API error."""
-        if request.headers.get("authorization") != f"Bearer {self.api_key}":
+        if not request.is_authorised:
             return failure(401, "Unauthenticated.")
         for method, pattern, act in self._routes():
             match = re.fullmatch(pattern, request.path)

@@ -12,6 +12,7 @@ from kulanz_simulator.lemonsqueezy.billing import UNPAID_STATUSES, Billing
 from kulanz_simulator.lemonsqueezy.store import Store
 
 _ENDED = frozenset({"expired"})
+PAUSES = ("void", "free")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class ShopActions:
 
     def pause(self, sub: str, mode: str = "void", resumes_at: str | None = None) -> None:
         """Stop collecting."""
-        if mode not in {"void", "free"}:
+        if mode not in PAUSES:
             raise InvalidInputError("pause.mode: void or free")
         self._refuse_ended(self.store.told(SUBSCRIPTIONS, sub))
         self.store.change(SUBSCRIPTIONS, sub, status="paused", pause={"mode": mode, "resumes_at": resumes_at})

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from kulanz.providers.lemonsqueezy.samples import Payload, Purchase
-from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, SUBSCRIPTIONS
+from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, LICENCES, ORDERS, SUBSCRIPTIONS
 from kulanz_simulator.api import ApiRequest, ApiResponse
-from kulanz_simulator.form import FormFields, flag, needed, number, whole
+from kulanz_simulator.form import YES, FormFields, flag, needed, number, whole
 from kulanz_simulator.lemonsqueezy.api import SimulatedApi, failure
 from kulanz_simulator.lemonsqueezy.assumptions import Assumptions
 from kulanz_simulator.lemonsqueezy.billing import Billing
-from kulanz_simulator.lemonsqueezy.shop_actions import ShopActions
+from kulanz_simulator.lemonsqueezy.shop_actions import PAUSES, ShopActions
 from kulanz_simulator.lemonsqueezy.store import Store
 from kulanz_simulator.lemonsqueezy.wire import LemonSqueezyWire
 from kulanz_simulator.simulator import API_KEY, ROWS_SHOWN, Listing, Pace, ShopAct, Simulator
@@ -31,7 +31,6 @@ class LemonSqueezySimulator(Simulator):
         *,
         seed: int = 1,
         assumptions: Assumptions = Assumptions(),  # noqa: B008 - frozen
-        api_key: str = API_KEY,
         test_mode: bool = True,
     ) -> None:
         chance = random.Random(seed)  # noqa: S311 - a play, not a secret
@@ -42,11 +41,11 @@ class LemonSqueezySimulator(Simulator):
             requests_a_minute=assumptions.requests_a_minute,
         )
         self._wire = LemonSqueezyWire(chance, test_mode)
-        super().__init__(self._wire, pace, chance, api_key)
+        super().__init__(self._wire, pace, chance, API_KEY)
         self.store = self.timeline = Store(now=now, announce=self._announce, test_mode=test_mode)
         self.billing = Billing(self.store, assumptions)
         self.desk = ShopActions(self.store, self.billing, assumptions)
-        self.api = SimulatedApi(self.store, self.desk, self.sender, api_key)
+        self.api = SimulatedApi(self.store, self.desk, self.sender)
 
     def sell(self, *, trial: timedelta | None = None, licence: bool = False, **told: Any) -> Purchase:
         """Sell a subscription now, to a new customer unless `customer` is given; `told` are fields of a purchase."""
@@ -101,52 +100,66 @@ class LemonSqueezySimulator(Simulator):
         desk = self.desk
         bought = ("account", "email", "price", "variant", "product_name", "trial_days", "licence", "customer")
         return {
-            "subscribe": ShopAct("Sell a subscription", bought, self._subscribe),
-            "fail": ShopAct("Fail the renewal now", (_SUB,), lambda stated: desk.fail(needed(stated, _SUB))),
-            "recover": ShopAct("Pay what is owed", (_SUB,), lambda stated: desk.recover(needed(stated, _SUB))),
-            "cancel": ShopAct("Cancel", (_SUB,), lambda stated: desk.cancel(needed(stated, _SUB))),
-            "resume": ShopAct("Resume", (_SUB,), lambda stated: desk.resume(needed(stated, _SUB))),
-            "pause": ShopAct("Pause", (_SUB, "mode"), lambda stated: desk.pause(needed(stated, _SUB), _mode(stated))),
-            "unpause": ShopAct("Collect again", (_SUB,), lambda stated: desk.unpause(needed(stated, _SUB))),
-            "change-plan": ShopAct(
-                "Change the plan",
-                (_SUB, "variant", "product"),
-                lambda stated: desk.change_plan(
-                    needed(stated, _SUB), int(number(stated, "variant")), stated.get("product") or None
-                ),
+            "subscribe": ShopAct("Sell a subscription", (), bought, self._subscribe, {"licence": YES}),
+            "fail": _on_subscription("Fail the renewal now", desk.fail),
+            "recover": _on_subscription("Pay what is owed", desk.recover),
+            "cancel": _on_subscription("Cancel", desk.cancel),
+            "resume": _on_subscription("Resume", desk.resume),
+            "pause": ShopAct(
+                "Pause",
+                (_SUB,),
+                ("mode",),
+                lambda stated: desk.pause(needed(stated, _SUB), stated.get("mode", PAUSES[0])),
+                {"mode": PAUSES},
             ),
-            "refund": ShopAct("Refund", (_ORDER, "invoice", "amount"), self._refund),
+            "unpause": _on_subscription("Collect again", desk.unpause),
+            "change-plan": ShopAct(
+                "Change the plan", (_SUB,), ("variant", "product", "unpaid"), self._change_plan, {"unpaid": YES}
+            ),
+            "pay-change": _on_subscription("Pay the changed plan", desk.pay_change),
+            "quantity": ShopAct(
+                "Change the seats",
+                (_SUB,),
+                ("quantity",),
+                lambda stated: desk.change_quantity(needed(stated, _SUB), int(number(stated, "quantity"))),
+            ),
+            "refund": ShopAct("Refund", (_ORDER, "invoice"), ("amount",), self._refund),
             "fraudulent": ShopAct(
-                "Call an order fraudulent",
-                (_ORDER, "told_by"),
+                "Call fraudulent",
+                (_ORDER,),
+                ("told_by",),
                 lambda stated: desk.call_fraudulent(needed(stated, _ORDER), told_by=stated.get("told_by")),
             ),
             "clear": ShopAct(
-                "Call it paid again",
-                (_ORDER, "told_by"),
+                "Call paid again",
+                (_ORDER,),
+                ("told_by",),
                 lambda stated: desk.clear(needed(stated, _ORDER), told_by=stated.get("told_by")),
             ),
             "disable-licence": ShopAct(
-                "Disable a licence",
-                ("licence",),
-                lambda stated: desk.change_licence(needed(stated, "licence"), {"disabled": True}),
+                "Disable",
+                (_LICENCE,),
+                (),
+                lambda stated: desk.change_licence(needed(stated, _LICENCE), {"disabled": True}),
             ),
         }
 
     def listings(self) -> Iterable[Listing]:
-        """Return the newest subscriptions, invoices and orders."""
+        """Return the newest subscriptions, invoices, orders and licences."""
         names: tuple[str, ...] = ("status", "variant_id", "renews_at", "ends_at", "order_id")
         columns: tuple[str, ...] = ("id", "account", "status", "variant", "renews", "ends", "order")
         subscriptions = [
             (own_id, self.store.contract(own_id).purchase.account, *(stated[name] for name in names))
             for own_id, stated in self._newest(SUBSCRIPTIONS)
         ]
-        yield Listing("Subscriptions", columns, subscriptions)
+        yield Listing("Subscriptions", _SUB, columns, subscriptions)
         names = ("subscription_id", "status", "total", "refunded_amount", "billing_reason")
         columns = ("id", "subscription", "status", "total", "refunded", "why")
-        yield Listing("Invoices", columns, self._rows(INVOICES, names))
+        yield Listing("Invoices", "invoice", columns, self._rows(INVOICES, names))
         names = ("status", "total", "refunded_amount", "user_email")
-        yield Listing("Orders", ("id", "status", "total", "refunded", "mail"), self._rows(ORDERS, names))
+        yield Listing("Orders", _ORDER, ("id", "status", "total", "refunded", "mail"), self._rows(ORDERS, names))
+        names = ("status", "order_id", "expires_at")
+        yield Listing("Licences", _LICENCE, ("id", "status", "order", "expires"), self._rows(LICENCES, names))
 
     def _rows(self, kind: str, names: Iterable[str]) -> list[tuple[object, ...]]:
         return [(own_id, *(stated[name] for name in names)) for own_id, stated in self._newest(kind)]
@@ -164,6 +177,13 @@ class LemonSqueezySimulator(Simulator):
         bought = self.sell(trial=trial, licence=flag(stated, "licence"), **wanted)
         return {"subscription": str(bought.subscription), "order": str(bought.order), "account": bought.account}
 
+    def _change_plan(self, stated: FormFields) -> None:
+        sub, variant = needed(stated, _SUB), int(number(stated, "variant"))
+        if flag(stated, "unpaid"):
+            self.desk.change_plan_unpaid(sub, variant)
+        else:
+            self.desk.change_plan(sub, variant, stated.get("product") or None)
+
     def _refund(self, stated: FormFields) -> None:
         amount = whole(stated, "amount")
         if stated.get("invoice"):
@@ -176,8 +196,9 @@ class LemonSqueezySimulator(Simulator):
 
 
 _COUNTED = (("subscriptions", SUBSCRIPTIONS), ("invoices", INVOICES))
-_SUB, _ORDER = "subscription", "order"
+_SUB, _ORDER, _LICENCE = "subscription", "order", "licence"
 
 
-def _mode(stated: FormFields) -> str:
-    return stated.get("mode") or "void"
+def _on_subscription(title: str, act: Callable[[str], None]) -> ShopAct:
+    """Return an act that needs nothing but the subscription's id."""
+    return ShopAct(title, (_SUB,), (), lambda stated: act(needed(stated, _SUB)))

@@ -51,13 +51,12 @@ class _Answered:
 
 @dataclass(frozen=True, slots=True)
 class StripeApi:
-    """Answers for one key."""
+    """Answers requests from the account."""
 
     store: StripeStore
     desk: StripeDesk
     sender: Sender
     assumptions: StripeAssumptions
-    api_key: str
     version: ApiVersion
     events: dict[str, Document]
     """Every event by its id, oldest first."""
@@ -65,7 +64,7 @@ class StripeApi:
 
     def respond(self, request: ApiRequest) -> ApiResponse:
         """Answer a request; an impossible one gets an error in Stripe's words."""
-        if request.headers.get("authorization") != f"Bearer {self.api_key}":
+        if not request.is_authorised:
             return failure(HTTPStatus.UNAUTHORIZED, "Invalid API Key provided.")
         key = request.headers.get("idempotency-key")
         if request.method != "POST" or not key:

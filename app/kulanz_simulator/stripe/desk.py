@@ -43,7 +43,9 @@ STATUSES = (
     "won",
 )
 OVER = frozenset({"lost", "prevented", "warning_closed", "won"})
-_PAUSES = frozenset({"void", "mark_uncollectible", "keep_as_draft"})
+PAUSES = ("void", "keep_as_draft", "mark_uncollectible")
+PRORATIONS = ("none", "create_prorations", "always_invoice")
+PAYMENTS = ("allow_incomplete", "pending_if_incomplete", "error_if_incomplete")
 FEE = 1500
 
 
@@ -75,8 +77,8 @@ class StripeDesk:
     def pause(self, sub: str, behaviour: str = "void", resumes_at: datetime | None = None) -> None:
         """Collect nothing; the periods continue."""
         self._running(sub)
-        if behaviour not in _PAUSES:
-            raise InvalidInputError(f"Invalid pause_collection[behavior]: must be one of {', '.join(sorted(_PAUSES))}")
+        if behaviour not in PAUSES:
+            raise InvalidInputError(f"Invalid pause_collection[behavior]: must be one of {', '.join(sorted(PAUSES))}")
         until = None if resumes_at is None else seconds(resumes_at)
         self.store.update(sub, pause_collection={"behavior": behaviour, "resumes_at": until})
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 from kulanz_simulator.api import ApiRequest, ApiResponse
-from kulanz_simulator.form import FormFields, flag, needed, number, whole
+from kulanz_simulator.form import YES, FormFields, flag, needed, number, whole
 from kulanz_simulator.simulator import API_KEY, ROWS_SHOWN, Listing, Pace, ShopAct, Simulator
 from kulanz_simulator.stripe.api import StripeApi, failure
 from kulanz_simulator.stripe.assumptions import StripeAssumptions
 from kulanz_simulator.stripe.billing import StripeBilling
-from kulanz_simulator.stripe.desk import StripeDesk
+from kulanz_simulator.stripe.desk import PAUSES, PAYMENTS, PRORATIONS, REASONS, STATUSES, StripeDesk
 from kulanz_simulator.stripe.documents import AUTOMATICALLY, BY_HAND, Document, Item, StripePurchase, seconds
 from kulanz_simulator.stripe.store import CHARGES, DISPUTES, INVOICES, SUBSCRIPTIONS, StripeStore
 from kulanz_simulator.stripe.versions import ApiVersion, rendered
@@ -50,7 +50,7 @@ class StripeSimulator(Simulator):
         self.store = self.timeline = StripeStore(now=now, announce=self._announce, livemode=not test_mode)
         self.billing = StripeBilling(self.store, assumptions)
         self.desk = StripeDesk(self.store, self.billing)
-        self.api = StripeApi(self.store, self.desk, self.sender, assumptions, api_key, version, self.events)
+        self.api = StripeApi(self.store, self.desk, self.sender, assumptions, version, self.events)
 
     def sell(self, *, items: Sequence[Item] = PLAN, charges: Sequence[bool] = (), **told: Any) -> StripePurchase:
         """Sell a subscription now, to a new customer unless `customer` is given; `told` are fields of a purchase."""
@@ -96,45 +96,58 @@ class StripeSimulator(Simulator):
         desk = self.desk
         bought = ("account", "email", "price", "quantity", "trial_days", "by_hand", "debit", "customer")
         return {
-            "subscribe": ShopAct("Sell a subscription", bought, self._subscribe),
-            "fail": ShopAct("Fail the renewal now", (_SUB,), lambda stated: desk.fail(needed(stated, _SUB))),
-            "recover": ShopAct("Pay what is owed", (_SUB,), lambda stated: desk.recover(needed(stated, _SUB))),
-            "cancel": ShopAct("Cancel", (_SUB,), lambda stated: desk.cancel(needed(stated, _SUB))),
-            "cancel-now": ShopAct("Cancel at once", (_SUB,), lambda stated: desk.cancel_now(needed(stated, _SUB))),
-            "resume": ShopAct("Resume", (_SUB,), lambda stated: desk.resume(needed(stated, _SUB))),
+            "subscribe": ShopAct("Sell a subscription", (), bought, self._subscribe, {"by_hand": YES, "debit": YES}),
+            "fail": _on(_SUB, "Fail the renewal now", desk.fail),
+            "recover": _on(_SUB, "Pay what is owed", desk.recover),
+            "cancel": _on(_SUB, "Cancel", desk.cancel),
+            "cancel-now": _on(_SUB, "Cancel at once", desk.cancel_now),
+            "resume": _on(_SUB, "Resume", desk.resume),
             "pause": ShopAct(
-                "Pause", (_SUB, "mode"), lambda stated: desk.pause(needed(stated, _SUB), stated.get("mode") or "void")
+                "Pause",
+                (_SUB,),
+                ("mode",),
+                lambda stated: desk.pause(needed(stated, _SUB), stated.get("mode", PAUSES[0])),
+                {"mode": PAUSES},
             ),
-            "unpause": ShopAct("Collect again", (_SUB,), lambda stated: desk.unpause(needed(stated, _SUB))),
+            "unpause": _on(_SUB, "Collect again", desk.unpause),
             "change-plan": ShopAct(
-                "Change the plan", (_SUB, "price", "quantity", "proration", "payment"), self._change_plan
+                "Change the plan",
+                (_SUB,),
+                ("price", "quantity", "proration", "payment"),
+                self._change_plan,
+                {"proration": PRORATIONS, "payment": PAYMENTS},
             ),
             "move": ShopAct(
-                "Give it to another account",
-                (_SUB, "account"),
+                "Give to another account",
+                (_SUB,),
+                ("account",),
                 lambda stated: desk.move(needed(stated, _SUB), {"account_id": needed(stated, "account")}),
             ),
+            "pay": _on(_INVOICE, "Pay by transfer", desk.pay),
             "refund": ShopAct(
                 "Refund",
-                (_CHARGE, "amount"),
+                (_CHARGE,),
+                ("amount",),
                 lambda stated: desk.refund(needed(stated, _CHARGE), whole(stated, "amount"))["id"],
             ),
             "dispute": ShopAct(
-                "Dispute a charge",
-                (_CHARGE, "reason", "status"),
+                "Dispute",
+                (_CHARGE,),
+                ("reason", "status"),
                 lambda stated: desk.dispute(
-                    needed(stated, _CHARGE),
-                    stated.get("reason") or "fraudulent",
-                    stated.get("status") or "needs_response",
+                    needed(stated, _CHARGE), stated.get("reason", "fraudulent"), stated.get("status", "needs_response")
                 )["id"],
+                {"reason": REASONS, "status": STATUSES},
             ),
             "move-dispute": ShopAct(
-                "Continue a dispute",
-                ("dispute", "status"),
-                lambda stated: desk.move_dispute(needed(stated, "dispute"), needed(stated, "status")),
+                "Change the status",
+                (_DISPUTE,),
+                ("status",),
+                lambda stated: desk.move_dispute(needed(stated, _DISPUTE), needed(stated, "status")),
+                {"status": STATUSES},
             ),
-            "bounce": ShopAct("Bounce a debit", (_CHARGE,), lambda stated: desk.bounce(needed(stated, _CHARGE))["id"]),
-            "warn": ShopAct("Warn of fraud", (_CHARGE,), lambda stated: desk.warn(needed(stated, _CHARGE))),
+            "bounce": _on(_CHARGE, "Return the debit", lambda charge: desk.bounce(charge)["id"]),
+            "warn": _on(_CHARGE, "Warn of fraud", desk.warn),
         }
 
     def listings(self) -> Iterable[Listing]:
@@ -149,13 +162,13 @@ class StripeSimulator(Simulator):
             )
             for each in self._newest(SUBSCRIPTIONS)
         ]
-        yield Listing("Subscriptions", ("id", "account", "status", "items", "cancelled"), subscriptions)
+        yield Listing("Subscriptions", _SUB, ("id", "account", "status", "items", "cancelled"), subscriptions)
         names: tuple[str, ...] = ("id", "customer", "status", "total", "billing_reason")
-        yield Listing("Invoices", names, self._rows(INVOICES, names))
+        yield Listing("Invoices", _INVOICE, names, self._rows(INVOICES, names))
         names = ("id", "customer", "status", "amount", "amount_refunded", "disputed")
-        yield Listing("Charges", names, self._rows(CHARGES, names))
+        yield Listing("Charges", _CHARGE, names, self._rows(CHARGES, names))
         names = ("id", "charge", "status", "reason", "amount")
-        yield Listing("Disputes", names, self._rows(DISPUTES, names))
+        yield Listing("Disputes", _DISPUTE, names, self._rows(DISPUTES, names))
 
     def _rows(self, kind: str, names: Iterable[str]) -> list[tuple[object, ...]]:
         return [tuple(each[name] for name in names) for each in self._newest(kind)]
@@ -201,7 +214,12 @@ class StripeSimulator(Simulator):
         self.sender.announce(self.now, name, event)
 
 
-_SUB, _CHARGE = "subscription", "charge"
+_SUB, _INVOICE, _CHARGE, _DISPUTE = "subscription", "invoice", "charge", "dispute"
+
+
+def _on(subject: str, title: str, act: Callable[[str], Any]) -> ShopAct:
+    """Return an act that needs nothing but the id of its object."""
+    return ShopAct(title, (subject,), (), lambda stated: act(needed(stated, subject)))
 
 
 def _items(stated: FormFields) -> tuple[Item, ...]:

@@ -15,6 +15,7 @@ from kulanz.config.sources import ENV_FILE, SECRETS_FILE
 from kulanz.errors import StorageUnavailableError
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
+from kulanz.ingest.event_rows import OTHER_MODE
 from kulanz.ingest.receiver import MEBIBYTE
 from kulanz.policy import document
 from kulanz.privacy import ledger_head
@@ -28,6 +29,7 @@ from kulanz.store.spool import Spool
 OLD = timedelta(minutes=1)
 CLOCK_SILENT = timedelta(minutes=5)
 _WORDS_SHOWN = 20
+_EVENTS_LOOKED_AT = 20
 NIGHTLY = timedelta(hours=36)
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
 
@@ -222,6 +224,16 @@ def words_of_providers(services: Services) -> Iterator[Finding]:
         yield Finding("unknown word", None, found, "no decision needs it; see docs/providers.md, or update Kulanz")
 
 
+def other_mode(services: Services) -> Iterator[Finding]:
+    """Whether events are ignored because the provider sends in another mode: usual in a trial with a test store."""
+    with services.database.read() as conn:
+        ignored = [event.reason for event in inbox.listing(conn, "ignored", None, _EVENTS_LOOKED_AT)]
+    for mode, reason in OTHER_MODE.items():
+        if reason in ignored:
+            found = f"{ignored.count(reason)} of the last {how_many(len(ignored), 'ignored event')} were {reason}"
+            yield Finding(f"{mode}-mode events", None, found, f"LEMONSQUEEZY_MODE={mode}, if they are to count")
+
+
 def endpoint_problems(services: Services) -> Iterator[Finding]:
     """Whether a provider sends events that can have no effect with its endpoint's settings."""
     with services.database.read() as conn:
@@ -244,6 +256,7 @@ DATABASE_CHECKS: tuple[Check, ...] = (
     nightly,
     webhook_secrets,
     words_of_providers,
+    other_mode,
     endpoint_problems,
 )
 OTHER_CHECKS: tuple[Check, ...] = (spool, *external.EXTERNAL_CHECKS, secrets)

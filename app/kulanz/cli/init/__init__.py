@@ -19,6 +19,13 @@ WAYS = ("terminal", "compose", "systemd")
 @click.option("--policy", type=click.Choice(document.presets()), help="The preset to begin with [default: plexo].")
 @click.option("--smtp-url", help="The mail server: smtp://user:pass@host:587; none: mails are written to files.")
 @click.option("--run", type=click.Choice(WAYS), help="How it will run [default: terminal].")
+@click.option(
+    "--mode",
+    type=click.Choice(("live", "test")),
+    default="live",
+    show_default=True,
+    help="The provider's mode; events of the other are ignored.",
+)
 @click.option("--webhook-secret", help="The secret of the provider's webhook, where it has one already.")
 @click.option("--mail-from", help="The sender of mails.")
 @click.option("--callback-url", help="The address of your product that receives changes.")
@@ -36,6 +43,7 @@ def init(
     policy: str | None,
     smtp_url: str | None,
     run: str | None,
+    mode: str,
     webhook_secret: str | None,
     mail_from: str | None,
     callback_url: str | None,
@@ -64,6 +72,7 @@ def init(
         smtp_url=answer(smtp_url, "Mail server (smtp://user:pass@host:587; empty: mails are written to files)", ""),
         run=answer(run, "How will it run", "terminal", WAYS),
         more={
+            "LEMONSQUEEZY_MODE": None if mode == "live" else mode,
             "MAIL_FROM": mail_from,
             "CALLBACK_URL": callback_url,
             "BILLING_URL": billing_url,

@@ -20,6 +20,7 @@ from kulanz.policy import document
 
 PROVIDERS_SECRET = {"stripe": "Stripe", "paddle": "Paddle", "standard": "the sender"}
 """Issuer of the endpoint's secret; Lemon Squeezy accepts one that is made here."""
+SIMULATED = ("lemonsqueezy", "stripe")
 ENV_HEADER = """\
 # Settings of Kulanz, with its secrets: keep this file as safe as the database, and a copy in another place.
 # All settings: kulanz config reference
@@ -164,6 +165,8 @@ def _next_steps(answers: Answers, settings: Mapping[str, str], folder: Path) -> 
     else:
         maker = PROVIDERS_SECRET[answers.provider]
         yield f"give the provider the address {address}, put the secret that {maker} shows into {folder / '.env'}"
+    if answers.run == "terminal" and answers.provider in SIMULATED and "LEMONSQUEEZY_MODE" in settings:
+        yield f"kulanz provider-sim --provider {answers.provider} --customers 1    # or try a simulated one"
     data = "sudo KULANZ_DATA_DIR=/var/lib/kulanz " if answers.run == "systemd" else ""
     inside = "docker compose exec clock " if answers.run == "compose" else ""
     yield f"{data}{inside}kulanz doctor    # what is still missing"
