@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 RUNNING = {"python chat.py": 9000, "kulanz up": 8000, "flask --app product run --port 5000": 5000}
 """Blocks of the tutorial that get a terminal of their own, and the port on which each listens."""
-HOW_TO = sorted((ROOT / "docs" / "howto").glob("*.md"))
+HOW_TO = [page for page in sorted((ROOT / "docs" / "howto").glob("*.md")) if page.stem != "index"]
 PLANS = "394420=professional,394421=enterprise"
 STORE = "58231"
 WEBHOOK = "https://billing.example.com/webhooks/stripe"
@@ -79,7 +79,7 @@ def run(blocks: list[str], folder: Path, **settings: str) -> str:
 
 @pytest.fixture(scope="module")
 def used_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shop's folder, as `kulanz init` wrote it, with an account and a parked event."""
+    """A shop's folder, as `kulanz init` wrote it: an account, a parked event, a purchase without an account's id."""
     folder = tmp_path_factory.mktemp("used") / "shop"
     data_dir = folder / ".kulanz"
     folder.mkdir()
@@ -89,13 +89,17 @@ def used_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     odd["meta"]["event_name"] = "subscription_updated"
     odd["data"]["attributes"] |= {"status": "sleeping", "updated_at": "2026-11-30T21:20:00.000000Z"}
     (folder / "odd.json").write_text(json.dumps(odd))
+    unnamed = json.loads(created.read_text().replace("81023", "91023").replace("64098", "74098"))
+    del unnamed["meta"]["custom_data"]
+    unnamed["meta"]["webhook_id"] = "bde0c598-e494-5ad5-b880-c203f30c215c"
+    (folder / "unnamed.json").write_text(json.dumps(unnamed))
 
     def parked() -> bool:
         return "evt_2" in kulanz(data_dir, "events", "list", "--state", "parked").stdout
 
     with up(data_dir) as instance:
         until(instance.ready)
-        assert kulanz(data_dir, "send", str(created), "odd.json").returncode == 0
+        assert kulanz(data_dir, "send", str(created), "odd.json", "unnamed.json").returncode == 0
         until(parked)
     return folder
 
@@ -171,6 +175,7 @@ EXPECTED = {
     "change-the-policy": ['dunning.grace: "7d" → "14d" (more lenient)', "version 2, in force from"],
     "connect-lemonsqueezy": ["webhook"],
     "connect-stripe": ["STRIPE_WEBHOOK_SECRETS=whsec_new"],
+    "customer-paid": ["org_42: good", "lemonsqueezy-5120417"],
     "move-to-postgresql": ["org_42"],
     "parked-event": ["found sleeping"],
 }

@@ -173,7 +173,7 @@ class Api:
     def _ordered(
         self, account: str, command: Command, *, status: int, existing: Collection[JsonDocument] = ()
     ) -> Response:
-        """Carry a command out, once for each Idempotency-Key; what was `known` before is not made anew."""
+        """Carry a command out, once for each Idempotency-Key; what was `known` before is not made again."""
         services, actor = self._services, g.actor
         document, repeated = self._once(actor, lambda keep: results.order(services, account, command, actor, keep))
         return _json(document, 200 if repeated or document in existing else status)

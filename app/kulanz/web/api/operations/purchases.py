@@ -43,7 +43,7 @@ def move_credit(form: forms.CreditForm, _: str) -> Command:
 
 @orders("/accounts/{account_id}/licences/{licence_id}/deployed", forms.Reason, purchases.Licence, status=201)
 def mark_deployed(form: forms.Reason, licence: str) -> Command:
-    """Say that an on-premise licence is in use, whatever the provider has counted."""
+    """Record that an on-premise licence is in use, regardless of the count at the provider."""
     return MarkDeployed(licence=licence, **form.said())
 
 

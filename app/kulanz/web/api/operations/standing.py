@@ -21,7 +21,7 @@ from kulanz.web.api.operations.shape import Operation, orders
 
 @orders("/accounts/{account_id}/disputes", OpenDispute, standing.Dispute, status=201)
 def open_dispute(command: OpenDispute, _: str) -> Command:
-    """Record a chargeback that somebody was told of."""
+    """Record a chargeback by hand."""
     return command
 
 
