@@ -211,6 +211,16 @@ def test_polars_prevented_dispute_is_known_from_its_refund() -> None:
     assert POLAR.facts(standard.polar_refund(None)) == ()
 
 
+def test_polars_dispute_says_by_when_it_is_answered_and_one_under_review_was() -> None:
+    payload = standard.polar_refund("needs_response")
+    payload["data"]["dispute"]["evidence_due_by"] = "2026-03-24T15:00:00Z"
+    reviewed = standard.polar_refund("under_review")
+
+    asked, answered = one(POLAR, payload), one(POLAR, reviewed)
+
+    assert (f"{asked.answer_by:%d %H}", asked.answered, answered.answered) == ("24 15", False, True)
+
+
 # All of them.
 
 

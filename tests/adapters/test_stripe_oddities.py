@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -134,6 +135,24 @@ def test_stripes_dispute_carries_the_fee_and_no_customer() -> None:
     assert (fact.fee, fact.fee_currency, fact.customer) == (1500, "EUR", None)
     assert fact.order == f"stripe:{stripe.BOUGHT.charge}"
     assert STRIPE.provider.route(stripe.dispute(), Naming()).needs_order
+
+
+@pytest.mark.parametrize(
+    ("stated", "answer_by", "answered"),
+    [
+        ({"due_by": 1774364400, "submission_count": 0}, datetime(2026, 3, 24, 15, tzinfo=UTC), False),
+        ({"due_by": 1774364400, "submission_count": 1}, datetime(2026, 3, 24, 15, tzinfo=UTC), True),
+        ({"due_by": 0}, None, False),
+        ({"due_by": None}, None, False),
+        ({}, None, False),
+    ],
+)
+def test_stripes_dispute_says_by_when_it_is_answered_and_whether_it_was(
+    stated: dict[str, object], answer_by: datetime | None, *, answered: bool
+) -> None:
+    fact = one(STRIPE, stripe.dispute(evidence_details=stated))
+
+    assert (fact.answer_by, fact.answered) == (answer_by, answered)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,30 @@ def test_parked_events_are_tried_again_one_by_one_or_all_at_once(kulanz, service
     assert kulanz("events", "retry", "evt_99").code == 1
 
 
+def test_what_is_stuck_is_grouped_by_reason_and_one_group_is_tried_again(kulanz, services, parked):
+    with services.database.write() as tx:
+        (other,) = inbox.record(tx, [an_event(state="parked", reason="it's new")], MONDAY)
+        outbox.add(tx, [an_effect("a", state="parked", error="404"), an_effect("b", state="parked", error="410")])
+
+    groups = kulanz("events", "groups", "--json").document["groups"]
+    found = {group["reason"]: (group["state"], group["number"]) for group in groups}
+    event = kulanz("events", "retry", "--all", "--reason", "it's new", "--yes", "--json").document
+    kinds = [(each["type"], each["reason"]) for each in kulanz("effects", "groups", "--json").document["groups"]]
+    chosen = ("effects", "retry", "--all", "--type", "account.grace_started", "--reason", "410")
+    effect = kulanz(*chosen, "--yes", "--json").document
+
+    assert found == {"for this test": ("parked", 2), "it's new": ("parked", 1)}
+    assert groups[1]["act"] == """kulanz events retry --all --state parked --reason 'it'"'"'s new'"""
+    assert (event["retried"], effect["retried"]) == (1, 1)
+    assert kinds == [("account.grace_started", "404"), ("account.grace_started", "410")]
+    with services.database.read() as conn:
+        assert [inbox.get(conn, number).state for number in (other.id, *parked)] == ["received", "parked", "parked"]
+        assert [outbox.get(conn, name).state for name in "ab"] == ["parked", "pending"]
+    assert kulanz("effects", "retry", "--all", "--type", "cancel").code == 2
+    assert "for this test" in kulanz("events", "groups").out
+    assert "Not done: account.grace started (parked: 404)." in kulanz("effects", "show", "a").out
+
+
 def test_a_parked_event_is_skipped_with_its_reason(kulanz, services, parked):
     item = f"evt_{parked[0]}"
 
@@ -291,6 +315,19 @@ def test_a_chargeback_is_opened_and_closed_by_hand(kulanz, services):
     assert closed["account"]["standing"] == "grace"
     assert kulanz("dispute", "close", "nothing", "--outcome", "won").code == 1
     assert kulanz("dispute", "open", "org_1", "--amount", "-1", "--currency", "EUR", "--reason", "x").code == 2
+
+
+def test_disputes_are_listed_by_when_they_are_answered(kulanz, services):
+    told = ("dispute", "open", "org_1", "--amount", "4900", "--currency", "EUR", "--reason", "unknown")
+    kulanz(*told)
+    due = kulanz(*told, "--answer-by", "2026-03-20T12:00:00Z", "--json").document["account"]["disputes"]
+
+    listed = kulanz("dispute", "list", "--json").document["disputes"]
+
+    assert {row["answer_by"] for row in due} == {None, "2026-03-20T12:00:00Z"}
+    assert [row["answer_by"] for row in listed] == ["2026-03-20T12:00:00Z", None]
+    assert "the disputed payment is not known here" in listed[0]["lacks"]
+    assert "answer by 2026-03-20T12:00:00Z" in kulanz("todo").out.replace("\n", " ")
 
 
 def test_a_transfer_is_recorded_by_hand_and_replayed(kulanz, services):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import datetime, timedelta
@@ -240,6 +241,32 @@ def test_a_dispute_is_opened_listed_and_closed(operator: Operator, services: Ser
 
 
 @pytest.mark.usefixtures("in_grace")
+def test_disputes_are_listed_by_when_they_are_answered_with_their_evidence_file_and_what_it_lacks(
+    operator: Operator, reader: Operator, services: Services, now: datetime
+) -> None:
+    tell(services, subscription_created(account="org_43", subscription=43, customer=44))
+    due = now + timedelta(days=3)
+    form = {"order": "open_dispute", "amount": "49.00", "currency": "EUR", "reason": "told by the bank"}
+    operator.order("org_42", **form, answer_by=due.strftime("%Y-%m-%dT%H:%M"))
+    operator.order("org_43", **form)
+
+    page = operator.see("/ops/disputes")
+    taken = operator.post("/ops/disputes/evidence", account="org_42")
+    story = accounts.explanation(services, "org_42")["outlook"]
+
+    assert page.index("/ops/accounts/org_42") < page.index("/ops/accounts/org_43")
+    assert f"{due:%Y-%m-%d %H:%M}" in page
+    assert "Lacks: the disputed payment is not known here; no notice to the customer was sent; no contact" in page
+    assert taken.headers["Content-Disposition"] == 'attachment; filename="org_42.evidence.html"'
+    assert "kulanz evidence" in taken.text
+    assert "took the evidence file" in operator.see("/ops/log")
+    assert [line for line in story if f"has to be answered at the provider by {due:%Y-%m-%d}" in line]
+    assert "Evidence file</button>" not in reader.see("/ops/disputes")
+    assert reader.post("/ops/disputes/evidence", account="org_42").status_code == 403
+    assert operator.post("/ops/disputes/evidence", account="nobody").status_code == 404
+
+
+@pytest.mark.usefixtures("in_grace")
 def test_a_warning_is_listed_with_the_refund_that_prevents_the_chargeback_until_it_is_asked_for(
     operator: Operator, services: Services
 ) -> None:
@@ -390,6 +417,61 @@ def test_a_bulk_retry_that_was_stopped_goes_on_where_it_was(operator: Operator, 
 
     assert "<strong>6</strong> events are due again" in response.text
     assert [state_of(services, event) for event in events] == ["parked"] * 3 + ["received"] * 3
+
+
+def test_what_is_stuck_is_shown_first_by_reason_with_its_window_and_retried_by_group(
+    operator: Operator, services: Services, now: datetime
+) -> None:
+    reasons = ['no such plan: "a & b"', 'no such plan: "a & b"', "bad amount"]
+    told = [
+        sealed_event(services, b"{}", state="parked", reason=reason, received_at=now - timedelta(days=day))
+        for day, reason in enumerate(reasons)
+    ]
+    with services.database.write() as tx:
+        first, second, other = [inbox.event_id(each.id) for each in inbox.record(tx, told, real_now())]
+
+    page = operator.see("/ops/events")
+    group = page.partition("What needs attention")[2].partition("</section>")[0]
+    (shown,) = re.findall(r'href="(/ops/events\?state=parked&amp;like=[^"]+)">no such plan', group)
+    (counted,) = re.findall(r'href="(/ops/events/retry\?[^"]+no\+such[^"]+)"', group)
+    form = dict(HIDDEN.findall(operator.see(counted.replace("&amp;", "&")).partition("<main")[2]))
+    done = operator.post("/ops/events/retry", **{name: html.unescape(value) for name, value in form.items()})
+
+    alike = re.findall(r'href="/ops/events/(evt_\d+)"', operator.see(shown.replace("&amp;", "&")))
+    assert page.index("What needs attention") < page.index("All, newest first")
+    assert ">2</td>" in group
+    assert f"{now - timedelta(days=1):%Y-%m-%d %H:%M}" in group
+    assert set(alike) <= {first, second}
+    assert "<strong>2</strong> events are due again" in done.text
+    assert [state_of(services, each) for each in (first, second, other)] == ["received", "received", "parked"]
+
+
+def test_stuck_outgoing_actions_are_shown_first_by_type_and_reason_and_retried_by_group(
+    operator: Operator, services: Services
+) -> None:
+    rows = [
+        an_effect("a", state="parked", error="404"),
+        an_effect("b", state="parked", error="410"),
+        an_effect("c", state="parked", error="404", type="cancel"),
+        an_effect("d", attempts=1, error="503", next_attempt_at=real_now() + timedelta(hours=1)),
+        an_effect("e", next_attempt_at=real_now() + timedelta(hours=1)),
+    ]
+    with services.database.write() as tx:
+        outbox.add(tx, rows)
+
+    page = operator.see("/ops/effects")
+    group = page.partition("What needs attention")[2].partition("</section>")[0]
+    shown = operator.see("/ops/effects?state=parked&like=a")
+    counted = operator.see("/ops/effects/retry-all?state=parked&type=account.grace_started&reason=404")
+    done = operator.post("/ops/effects/retry-all", **dict(HIDDEN.findall(counted.partition("<main")[2])))
+
+    with services.database.read() as conn:
+        states = [row.state for name in "abc" if (row := outbox.get(conn, name)) is not None]
+    assert len(re.findall("Retry all", group)) == 4
+    assert "account.grace started: 503" in group
+    assert shown.count('name="effect"') == 1
+    assert "<strong>1</strong> outgoing actions are due again" in done.text
+    assert states == ["pending", "parked", "parked"]
 
 
 def test_lists_go_on_page_by_page_without_gap_or_repeat(operator: Operator, services: Services) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,14 @@ def failed_job(redis: Redis) -> str:
     return str(job.id)
 
 
+LINK = re.compile('<li><a href="([^"]+)"')
+
+
+def header(page: str) -> str:
+    """The navigation of a page."""
+    return page.partition("<header")[2].partition("</header>")[0]
+
+
 def state_of(redis: Redis) -> dict[bytes, Any]:
     """Everything that is in Redis."""
     return {key: redis.dump(key) for key in redis.scan_iter()}
@@ -59,7 +68,10 @@ def test_the_queues_are_shown_in_the_consoles_frame(operator: Operator) -> None:
     page = operator.see("/ops/queues/")
     queues = operator.client.get("/ops/queues/0/data/queues.json").json
 
-    assert 'href="/ops/"' in page
+    assert header(page) == header(operator.see("/ops/queues/0/view/workers"))
+    assert LINK.findall(header(page)) == LINK.findall(header(operator.see("/ops/log")))
+    assert '<a href="/ops/queues/" aria-current="page">Queues</a>' in page
+    assert "The work itself is in the database" in page
     assert queues is not None
     assert [(queue["name"], queue["failed_job_registry_count"]) for queue in queues["queues"]] == [(EVENTS_QUEUE, 1)]
 

@@ -413,6 +413,37 @@ def test_a_full_refund_of_a_disputed_payment_is_its_outcome_and_no_second_case(s
     assert len(account.state.chargebacks) == 1
 
 
+def test_operators_are_reminded_two_days_before_an_answer_is_due_and_the_deadline_is_a_timer() -> None:
+    account = a_paying_account()
+    due = MONDAY + 10 * DAY
+    account.hear(a_dispute(OPENED, MONDAY, answer_by=due), at=MONDAY)
+    timers = {timer.kind: timer.due_at for timer in account.state.timers}
+
+    account.wait(due - 2 * DAY - HOUR)
+    before = list(account.alerts)
+    account.wait(due - 2 * DAY)
+    account.wait(due + DAY)
+
+    assert (timers["dispute_answer_reminder"], timers["dispute_answer_by"]) == (due - 2 * DAY, due)
+    assert "dispute_answer_due" not in before
+    assert account.alerts.count("dispute_answer_due") == 1
+    assert not [timer for timer in account.state.timers if timer.kind.startswith("dispute_answer")]
+
+
+@pytest.mark.parametrize("stated", [{"answered": True}, {"status": WON}], ids=["answered", "decided"])
+def test_a_dispute_that_is_answered_or_decided_waits_for_no_answer(stated) -> None:
+    account = a_paying_account()
+    due = MONDAY + 10 * DAY
+    account.hear(a_dispute(OPENED, MONDAY, answer_by=due), at=MONDAY)
+    told = {"status": DisputeStatus.UNDER_REVIEW} | stated
+    account.hear(a_dispute(told.pop("status"), MONDAY + DAY, answer_by=due, **told), at=MONDAY + DAY)
+
+    account.wait(due)
+
+    assert "dispute_answer_due" not in account.alerts
+    assert account.state.chargebacks[0].answer_by is None
+
+
 def test_operators_are_told_of_each_thing_once() -> None:
     account = a_paying_account()
 

@@ -99,7 +99,11 @@ _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     "timers due": (pages._DUE, {"now": NOW}),
     "event from": (pages._FROM, {"number": 3}),
     "events between": (pages._BETWEEN, {"first": 1, "end": 9}),
-    "retry some": (pages._next("parked"), {"after": 1, "through": 9, "limit": 10}),
+    "retry some": (pages._next("parked", None), {"after": 1, "through": 9, "limit": 10}),
+    "retry a group": (pages._next("parked", "why"), {"after": 1, "through": 9, "limit": 10}),
+    "retry a group of effects": (outbox._between("parked", 1, 9, ("cancel", "404")), {}),
+    "effects by reason": (pages._EFFECTS_BY_REASON.where(outbox.in_state("parked")), {"limit": 10}),
+    "next attempt": (inbox._NEXT_ATTEMPT, {"number": 1}),
     "retry those": (pages._AGAIN, {"ids": [1], "was": "parked"}),
 }
 _A_PLACE = Place(account="org_1", text="free", at=NOW)

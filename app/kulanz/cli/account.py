@@ -316,12 +316,14 @@ def _print_account(document: dict[str, Any]) -> None:
 def _print_story(document: dict[str, Any], languages: tuple[str, ...]) -> None:
     from kulanz.formats.localised import reader_of, zone_of
     from kulanz.formats.messages import message
+    from kulanz.queries import accounts
 
     reader = reader_of(languages, zone_of("UTC"))
     standing = message("{account_id}: {standing}, plan {plan}, access {access}")
     click.echo(reader.read(standing.given(**document)))
-    titles = message("Why"), message("What would change it")
-    for title, lines in zip(titles, (document["why"], document["outlook"]), strict=True):
+    titles = message("Why"), message("Why it waits"), message("What would change it")
+    waits = [f"{wait['evidence']} {wait['ends']}" for wait in document["waits"]]
+    for title, lines in zip(titles, (document["why"], waits, accounts.changes_ahead(document)), strict=True):
         click.echo(f"\n{reader.read(title)}")
         for line in lines or [reader.read(message("Nothing."))]:
             click.echo(f"  {line}")

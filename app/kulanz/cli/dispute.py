@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kulanz.cli.command import order, orders
-from kulanz.cli.options import MAX_AMOUNT, actor_option, currency_of, dry_run_option, json_option, services, words
+from kulanz.cli.listing import limit_option
+from kulanz.cli.options import (
+    MAX_AMOUNT,
+    actor_option,
+    currency_of,
+    dry_run_option,
+    emit,
+    instant,
+    json_option,
+    services,
+    table,
+    words,
+)
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
@@ -17,7 +29,21 @@ OUTCOMES = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented
 
 @click.group()
 def dispute() -> None:
-    """Open and close chargebacks by hand."""
+    """List chargebacks; open and close them by hand."""
+
+
+@dispute.command(name="list")
+@limit_option
+@json_option
+def list_(*, limit: int, as_json: bool) -> None:
+    """List disputes that are not decided, the one to be answered first at the top, and what their evidence lacks."""
+    from kulanz.queries import disputes
+
+    with services() as opened, opened.database.read() as conn:
+        rows = [disputes.document(line) for line in disputes.undecided(opened, conn, limit)]
+    columns = ("id", "account_id", "status", "amount", "currency", "opened_at", "answer_by", "lacks")
+    shown = [[", ".join(row[name]) if name == "lacks" else row[name] for name in columns] for row in rows]
+    emit({"disputes": rows}, as_json, table(columns, shown))
 
 
 @dispute.command(name="open")
@@ -29,6 +55,7 @@ def dispute() -> None:
 @click.option("--fee", type=click.IntRange(0, MAX_AMOUNT), help="In minor units; recorded, never charged by us.")
 @click.option("--fee-currency", type=currency_of, help="[default: the currency]")
 @click.option("--reference", type=words, help="The bank's or the provider's.")
+@click.option("--answer-by", type=instant, help="Until when it has to be answered; operators are told two days before.")
 @orders
 def open_(*, currency: str, fee: int | None, fee_currency: str | None, **told: Any) -> Command:
     """Record a chargeback against an account; the policy says what follows."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kulanz.cli.listing import limit_option
-from kulanz.cli.options import emit, json_option, services, table
-from kulanz.cli.retrying import RetryKind, retry_command
+from kulanz.cli.options import PAIR, emit, json_option, services, table
+from kulanz.cli.retrying import RetryKind, groups_command, retry_command
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.runtime.notifier import EFFECTS_QUEUE
 
@@ -42,6 +42,30 @@ def list_(*, state: str | None, account: str | None, limit: int, as_json: bool) 
         matches = [_document(row, sender) for row in outbox.listing(conn, state, account, limit)]
     rows = [[effect[column] for column in EFFECT_COLUMNS] for effect in matches]
     emit({"effects": matches}, as_json, table(EFFECT_COLUMNS, rows))
+
+
+@effects.command()
+@click.argument("effect", metavar="ID")
+@json_option
+def show(*, effect: str, as_json: bool) -> None:
+    """Show one outgoing action, and why it waits."""
+    from kulanz.formats.mail_addresses import ascii_address
+    from kulanz.queries import waits
+    from kulanz.store import outbox
+
+    with services() as opened, opened.database.read() as conn:
+        sender = ascii_address(parseaddr(opened.settings.mail_from)[1]) or ""
+        row = outbox.get(conn, effect)
+    if row is None:
+        raise NotFoundError(f"no effect {effect!r}")
+    facts, conditions = _document(row, sender), waits.of_effect(row)
+
+    def tell() -> None:
+        table(PAIR, list(facts.items()))()
+        for wait in conditions:
+            click.echo(f"\n{wait.read()}")
+
+    emit(facts | {"waits": [waits.document(wait) for wait in conditions]}, as_json, tell)
 
 
 def _document(row: EffectRow, sender: str) -> dict[str, Any]:
@@ -93,5 +117,11 @@ effects.add_command(
             notify=lambda opened: opened.notifier.notify(EFFECTS_QUEUE),
         ),
         "Make effects due at once. What was done is never done again.",
+    )
+)
+effects.add_command(
+    groups_command(
+        "effects",
+        "Group the outgoing actions that failed by state, type and reason, with the time of the first and the last.",
     )
 )

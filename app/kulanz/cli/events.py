@@ -23,7 +23,7 @@ from kulanz.cli.options import (
     table,
     words,
 )
-from kulanz.cli.retrying import RetryKind, retry_command
+from kulanz.cli.retrying import RetryKind, groups_command, retry_command
 from kulanz.errors import NotFoundError, RefusedError
 
 if TYPE_CHECKING:
@@ -61,17 +61,24 @@ def list_(*, state: str | None, since: datetime | None, limit: int, as_json: boo
 @click.argument("event", metavar="ID")
 @json_option
 def show(*, event: str, as_json: bool) -> None:
-    """Show an event's data; its content stays encrypted."""
+    """Show what is known of one event, and why it waits; its content stays encrypted."""
+    from kulanz.queries import waits
+
     with services() as opened:
         stored_event = _found(opened, an_event(event))
+        with opened.database.read() as conn:
+            conditions = waits.of_event(conn, stored_event)
     document = _document(stored_event) | {
         "provider": stored_event.provider,
         "mode": stored_event.mode,
         "waits_for": stored_event.waits_for,
+        "waits": [waits.document(wait) for wait in conditions],
     }
 
     def tell() -> None:
-        table(PAIR, list(document.items()))()
+        table(PAIR, [pair for pair in document.items() if pair[0] != "waits"])()
+        for wait in conditions:
+            click.echo(f"\n{wait.read()}")
         if stored_event.state in RETRYABLE_STATES:
             click.echo(
                 f"\ntry it again: kulanz events retry {event}\nlet it go:    kulanz events skip {event} --reason …"
@@ -187,5 +194,10 @@ events.add_command(
             notify=lambda opened: opened.notifier.notify(),
         ),
         "Retry events now and reset their attempt count.",
+    )
+)
+events.add_command(
+    groups_command(
+        "events", "Group the events that are not applied by state and reason, with the time of the first and the last."
     )
 )

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kulanz.cli.options import actor_option, confirm, dry_run_option, emit, json_option, services, shown, yes_option
+from kulanz.cli.options import (
+    actor_option,
+    confirm,
+    dry_run_option,
+    emit,
+    json_option,
+    services,
+    shown,
+    table,
+    yes_option,
+)
 from kulanz.cli.progress import pages
 from kulanz.formats.wording import how_many
 
@@ -45,6 +55,8 @@ class BulkOrder:
     restart: bool
     dry_run: bool
     yes: bool
+    reason: str | None
+    type: str
 
 
 def retry_command(kind: RetryKind, help_text: str) -> click.Command:
@@ -55,6 +67,8 @@ def retry_command(kind: RetryKind, help_text: str) -> click.Command:
     @click.option("--all", "every", is_flag=True, help=f"Every {kind.one} of a state; a stopped run is resumed.")
     @click.option("--state", type=click.Choice(kind.states), default="parked", show_default=True, help="With --all.")
     @click.option("--restart", is_flag=True, help="With --all: start again instead of resuming a stopped run.")
+    @click.option("--reason", help="With --all: only those that are stuck for this reason, as `groups` lists it.")
+    @click.option("--type", default="", help="With --reason: the type of the outgoing actions, as `groups` lists it.")
     @dry_run_option
     @yes_option
     @actor_option
@@ -62,6 +76,8 @@ def retry_command(kind: RetryKind, help_text: str) -> click.Command:
     def retry(*, ids: tuple[str, ...], every: bool, as_json: bool, **document: Any) -> None:
         if bool(ids) is every:
             raise click.UsageError(f"give {kind.one} ids, or --all")
+        if document["type"] and document["reason"] is None:
+            raise click.UsageError("--type goes with --reason")
         order = BulkOrder(what=f"{kind.one}s", **document)
         with services() as opened:
             count = _retry_all(opened, order) if every else _retry_some(opened, kind, ids, order)
@@ -105,10 +121,27 @@ def _begun(opened: Services, order: BulkOrder) -> BulkRetry:
     from kulanz.processing import bulk_retry
 
     with opened.database.read() as conn:
-        stopped = None if order.restart else bulk_retry.unfinished(conn, order.what, order.state)
-        begun = bulk_retry.begin(conn, order.what, order.state)
+        begun = bulk_retry.begin(conn, order.what, order.state, reason=order.reason, type=order.type)
+        stopped = None if order.restart else bulk_retry.unfinished(conn, begun)
     if stopped is None:
         return begun
     since = f"the run of {shown(stopped.began_at)}, which was stopped after {stopped.done}"
     click.echo(f"resuming {since}; --restart starts again", err=True)
     return stopped
+
+
+def groups_command(what: str, help_text: str) -> click.Command:
+    """Return `groups` for `events` or `effects`."""
+
+    @click.command(name="groups", help=help_text)
+    @json_option
+    def groups(*, as_json: bool) -> None:
+        from kulanz.queries import attention
+
+        with services() as opened, opened.database.read() as conn:
+            found = attention.events(conn) if what == "events" else attention.effects(conn)
+        documents = [attention.document(group) for group in found]
+        columns = ("number", "state", *(("type",) if what == "effects" else ()), "since", "until", "reason")
+        emit({"groups": documents}, as_json, table(columns, [[row[name] for name in columns] for row in documents]))
+
+    return groups

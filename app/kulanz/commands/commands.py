@@ -62,6 +62,8 @@ class OpenDispute(Form, frozen=True, kw_only=True):
     payment: Reference | None = None
     """The provider's invoice or order id."""
     reference: Reference | None = None
+    answer_by: Instant | None = None
+    """Until when it has to be answered."""
 
     def check(self) -> None:
         """Refuse a fee's currency without a fee."""

@@ -89,6 +89,7 @@ def _open_dispute(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:
         reference=order.reference,
         actor=actor,
         provenance=Provenance.OPERATOR,
+        answer_by=order.answer_by,
     )
 
 
@@ -117,6 +118,8 @@ def _close_dispute(order: CloseDispute, account: Account, terms: Terms, actor: s
         actor=actor,
         signed=seen.signed,
         provenance=seen.provenance,
+        answer_by=seen.answer_by,
+        answered=seen.answered,
     )
 
 

@@ -66,6 +66,12 @@ TOPICS: Mapping[str, Topic] = {
         "a payment went back in full without a request here", _EXPLAIN, _URGENT, ends_when_seen=True
     ),
     "chargeback_warned": Topic("a chargeback is announced: a refund prevents it", _EXPLAIN, _URGENT),
+    "dispute_answer_due": Topic(
+        "the time to answer a dispute at the provider runs out",
+        "kulanz account evidence {account}",
+        _URGENT,
+        ends_when_seen=True,
+    ),
     "dispute_silent": Topic(
         "nothing is heard of a dispute, and dunning continues: has the bank decided?", _EXPLAIN, _URGENT
     ),

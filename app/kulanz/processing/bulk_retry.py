@@ -1,9 +1,10 @@
-"""Retries all rows of a state, batch by batch; a killed run resumes where it was, and each row is tried once."""
+"""Retries all rows of a state, or one group of them, in batches; a killed run resumes, and each row is tried once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ _RETRY_SOME: dict[str, Callable[..., tuple[list[int], list[str]]]] = {
     "effects": outbox.retry_some,
 }
 _NEWEST_OF = {"events": pages.newest_event, "effects": outbox.newest}
-_REMAINING_OF = {"events": pages.number_in, "effects": outbox.number_in}
+_REMAINING_OF: dict[str, Callable[..., int]] = {"events": pages.number_in, "effects": outbox.number_in}
 
 
 class BulkRetry(msgspec.Struct, frozen=True):
@@ -38,29 +39,47 @@ class BulkRetry(msgspec.Struct, frozen=True):
     done: int = 0
     began_at: datetime | None = None
     finished: bool = False
+    reason: str | None = None
+    """Why they are stuck; None: for any reason."""
+    type: str = ""
+    """With a reason: what the effects are; of events empty."""
+
+    @property
+    def group(self) -> dict[str, Any]:
+        """The condition of being one of these, as the store takes it."""
+        if self.reason is None:
+            return {}
+        return {"reason": self.reason} if self.what == "events" else {"alike": (self.type, self.reason)}
+
+    @property
+    def mark(self) -> str:
+        """The name under which a run is kept."""
+        key = f"retry_all:{self.what}:{self.state}"
+        return key if self.reason is None else f"{key}:{sha256(repr((self.type, self.reason)).encode()).hexdigest()}"
 
 
-def unfinished(conn: Connection, what: str, state: str) -> BulkRetry | None:
-    """Return the run that was stopped before its end, if one was."""
-    kept = shared_values.get(conn, _mark(what, state))
+def unfinished(conn: Connection, begun: BulkRetry) -> BulkRetry | None:
+    """Return the run over the same that was stopped before its end, if one was."""
+    kept = shared_values.get(conn, begun.mark)
     return None if kept is None else msgspec.convert(kept, BulkRetry)
 
 
-def begin(conn: Connection, what: str, state: str) -> BulkRetry:
+def begin(conn: Connection, what: str, state: str, *, reason: str | None = None, type: str = "") -> BulkRetry:  # noqa: A002
     """Return a run over all there are now; nothing is written yet."""
-    return BulkRetry(what=what, state=state, through=_NEWEST_OF[what](conn), began_at=real_now())
+    newest = _NEWEST_OF[what](conn)
+    return BulkRetry(what=what, state=state, through=newest, began_at=real_now(), reason=reason, type=type)
 
 
 def remaining(conn: Connection, retry: BulkRetry) -> int:
     """Return how many rows are yet to be retried."""
-    return _REMAINING_OF[retry.what](conn, retry.state, after=retry.after, through=retry.through)
+    return _REMAINING_OF[retry.what](conn, retry.state, after=retry.after, through=retry.through, **retry.group)
 
 
 def step(services: Services, retry: BulkRetry, actor: str, *, kept: bool) -> BulkRetry:
     """Retry the next batch; with `kept` the progress is stored, so that another run resumes it, even after a kill."""
     with services.database.write() as tx:
         matches, names = _RETRY_SOME[retry.what](
-            tx, retry.state, after=retry.after, through=retry.through, limit=ROWS_PER_STEP
+            tx, retry.state, after=retry.after, through=retry.through, limit=ROWS_PER_STEP, **retry.group
         )
         if matches:
             detail = f"{len(matches)} {retry.state} {retry.what}, {names[0]} to {names[-1]}"
@@ -72,14 +91,10 @@ def step(services: Services, retry: BulkRetry, actor: str, *, kept: bool) -> Bul
             finished=len(matches) < ROWS_PER_STEP,
         )
         if kept:
-            shared_values.put(tx, _mark(retry.what, retry.state), None if moved.finished else _read(moved))
+            shared_values.put(tx, retry.mark, None if moved.finished else _read(moved))
     return moved
 
 
 def _read(retry: BulkRetry) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(retry)
     return document
-
-
-def _mark(what: str, state: str) -> str:
-    return f"retry_all:{what}:{state}"

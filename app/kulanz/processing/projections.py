@@ -117,6 +117,7 @@ def _dispute(account: str, chargeback: Chargeback, now: datetime) -> CaseRow:
         amount=chargeback.amount,
         currency=chargeback.currency,
         policy_version=chargeback.policy.version,
+        deadline=chargeback.answer_by,
     )
 
 

@@ -135,6 +135,7 @@ def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
         "reference": dispute.seen.reference if dispute else None,
         "reason": chargeback.reason,
         "claim": chargeback.claim,
+        "answer_by": values.instant(chargeback.answer_by),
     }
 
 

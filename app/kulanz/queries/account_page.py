@@ -37,6 +37,8 @@ class AccountPage:
     account: JsonDocument
     """The document of `GET /v1/accounts/<id>`."""
     why: list[str]
+    waits: list[JsonDocument]
+    """The conditions that hold something of it."""
     outlook: list[str]
     steps: list[JsonDocument]
     """The newest decisions first."""
@@ -73,7 +75,8 @@ def account_page(
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),
             why=document["why"],
-            outlook=document["outlook"],
+            waits=document["waits"],
+            outlook=accounts.changes_ahead(document),
             steps=[accounts.step(step, reader) for step in reversed(steps)],
             earlier=first + 1 if first else None,
             sequence=row.seq,

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from kulanz.errors import NotFoundError
-from kulanz.formats.messages import PLAIN, Message, Reader, message
-from kulanz.policy.areas.dunning import enforcement
+from kulanz.formats.messages import PLAIN, Message, Reader
 from kulanz.policy.consequences.effects import entitlement as rights
-from kulanz.policy.state import FREE, Account, Moment, Situation
-from kulanz.processing import circuit_breaker, facts_first
-from kulanz.queries import account_documents, account_list, closed, outlook, sentences, story
+from kulanz.policy.state import FREE, Account
+from kulanz.queries import account_documents, account_list, closed, outlook, sentences, story, waits
 from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
 from kulanz.services import Services
 from kulanz.store import accounts as stored
-from kulanz.store import bindings, ledger, outbox
+from kulanz.store import bindings, ledger
 from kulanz.store.account_list import AccountQuery
 from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
-from kulanz.store.outbox import EffectRow
 
 MOST_STEPS, LAST_STEPS = 10_000, 50
 """Decisions that are explained at once: to a person at a terminal, and through the API."""
-UNDONE_STATES = ("parked", "todo", "unknown")
-"""Effects that wait for a person."""
 
 
 def account_document(services: Services, name: str) -> JsonDocument:
@@ -104,9 +99,7 @@ def explanation(
     """
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
-        events, waits = _held_back(conn, seen)
-        obstacles = _obstacles(services, conn, seen, parked=bool(events))
-        undone = [_undone(row) for state in UNDONE_STATES for row in outbox.listing(conn, state, seen.account.id)]
+        conditions = waits.of_account(services, conn, seen)
         row = stored.answering(conn, name)
         rows = ledger.of_account(conn, row.id, max(0, row.seq - steps), steps) if row is not None and steps else []
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
@@ -118,15 +111,18 @@ def explanation(
         "access": str(seen.account.access),
         "why": [reader.read(each) for each in gone or _why(services, seen)],
         "steps": [step(row, reader) for row in rows],
+        "waits": [waits.document(wait, reader) for wait in conditions],
         "outlook": [
-            reader.read(each)
-            for each in (
-                *([] if gone else outlook.held_back(events, waits)),
-                *([] if gone else _outlook(seen, obstacles)),
-                *undone,
-            )
+            *(wait.read(reader) for wait in conditions),
+            *([] if gone else map(reader.read, _outlook(seen, {wait.held for wait in conditions}))),
         ],
     }
+
+
+def changes_ahead(explained: JsonDocument) -> list[str]:
+    """Return the lines of the outlook without the conditions that come first in it, which are shown apart."""
+    lines: list[str] = explained["outlook"]
+    return lines[len(explained["waits"]) :]
 
 
 def reader_for(seen: AccountView, languages: Sequence[str]) -> Reader:
@@ -150,8 +146,8 @@ def _why(services: Services, seen: AccountView) -> Iterator[Message]:
     yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
 
 
-def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[Message]:
-    yield from outlook.outlook(seen.state, obstacles)
+def _outlook(seen: AccountView, waiting: Collection[str]) -> Iterator[Message]:
+    yield from outlook.outlook(seen.state, waiting)
     book = seen.account.book
     yield from story.could_be(seen.account.id, seen.linkable_to)
     yield from story.paid_twice(seen.state, seen.now)
@@ -162,30 +158,3 @@ def step(row: DecisionRow, reader: Reader = PLAIN) -> JsonDocument:
     """Return a recorded decision with its changes in sentences."""
     changes = row.detail.get("changes", [])
     return account_documents.decision(row) | {"sentences": [sentences.sentence(change, reader) for change in changes]}
-
-
-def _held_back(conn: Connection, seen: AccountView) -> tuple[list[int], list[str]]:
-    """Return the events and the receivers that keep the dunning of an account back, where it has a case."""
-    if not any(case.open for case in seen.state.cases):
-        return [], []
-    events = facts_first.holding_back(conn, seen.account.id, seen.account.book)
-    return events, [row.id for row in facts_first.waited_for(conn)]
-
-
-def _obstacles(services: Services, conn: Connection, seen: AccountView, *, parked: bool) -> dict[str, str]:
-    """Return why a hold that is due is not placed, by its case."""
-    now = services.clock.now(conn)
-    braked = circuit_breaker.status(conn, now).on_since is not None
-    situation = Situation(parked=parked, braked=braked)
-    moment = Moment(seen.terms, seen.account.zone(seen.terms), now, situation)
-    matches = {case.key: enforcement.blocked(case, seen.account.book, moment) for case in seen.state.cases}
-    return {key: topic for key, topic in matches.items() if topic is not None}
-
-
-def _undone(row: EffectRow) -> Message:
-    return message(
-        "Not done: {effect} ({state}: {error}); `kulanz effects list`.",
-        effect=row.type.replace("_", " "),
-        state=row.state,
-        error=row.error or message("no answer"),
-    )

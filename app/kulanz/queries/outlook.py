@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from kulanz.formats.messages import Message, Money, message
@@ -12,25 +12,11 @@ from kulanz.policy.state import Case, CaseState, Chargeback, ChargebackWarning, 
 from kulanz.policy.state.closure import ClosureCase
 
 
-def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[Message]:
-    """Yield which events, and which receivers, keep dunning from taking anything and from sending notices."""
-    for number in events:
-        yield message(
-            "Dunning is held back: {event} is not applied and may report a payment. "
-            "`kulanz events retry {event}` or `kulanz events skip {event}` settles it.",
-            event=f"evt_{number}",
-        )
-    for receiver in receivers:
-        yield message(
-            "Dunning is held back: the receiver {receiver} has not reported that its spool is empty.",
-            receiver=receiver,
-        )
-
-
-def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[Message]:
-    """Yield the possible changes with their times; `obstacles` are the topics that hold a case back."""
+def outlook(state: State, waiting: Collection[str]) -> Iterator[Message]:
+    """Yield what would change it, and when; of the cases that are `waiting` the conditions tell it."""
     for case in state.cases:
-        yield from _case(case, obstacles.get(case.key))
+        if case.key not in waiting:
+            yield from _case(case)
     for chargeback in state.chargebacks:
         yield from _chargeback(chargeback)
     for warning in state.warnings:
@@ -106,21 +92,14 @@ _TIMERS = {
     "renewal_overdue": message("The renewal is overdue unless news of it arrives"),
     "shared_end": message("Another account has this purchase, too, and from then on only its owner has it"),
     "kept_end": message("Today's rules give less than an earlier version gave, and are applied"),
+    "dispute_answer_by": message("The provider takes no answer to the dispute any more"),
     "dispute_silent": message("The dispute stops dunning no longer unless news of it arrives"),
     "hold_end": message("The hold ends and the subscription is given up"),
 }
 
 
-_OBSTACLES = {
-    "hold_waits_for_parked_event": message("an event that is not applied may report a payment"),
-    "mass_action_brake": message("the circuit breaker for mass downgrades is tripped (`kulanz breaker show`)"),
-    "warning_cannot_be_delivered": message("no final warning could be delivered, so an operator decides"),
-    "provider_gives_no_answer": message("the provider has not yet answered whether it is paid"),
-}
-
-
-def _case(case: Case, obstacle: str | None) -> Iterator[Message]:
-    found = _prospect(case, obstacle)
+def _case(case: Case) -> Iterator[Message]:
+    found = _prospect(case)
     if found is not None:
         version = message(
             "{policy} {clause}, version {version}",
@@ -134,18 +113,13 @@ def _case(case: Case, obstacle: str | None) -> Iterator[Message]:
             deadline=case.deadline,
             policy=case.policy.name,
             version=version,
-            why=_OBSTACLES.get(obstacle or "", (obstacle or "").replace("_", " ")),
         )
 
 
-def _prospect(case: Case, obstacle: str | None) -> Message | None:
+def _prospect(case: Case) -> Message | None:
     found = None
-    if case.paused and case.open:
-        found = message("The case {case} rests while its subscription is paused; a payment closes it at once.")
-    elif case.frozen_since is not None and case.open:
-        found = message("The case {case} waits for the dispute; a payment closes it at once.")
-    elif case.state is CaseState.GRACE:
-        found = _in_grace(case, obstacle)
+    if case.state is CaseState.GRACE:
+        found = _in_grace(case)
     elif case.state is CaseState.IN_COLLECTIONS:
         found = message(
             "A payment, a waiver or a dispute brings the debt of case {case} back from the collection agency."
@@ -159,12 +133,7 @@ def _prospect(case: Case, obstacle: str | None) -> Message | None:
     return found
 
 
-def _in_grace(case: Case, obstacle: str | None) -> Message:
-    if obstacle is not None:
-        return message(
-            "The grace of subscription {subscription} is over, but nothing is taken yet: {why}. "
-            "A payment closes the case {case} at once."
-        )
+def _in_grace(case: Case) -> Message:
     if case.policy.dunning.on_grace_end == "cancel":
         return message(
             "A payment closes the case {case} at once. Without one, subscription {subscription} is cancelled and "
@@ -202,6 +171,13 @@ def _deletion(closure_case: ClosureCase) -> Iterator[Message]:
 
 
 def _chargeback(chargeback: Chargeback) -> Iterator[Message]:
+    if chargeback.answer_by is not None:
+        yield message(
+            "The dispute {dispute} has to be answered at the provider by {answer_by}; "
+            "`kulanz account evidence` writes the file for it.",
+            dispute=chargeback.key,
+            answer_by=chargeback.answer_by,
+        )
     if not chargeback.holds:
         return
     yield message(

@@ -33,7 +33,7 @@ _OPEN_QUESTIONS = (
     (COLLECTION, "proposed", "collection_to_approve"),
 )
 _COULD_BE_LINKED, _ENDPOINT = "account_could_be_linked", "endpoint_cannot_work"
-_GRAVER_THAN_ASKED = ("refund_to_decide_again", "refund_answer_late")
+_GRAVER_THAN_ASKED = ("refund_to_decide_again", "refund_answer_late", "dispute_answer_due")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _stuck(conn: Connection) -> Iterator[Todo]:
                 number=group.number,
                 detail=f"{event}: {group.words}" if alone else group.words,
                 act=f"kulanz events show {event}" if alone else "",
-                path=f"/ops/events/{event}" if alone else f"/ops/events?state={state}",
+                path=f"/ops/events/{event}" if alone else f"/ops/events?state={state}&like={event}",
             )
     for state in ("parked", "todo", "unknown"):
         for group in pages.effects_alike(conn, state, MOST):
@@ -219,7 +219,8 @@ def _questions(conn: Connection) -> Iterator[Todo]:
     for kind, state, topic in _OPEN_QUESTIONS:
         for row in case_index.page(conn, kind, only_open=True, after=None, limit=MOST, state=state):
             path = _path_of(topic, row.key)
-            yield Todo(topic, row.key, row.opened_at, account=row.account, detail=row.key, path=path)
+            due = f", answer by {rfc3339(row.deadline)}" if kind == DISPUTE and row.deadline else ""
+            yield Todo(topic, row.key, row.opened_at, account=row.account, detail=f"{row.key}{due}", path=path)
 
 
 def _of_the_house(services: Services, conn: Connection) -> Iterator[Todo]:

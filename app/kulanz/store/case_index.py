@@ -45,7 +45,7 @@ class CaseRow(msgspec.Struct, frozen=True):
     spared: str | None = None
     """For a recovered case: the reason why access was kept, `limit` or `look`."""
     deadline: datetime | None = None
-    """For a case in grace that is not paused: the time at which access is lost."""
+    """For a case in grace that is not paused: the time at which access is lost. For a dispute: of its answer."""
     lost_at: datetime | None = None
     """For a case: the time since which no money is expected any more."""
 
@@ -209,6 +209,12 @@ def page(
         place = tuple_(matters.c.opened_at, matters.c.account, matters.c.key)
         query = query.where(place < after)
     return [CaseRow(*row) for row in conn.execute(query)]
+
+
+def soonest_due(conn: Connection, kind: str, limit: int) -> list[CaseRow]:
+    """Return open matters that have a deadline, the soonest first."""
+    query = _ROW.where(matters.c.kind == kind, matters.c.closed_at.is_(None), matters.c.deadline.is_not(None))
+    return [CaseRow(*row) for row in conn.execute(query.order_by(matters.c.deadline).limit(limit))]
 
 
 def accounts_with_open(conn: Connection, *, but: int, after: str, limit: int) -> list[str]:

@@ -299,9 +299,14 @@ def retry(tx: Connection, ids: Collection[str]) -> int:
     return tx.execute(_RETRY, {"effects": ids}).rowcount
 
 
-def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
-    """Retry the next effects of a state now, and return their numbers and ids."""
-    among_these = _between(state, after, through).limit(limit)
+def retry_some(
+    tx: Connection, state: str, *, after: int, through: int, limit: int, alike: tuple[str, str] | None = None
+) -> tuple[list[int], list[str]]:
+    """Retry the next effects of a state now, and return their numbers and ids.
+
+    `alike`: only those of a type with an error.
+    """
+    among_these = _between(state, after, through, alike).limit(limit)
     rows = tx.execute(among_these).all()
     ids = [row.id for row in rows]
     if ids:
@@ -314,9 +319,10 @@ def in_state(state: str) -> TextClause:
     return literally(state, EFFECT_STATES, ended="done")
 
 
-def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
-    """Return the number of effects of a state in a range of row numbers."""
-    return conn.execute(select(func.count()).select_from(_between(state, after, through).subquery())).scalar_one()
+def number_in(conn: Connection, state: str, *, after: int, through: int, alike: tuple[str, str] | None = None) -> int:
+    """Return the number of effects of a state in a range of row numbers; `alike` as in `retry_some`."""
+    counted = _between(state, after, through, alike).subquery()
+    return conn.execute(select(func.count()).select_from(counted)).scalar_one()
 
 
 def newest(conn: Connection) -> int:
@@ -340,9 +346,12 @@ def untried(conn: Connection, now_real: datetime) -> int:
     return conn.execute(_UNTRIED, {"now": now_real}).scalar_one()
 
 
-def _between(state: str, after: int, through: int) -> Select[tuple[int, str]]:
-    return (
+def _between(state: str, after: int, through: int, alike: tuple[str, str] | None) -> Select[tuple[int, str]]:
+    query = (
         select(effects.c.number, effects.c.id)
         .where(in_state(state), effects.c.number > after, effects.c.number <= through)
         .order_by(effects.c.number)
     )
+    if alike is None:
+        return query
+    return query.where(effects.c.type == alike[0], func.coalesce(effects.c.error, "") == alike[1])

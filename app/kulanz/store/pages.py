@@ -42,6 +42,10 @@ class Group(msgspec.Struct, frozen=True):
     since: datetime
     first: int
     """The number of the oldest."""
+    until: datetime
+    """When the newest came."""
+    type: str = ""
+    """What the effects are, where `words` say why they are stuck."""
 
 
 _EVENT = select(*(inbox.c[name] for name in EventLine.__struct_fields__)).order_by(inbox.c.id.desc())
@@ -57,14 +61,34 @@ _DUE = select(func.count()).select_from(
 )
 _REASON = func.coalesce(inbox.c.reason, "")
 _EVENTS_ALIKE = (
-    select(_REASON, func.count(), func.min(inbox.c.received_at), func.min(inbox.c.id))
+    select(_REASON, func.count(), func.min(inbox.c.received_at), func.min(inbox.c.id), func.max(inbox.c.received_at))
     .group_by(_REASON)
     .order_by(func.min(inbox.c.id))
     .limit(bindparam("limit", type_=Integer))
 )
 _EFFECTS_ALIKE = (
-    select(effects.c.type, func.count(), func.min(effects.c.created_at), func.min(effects.c.number))
+    select(
+        effects.c.type,
+        func.count(),
+        func.min(effects.c.created_at),
+        func.min(effects.c.number),
+        func.max(effects.c.created_at),
+    )
     .group_by(effects.c.type)
+    .order_by(func.min(effects.c.number))
+    .limit(bindparam("limit", type_=Integer))
+)
+_ERROR = func.coalesce(effects.c.error, "")
+_EFFECTS_BY_REASON = (
+    select(
+        _ERROR,
+        func.count(),
+        func.min(effects.c.created_at),
+        func.min(effects.c.number),
+        func.max(effects.c.created_at),
+        effects.c.type,
+    )
+    .group_by(effects.c.type, _ERROR)
     .order_by(func.min(effects.c.number))
     .limit(bindparam("limit", type_=Integer))
 )
@@ -78,10 +102,18 @@ _AGAIN = update(inbox).where(among(inbox.c.id, "ids"), inbox.c.state == bindpara
 
 
 def events(
-    conn: Connection, *, state: str | None = None, account: str | None = None, before: int | None = None, limit: int
+    conn: Connection,
+    *,
+    state: str | None = None,
+    account: str | None = None,
+    reason: str | None = None,
+    before: int | None = None,
+    limit: int,
 ) -> list[EventLine]:
     """Return events, newest first; `before` is the number of the last one of the page before."""
     query = _EVENT.limit(limit)
+    if reason is not None:
+        query = query.where(_REASON.is_not_distinct_from(reason))
     if state is not None:
         query = query.where(in_state(state))
     if account is not None:
@@ -92,10 +124,21 @@ def events(
 
 
 def effects_page(
-    conn: Connection, *, state: str | None = None, account: str | None = None, before: str | None = None, limit: int
+    conn: Connection,
+    *,
+    state: str | None = None,
+    account: str | None = None,
+    alike: tuple[str, str] | None = None,
+    before: str | None = None,
+    limit: int,
 ) -> list[EffectRow]:
-    """Return effects, newest first; `before` is the last id of the previous page; an unknown id gives no effects."""
+    """Return effects, newest first; `before` is the last id of the previous page; an unknown id gives no effects.
+
+    `alike`: only those of a type with an error.
+    """
     query = _EFFECT.limit(limit)
+    if alike is not None:
+        query = query.where(effects.c.type == alike[0], _ERROR.is_not_distinct_from(alike[1]))
     if state is not None:
         query = query.where(outbox.in_state(state))
     if account is not None:
@@ -114,6 +157,13 @@ def events_alike(conn: Connection, state: str, limit: int) -> list[Group]:
 def effects_alike(conn: Connection, state: str, limit: int) -> list[Group]:
     """Return the effects of a state by type, the longest waiting first."""
     query = _EFFECTS_ALIKE.where(outbox.in_state(state))
+    return [Group(*row) for row in conn.execute(query, {"limit": limit})]
+
+
+def effects_by_reason(conn: Connection, state: str, limit: int) -> list[Group]:
+    """Return the effects of a state by what they are and why they are stuck; of pending ones those that failed."""
+    query = _EFFECTS_BY_REASON.where(outbox.in_state(state))
+    query = query.where(effects.c.error.is_not(None)) if state == "pending" else query
     return [Group(*row) for row in conn.execute(query, {"limit": limit})]
 
 
@@ -152,20 +202,22 @@ def number_between(conn: Connection, first: int, end: int) -> int:
     return conn.execute(_BETWEEN, {"first": first, "end": end}).scalar_one()
 
 
-def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
+def retry_some(
+    tx: Connection, state: str, *, after: int, through: int, limit: int, reason: str | None = None
+) -> tuple[list[int], list[str]]:
     """Retry the next events of a state now, reset their attempt count, and return their numbers and ids.
 
     Pass the last number as the next `after`: each event up to `through` is listed once, also across interruptions.
     """
-    matches = list(tx.execute(_next(state), {"after": after, "through": through, "limit": limit}).scalars())
+    matches = list(tx.execute(_next(state, reason), {"after": after, "through": through, "limit": limit}).scalars())
     if matches:
         tx.execute(_AGAIN, {"ids": matches, "was": state})
     return matches, [event_id(number) for number in matches]
 
 
-def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
-    """Return how many events of a state have numbers after one and up to another."""
-    counted = _next(state).subquery()
+def number_in(conn: Connection, state: str, *, after: int, through: int, reason: str | None = None) -> int:
+    """Return how many events of a state, and of a reason, have numbers after one and up to another."""
+    counted = _next(state, reason).subquery()
     bounds = {"after": after, "through": through, "limit": None if conn.dialect.name == "postgresql" else -1}
     return conn.execute(select(func.count()).select_from(counted), bounds).scalar_one()
 
@@ -175,10 +227,11 @@ def newest_event(conn: Connection) -> int:
     return conn.execute(_NEWEST).scalar() or 0
 
 
-def _next(state: str) -> Select[Any]:
-    return (
+def _next(state: str, reason: str | None) -> Select[Any]:
+    query = (
         select(inbox.c.id)
         .where(in_state(state), inbox.c.id > bindparam("after"), inbox.c.id <= bindparam("through"))
         .order_by(inbox.c.id)
         .limit(bindparam("limit", type_=Integer))
     )
+    return query if reason is None else query.where(_REASON.is_not_distinct_from(reason))

@@ -157,7 +157,9 @@ class StripeDesk:
         document = self.store.get(DISPUTES, dispute)
         if status not in STATUSES:
             raise InvalidInputError("no such status")
-        before = self.store.change(document, status=status)
+        answered = status.endswith("under_review")
+        sent = {"has_evidence": True, "submission_count": 1} if answered else {}
+        before = self.store.change(document, status=status, evidence_details={**document["evidence_details"], **sent})
         if status not in OVER:
             self.store.tell("charge.dispute.updated", document, before)
             return

@@ -369,6 +369,10 @@ def refund(ident: str, of: Document, amount: int, metadata: Document, at: dateti
     }
 
 
+ANSWER_WITHIN = timedelta(days=14)
+"""How long a bank waits for an answer to a dispute."""
+
+
 def dispute(ident: str, of: Document, amount: int, at: datetime, **said: str) -> Document:
     """Return a dispute; `said` are its reason and its status."""
     status = said["status"]
@@ -383,7 +387,7 @@ def dispute(ident: str, of: Document, amount: int, at: datetime, **said: str) ->
         "enhanced_eligibility_types": [],
         "evidence": {"enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": None,
+            "due_by": seconds(at + ANSWER_WITHIN) if status.endswith("needs_response") else None,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,

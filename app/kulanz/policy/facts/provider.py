@@ -228,6 +228,10 @@ class DisputeSeen(Struct, frozen=True, kw_only=True):
     actor: str | None = None
     signed: bool = False
     provenance: Provenance = Provenance.WEBHOOK
+    answer_by: datetime | None = None
+    """Until when the provider takes an answer; None: it takes none, or does not say."""
+    answered: bool = False
+    """Whether an answer with evidence was handed in at the provider."""
 
 
 class ChargebackWarned(Struct, frozen=True, kw_only=True):

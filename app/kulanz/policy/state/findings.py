@@ -169,6 +169,8 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     decimals: int | None = None
     about: tuple[str, ...] = ()
     """The subscriptions that it is or may be about: frozen although nothing is taken."""
+    answer_by: datetime | None = None
+    """Until when it has to be answered at the provider; None: answered, decided, or no such time is known."""
 
     @property
     def reach(self) -> tuple[str, ...] | None:

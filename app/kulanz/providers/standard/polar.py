@@ -142,6 +142,8 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
         subscription=key(subscribed) if subscribed else None,
         payment=payment,
         reason=payload_reader.text("reason") or "",
+        answer_by=dispute.instant("evidence_due_by"),
+        answered=status is DisputeStatus.UNDER_REVIEW,
     )
     return (seen,)
 

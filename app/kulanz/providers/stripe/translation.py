@@ -251,6 +251,7 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     charge = payload_reader.needed_reference("charge")
     fees = [(part.amount("fee"), part) for part in payload_reader.each("balance_transactions")]
     fee = sum(amount for amount, _ in fees)
+    evidence = payload_reader.below("evidence_details")
     seen = DisputeSeen(
         key=key(payload_reader.identifier("id") or charge),
         stamp=Stamp(at=event.at, rank=ranking.of_dispute(status), digest=event.digest),
@@ -263,6 +264,8 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
         fee=fee or None,
         fee_currency=fees[0][1].optional_currency("currency") if fee else None,
         reason=payload_reader.text("reason") or "",
+        answer_by=evidence.unix("due_by"),
+        answered=bool(evidence.values.get("submission_count")),
     )
     return (seen,)
 

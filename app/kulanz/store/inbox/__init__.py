@@ -61,6 +61,7 @@ _SETTLED = (
 )
 _EVENT = select(*(inbox.c[name] for name in Event.__struct_fields__))
 _ONE = _EVENT.where(inbox.c.id == bindparam("number"))
+_NEXT_ATTEMPT = select(inbox.c.next_attempt_at).where(inbox.c.id == bindparam("number"))
 _TAKE = Prepared(
     _EVENT.where(among(inbox.c.id, "ids"), inbox.c.state == "received")
     .order_by(inbox.c.id)
@@ -294,6 +295,11 @@ def listing(conn: Connection, state: str | None, since: datetime | None, limit: 
 def get(conn: Connection, id: int) -> Event | None:  # noqa: A002
     """Return one event."""
     return next(iter(_events(conn, _ONE, number=id)), None)
+
+
+def next_attempt(conn: Connection, id: int) -> datetime | None:  # noqa: A002
+    """Return before when an event that failed is not tried again; None: it may be at any time."""
+    return conn.execute(_NEXT_ATTEMPT, {"number": id}).scalar()
 
 
 def find(conn: Connection, event: str) -> Event | None:

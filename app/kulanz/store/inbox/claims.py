@@ -44,7 +44,9 @@ _OR_RENEW = """ON CONFLICT (worker) DO UPDATE
     SET ids = excluded.ids, claimed_at = excluded.claimed_at, seen_at = excluded.seen_at"""
 
 
-class _Claim(NamedTuple):
+class Claim(NamedTuple):
+    """The events that one worker is at; none while it waits for work."""
+
     worker: str
     ids: str
     claimed_at: datetime
@@ -96,13 +98,19 @@ def claim(database: Database, worker: str, limit: int, now_real: datetime) -> li
     with database.relaxed() as tx:
         if tx.dialect.name == "postgresql":
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
-        rows = {row.worker: row for row in map(_Claim._make, _ALL.rows(tx))}
+        rows = {row.worker: row for row in map(Claim._make, _ALL.rows(tx))}
         mine = rows.pop(me, None)
         others = _bury(tx, list(rows.values()), now_real)
         ids = _next(tx, me, others, limit, now_real)
         if ids or mine is None or mine.ids != _NOTHING or mine.seen_at < now_real - _REFRESH:
             _note(tx, me, ids, now_real)
     return ids
+
+
+def holder(conn: Connection, event: int) -> Claim | None:
+    """Return the claim of the worker that is at an event."""
+    rows = map(Claim._make, _ALL.rows(conn))
+    return next((row for row in rows if event in _ids([row])), None)
 
 
 def unannounced(conn: Connection) -> list[int]:
@@ -135,7 +143,7 @@ def _life(_process: int) -> str:
     return uuid4().hex
 
 
-def _bury(tx: Connection, others: Sequence[_Claim], now: datetime) -> list[_Claim]:
+def _bury(tx: Connection, others: Sequence[Claim], now: datetime) -> list[Claim]:
     """Count the crashes of dead workers, delete the claims of dead and absent workers, return the rest."""
     patience = _TAKEN_UP if tx.dialect.name == "postgresql" else timedelta(0)
     # A claim of the future is old, too: the host's clock has gone back since.
@@ -149,7 +157,7 @@ def _bury(tx: Connection, others: Sequence[_Claim], now: datetime) -> list[_Clai
     return [row for row in others if row.worker not in dead | gone]
 
 
-def _next(tx: Connection, worker: str, others: Sequence[_Claim], limit: int, now: datetime) -> list[int]:
+def _next(tx: Connection, worker: str, others: Sequence[Claim], limit: int, now: datetime) -> list[int]:
     if not others:
         return _batch(_NEXT.rows(tx, now=now, limit=limit))
     living = sorted({worker, *(row.worker for row in others if row.ids != _NOTHING or row.seen_at > now - _LIVE)})
@@ -165,7 +173,7 @@ def _batch(due: Sequence[tuple[int, int]]) -> list[int]:
     return [event for event, _ in takewhile(lambda row: not row[1], due)]
 
 
-def _ids(rows: Iterable[_Claim]) -> list[int]:
+def _ids(rows: Iterable[Claim]) -> list[int]:
     return [number for row in rows for number in msgspec.json.decode(row.ids, type=list[int])]
 
 

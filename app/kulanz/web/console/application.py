@@ -13,12 +13,15 @@ from werkzeug.exceptions import HTTPException
 from kulanz.errors import KulanzError, NotFoundError
 from kulanz.formats.money import plain as money
 from kulanz.formats.wording import how_many
+from kulanz.queries import accounts
 from kulanz.services import Services
 from kulanz.store.inbox.events import event_id
 from kulanz.web.console import formatting
 from kulanz.web.console.access import AccessControl
 from kulanz.web.console.account_list import AccountListPages
 from kulanz.web.console.accounts import AccountPages
+from kulanz.web.console.bulk_retries import BulkRetryPages
+from kulanz.web.console.disputes import DisputePages
 from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
 from kulanz.web.console.links import LinkPages
@@ -33,6 +36,7 @@ from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
 from kulanz.web.console.times import Times, ZonePage, language
 from kulanz.web.console.todo import TodoPages
+from kulanz.web.languages import accepted
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
@@ -85,10 +89,12 @@ def _pages(services: Services) -> Blueprint:
         AccountListPages(services),
         AccountPages(services),
         LinkPages(services),
+        BulkRetryPages(services),
         EventPages(services),
         EffectPages(services),
         MailPages(services),
         RefundPages(services),
+        DisputePages(services),
         RecordPages(services),
         PolicyTrialPages(services),
         QueuePages(services, sessions),
@@ -118,6 +124,7 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "zone": times.zone,
         "ago": formatting.ago,
         "sentence": times.sentence,
+        "said": lambda each: times.sentence(accounts.read_by(accepted(), times.zone).read(each)),
         "words": formatting.words,
         "kind_of": formatting.kind,
         "tone": formatting.tone,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from kulanz.errors import NotFoundError, RefusedError
-from kulanz.queries import sent_notices
+from kulanz.queries import attention, sent_notices, waits
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import EFFECTS_QUEUE
 from kulanz.services import Services
@@ -33,14 +33,19 @@ class EffectPages:
         blueprint.add_url_rule("/effects/<effect>/words", "words", self.reveal, methods=["POST"])
 
     def list(self) -> str:
-        """Show effects, newest first."""
+        """Show the groups that need attention, then effects, newest first; of one group with `like`."""
         state, account, before = (
             questions.word("state", EFFECT_STATES),
             questions.text("account"),
             questions.text("before"),
         )
+        like = questions.text("like")
         with self._services.database.read() as conn:
-            rows = pages.effects_page(conn, state=state, account=account, before=before, limit=ROWS_PER_PAGE + 1)
+            alike = _alike(conn, like) if like else None
+            rows = pages.effects_page(
+                conn, state=state, account=account, alike=alike, before=before, limit=ROWS_PER_PAGE + 1
+            )
+            groups = [] if state or account or before else attention.effects(conn)
             now = self._services.clock.now(conn)
         more = rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None
         return render_template(
@@ -51,6 +56,10 @@ class EffectPages:
             states=EFFECT_STATES,
             account=account,
             stuck=STUCK_STATES,
+            waits=waits.of_effect,
+            groups=groups,
+            like=like,
+            alike=alike,
             now=now,
             done=questions.word("done", ("retried",)),
         )
@@ -86,6 +95,14 @@ class EffectPages:
         self._services.notifier.notify(EFFECTS_QUEUE)
         where = url_for("ops.effects", state=request.form.get("state") or None, done="retried")
         return make_response(redirect(where, code=303))
+
+
+def _alike(conn: Connection, effect: str) -> tuple[str, str]:
+    """Return the type and the error of the group that an outgoing action stands for."""
+    row = outbox.get(conn, effect)
+    if row is None:
+        raise NotFoundError("There is no such effect.")
+    return row.type, row.error or ""
 
 
 def _notice_row(conn: Connection, effect: str) -> EffectRow:

@@ -1,26 +1,22 @@
-"""The inbox: received events, their outcomes, and retry, one by one or in bulk."""
+"""The inbox: the groups that need attention, each event, and its retry."""
 
 from __future__ import annotations
 
-from time import monotonic
-
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
 
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.processing import bulk_retry, circuit_breaker, unknown_words
-from kulanz.processing.bulk_retry import BulkRetry
+from kulanz.queries import attention, waits
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, pages
+from kulanz.store.database import Connection
 from kulanz.store.inbox import EVENT_STATES, Event, event_id, number_of
 from kulanz.telemetry.logs import log
 from kulanz.web.console import payloads, questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
-from kulanz.web.problems import BadRequestError
 
 RETRYABLE_STATES = bulk_retry.EVENT_STATES
-RETRY_SECONDS_PER_REQUEST = 4.0
-"""Seconds that one request takes for a bulk retry before it asks to be continued."""
 
 
 class EventPages:
@@ -32,22 +28,25 @@ class EventPages:
     def register(self, blueprint: Blueprint) -> None:
         """Add the views."""
         blueprint.add_url_rule("/events", "events", self.list, methods=["GET"])
-        blueprint.add_url_rule("/events/retry", "count_events", self.count, methods=["GET"])
-        blueprint.add_url_rule("/events/retry", "retry_events", self.retry_all, methods=["POST"])
         blueprint.add_url_rule("/events/<event>", "event", self.show, methods=["GET"])
         blueprint.add_url_rule("/events/<event>/payload", "payload", self.reveal, methods=["POST"])
         blueprint.add_url_rule("/events/<event>/retry", "retry_event", self.retry, methods=["POST"])
         blueprint.add_url_rule("/events/<event>/skip", "skip_event", self.skip, methods=["POST"])
 
     def list(self) -> str:
-        """Show events, newest first."""
+        """Show the groups that need attention, then events, newest first; of one group with `like`."""
         state, account, before = (
             questions.word("state", EVENT_STATES),
             questions.text("account"),
             questions.number("before"),
         )
+        like = questions.text("like")
         with self._services.database.read() as conn:
-            rows = pages.events(conn, state=state, account=account, before=before, limit=ROWS_PER_PAGE + 1)
+            reason = _reason(conn, like) if like else None
+            rows = pages.events(
+                conn, state=state, account=account, reason=reason, before=before, limit=ROWS_PER_PAGE + 1
+            )
+            groups = [] if state or account or before else attention.events(conn)
             now = self._services.clock.now(conn)
             unknown = [] if account else unknown_words.lately(self._services, conn)
         more = rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None
@@ -60,6 +59,9 @@ class EventPages:
             account=account,
             now=now,
             unknown=unknown,
+            groups=groups,
+            like=like,
+            reason=reason,
         )
 
     def show(self, event: str) -> str:
@@ -101,40 +103,18 @@ class EventPages:
         self._services.notifier.notify()
         return self._back(number, "skipped")
 
-    def count(self) -> str:
-        """Say how many a bulk retry would be; nothing is done."""
-        state = questions.word("state", RETRYABLE_STATES) or "parked"
-        with self._services.database.read() as conn:
-            through = pages.newest_event(conn)
-            number = pages.number_in(conn, state, after=0, through=through)
-        return render_template("ops/retry_events.html", state=state, number=number, through=through, progress=None)
-
-    def retry_all(self) -> str:
-        """Retry all events of a state that existed when they were counted, within the time limit of one request.
-
-        If the page is left in between, each event is still retried once: a retried event has left that state, and one
-        that fails again has a number before the cursor.
-        """
-        progress = self._run(_asked())
-        self._services.notifier.notify()
-        return render_template("ops/retry_events.html", state=progress.state, progress=progress)
-
-    def _run(self, requested_bulk_retry: BulkRetry) -> BulkRetry:
-        began, retry = monotonic(), requested_bulk_retry
-        while not retry.finished and (retry is requested_bulk_retry or monotonic() - began < RETRY_SECONDS_PER_REQUEST):
-            retry = bulk_retry.step(self._services, retry, g.user.name, kept=False)
-        return retry
-
     def _page(self, number: int, *, plainly: bool) -> str:
         with self._services.database.read() as conn:
             event = _found(inbox.get(conn, number), number)
             payload = payloads.shown(self._services, conn, event, plainly=plainly)
+            conditions = waits.of_event(conn, event)
             noted, now = audit_log.about(conn, event_id(number)), self._services.clock.now(conn)
         return render_template(
             "ops/event.html",
             event=event,
             payload=payload,
             plainly=plainly,
+            waits=conditions,
             acts=noted,
             now=now,
             retryable=event.state in RETRYABLE_STATES,
@@ -153,18 +133,13 @@ class EventPages:
         return make_response(redirect(url_for("ops.event", event=event_id(number), done=done), code=303))
 
 
+def _reason(conn: Connection, event: str) -> str:
+    """Return the reason of the group that an event stands for."""
+    number = number_of(event)
+    return _found(inbox.get(conn, number), number).reason or ""
+
+
 def _found(event: Event | None, number: int) -> Event:
     if event is None:
         raise NotFoundError(f"There is no event {event_id(number)}.")
     return event
-
-
-def _asked() -> BulkRetry:
-    form = request.form
-    numbers = {name: questions.whole(name, form.get(name, "")) for name in ("after", "through", "done")}
-    state, through = form.get("state", ""), numbers["through"]
-    if state not in RETRYABLE_STATES or through is None:
-        raise BadRequestError("Count first what would be tried again.")
-    return BulkRetry(
-        what="events", state=state, after=numbers["after"] or 0, through=through, done=numbers["done"] or 0
-    )

@@ -30,7 +30,7 @@ from kulanz.web.console import closing
 
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
-    *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
+    *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference", "answer_by"),
     *("dispute", "outcome", "override", "refund", "subject", "contact_email", "organisation", "decimals"),
     *("channel", "date"),
 )
@@ -196,6 +196,7 @@ def _dispute(fields: dict[str, str]) -> OpenDispute:
         "fee_currency": currency if fee else None,
         "payment_id": fields.get("payment_id"),
         "reference": fields.get("reference"),
+        "answer_by": until_of(fields["answer_by"], "answer_by") if "answer_by" in fields else None,
     }
     return read(msgspec.json.encode(form), OpenDispute)
 
@@ -230,10 +231,10 @@ def _minor(field: str, written: str, currency: str, decimals: str | None = None)
     return int(amount)
 
 
-def until_of(written: str) -> str:
+def until_of(written: str, field: str = "until") -> str:
     """Return the timestamp of a browser's date field, which is in UTC."""
     try:
         at = datetime.fromisoformat(written)
     except ValueError as error:
-        raise InvalidInputError("until: say when it ends, as a day and a time in UTC.") from error
+        raise InvalidInputError(f"{field}: say when it ends, as a day and a time in UTC.") from error
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()

@@ -55,6 +55,14 @@ def text(name: str, longest: int = 200) -> str | None:
     return given or None
 
 
+def given(name: str, longest: int) -> str | None:
+    """Return a text as it was given, also an empty one; None where nothing is asked."""
+    value = request.args.get(name)
+    if value is not None and len(value) > longest:
+        raise BadRequestError(f"“{name}” has at most {longest} characters.")
+    return value
+
+
 def reason() -> str:
     """Return the reason in a form; it is recorded, so it must not be empty."""
     given = request.form.get("reason", "").strip()

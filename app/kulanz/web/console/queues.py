@@ -1,4 +1,4 @@
-"""rq-dashboard under `/ops/queues`: behind the console's login and cross-site rule, in its frame, without passwords.
+"""rq-dashboard under `/ops/queues`: behind the guard of the console, in its frame, without passwords.
 
 It runs as an application of its own that only the console calls, so that nothing of it is reachable past the guard.
 Its scripts are the one exception from our policy of none: they are its own files and the inline ones of its pages, by
@@ -19,6 +19,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, g, make_response, render_template, request, url_for
+from markupsafe import Markup
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import SimpleWorker, requeue_job
@@ -96,8 +97,8 @@ class QueuePages:
             "nonce": nonce,
             "token": self._sessions.token(g.session),
             "style": url_for("ops_assets.static", filename="queues.css"),
-            "home": url_for("ops.overview"),
-            "user": g.user.name,
+            "console_style": url_for("ops_assets.static", filename="ops.css"),
+            "header": Markup(render_template("ops/header.html")),  # noqa: S704 - a template of ours, escaped
         }
 
         def answer(wsgi: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:

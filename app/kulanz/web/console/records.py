@@ -1,4 +1,4 @@
-"""Lists to read: disputes of all accounts, policies and their differences, the audit log."""
+"""Lists to read: policies and their differences, the audit log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kulanz.errors import NotFoundError
 from kulanz.policy import document
 from kulanz.policy.document.differences import differences
 from kulanz.services import Services
-from kulanz.store import audit_log, case_index, policies
+from kulanz.store import audit_log, policies
 from kulanz.store.policies import PolicyRow
 from kulanz.web.console import questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
@@ -25,23 +25,10 @@ class RecordPages:
 
     def register(self, blueprint: Blueprint) -> None:
         """Add the views."""
-        blueprint.add_url_rule("/disputes", "disputes", self.disputes, methods=["GET"])
         blueprint.add_url_rule("/policies", "policies", self.policies, methods=["GET"])
         blueprint.add_url_rule("/policies/diff", "policy_diff", self.difference, methods=["GET"])
         blueprint.add_url_rule("/policies/<name>", "policy", self.policy, methods=["GET"])
         blueprint.add_url_rule("/log", "log", self.log, methods=["GET"])
-
-    def disputes(self) -> str:
-        """Show disputes, newest first; only those that are not decided, unless all or the warnings are asked for."""
-        shown = questions.word("show", ("all", "warnings"))
-        kind = case_index.WARNING if shown == "warnings" else case_index.DISPUTE
-        at, account, key = questions.instant("at"), questions.text("account"), questions.text("key")
-        after = (at, account, key) if at and account and key else None
-        with self._services.database.read() as conn:
-            rows = case_index.page(conn, kind, only_open=shown != "all", after=after, limit=ROWS_PER_PAGE + 1)
-            now = self._services.clock.now(conn)
-        more = rows[ROWS_PER_PAGE - 1] if len(rows) > ROWS_PER_PAGE else None
-        return render_template("ops/disputes.html", rows=rows[:ROWS_PER_PAGE], more=more, shown=shown, now=now)
 
     def policies(self) -> str:
         """Show the versions that were in force here, and the presets."""

@@ -19,7 +19,10 @@ from kulanz.policy.state import Access, Chargeback, Hold, Moment, Owner, State, 
 DELETION = "data_deletion_notice"
 CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
 _GONE = frozenset({DisputeStatus.LOST, DisputeStatus.ACCEPTED})
+_UNDECIDED = CONTESTED | {DisputeStatus.INQUIRY}
 _RISING = tuple(DisputeStatus)
+ANSWER_REMINDER = timedelta(days=2)
+"""How long before an answer is due operators are told."""
 LONGEST = timedelta(days=120)
 """How long after its last word a dispute that takes nothing stops dunning; Paddle has no word for a lost one."""
 
@@ -92,6 +95,7 @@ def timers(chargebacks: Iterable[Chargeback], book: Book, moment: Moment) -> Ite
     """Yield when a chargeback has to be looked at again: its silence, notices before its data may go, and that day."""
     disputes = known(book, moment.terms)
     for chargeback in chargebacks:
+        yield from _answer_timers(chargeback, moment)
         if chargeback.contested_since is not None and not chargeback.holds:
             yield Timer("dispute_silent", chargeback.key, _silent_at(disputes[chargeback.key]))
         if chargeback.deletion_eligible_at is None or chargeback.deletion_eligible_at <= moment.at:
@@ -113,24 +117,38 @@ def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
 def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
     """Yield each subject and topic about chargebacks and refunds that operators must see."""
     for chargeback in state.chargebacks:
-        if chargeback.status == DisputeStatus.INQUIRY:
-            yield chargeback.key, "dispute_inquiry"
-        elif (
-            chargeback.status == DisputeStatus.PREVENTED
-            and chargeback.policy.dispute.unrequested_full_refund == "review"
-        ):
-            yield chargeback.key, "unrequested_refund"
-        elif chargeback.active and not chargeback.holds:
-            yield chargeback.key, "dispute_needs_review"
-            if chargeback.decided_at is None and chargeback.contested_since is None:
-                yield chargeback.key, "dispute_silent"
-        elif chargeback.holds and (chargeback.claim or _is_limited(chargeback)):
-            yield chargeback.key, "dispute_claim"
-        if chargeback.deletion_eligible_at is not None and chargeback.deletion_eligible_at <= moment.at:
-            yield chargeback.key, "data_deletion_eligible"
+        for topic in _alerts_about(chargeback, moment):
+            yield chargeback.key, topic
     for refund in _unrequested(book, moment.terms):
         if _rule(refund, book, moment.terms) == "review":
             yield refund.payment, "unrequested_refund"
+
+
+def _alerts_about(chargeback: Chargeback, moment: Moment) -> Iterator[str]:
+    if chargeback.answer_by is not None and chargeback.answer_by - ANSWER_REMINDER <= moment.at:
+        yield "dispute_answer_due"
+    if chargeback.status == DisputeStatus.INQUIRY:
+        yield "dispute_inquiry"
+    elif chargeback.status == DisputeStatus.PREVENTED and chargeback.policy.dispute.unrequested_full_refund == "review":
+        yield "unrequested_refund"
+    elif chargeback.active and not chargeback.holds:
+        yield "dispute_needs_review"
+        if chargeback.decided_at is None and chargeback.contested_since is None:
+            yield "dispute_silent"
+    elif chargeback.holds and (chargeback.claim or _is_limited(chargeback)):
+        yield "dispute_claim"
+    if chargeback.deletion_eligible_at is not None and chargeback.deletion_eligible_at <= moment.at:
+        yield "data_deletion_eligible"
+
+
+def _answer_timers(chargeback: Chargeback, moment: Moment) -> Iterator[Timer]:
+    """Yield when operators are reminded of an answer, and until when the provider takes it."""
+    if chargeback.answer_by is not None:
+        due = (
+            ("dispute_answer_reminder", chargeback.answer_by - ANSWER_REMINDER),
+            ("dispute_answer_by", chargeback.answer_by),
+        )
+        yield from (Timer(kind, chargeback.key, at) for kind, at in due if at > moment.at)
 
 
 def _is_limited(chargeback: Chargeback) -> bool:
@@ -250,6 +268,7 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
         purchase=disputed.purchase.name if disputed.purchase else None,
         contested_since=None if not active or (not holds and _is_silent(dispute, moment.at)) else since,
         decimals=full_refunds.decimals(payment, book),
+        answer_by=seen.answer_by if seen.status in _UNDECIDED and not seen.answered else None,
         about=tuple(sorted(key for purchase in disputed.purchases for key in purchase.subscriptions)),
     )
 

@@ -67,6 +67,8 @@ class Dispute(Document, frozen=True, kw_only=True):
     reason: str
     claim: bool
     """Whether another customer's purchase is disputed, which does not count for the account's standing."""
+    answer_by: datetime | None
+    """Until when it has to be answered at the provider; null where it is answered or decided, or no time is known."""
 
 
 class Link(Document, frozen=True, kw_only=True, rename={"source": "from"}):

@@ -1,0 +1,81 @@
+"""Disputes with their deadlines, and what the evidence file of each still lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from kulanz.errors import NotFoundError
+from kulanz.policy.areas.addresses import mail_address
+from kulanz.policy.areas.full_refunds import heard_of, payment_of
+from kulanz.policy.book import Book
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.state import Chargeback
+from kulanz.queries.views import JsonDocument, view
+from kulanz.services import Services
+from kulanz.store import case_index, outbox
+from kulanz.store.case_index import DISPUTE, CaseRow
+from kulanz.store.database import Connection
+
+_NOTICES = frozenset({"SendMail", "SendLetter"})
+
+
+class DisputeLine(Struct, frozen=True):
+    """One dispute, and what its evidence file lacks."""
+
+    row: CaseRow
+    lacks: tuple[str, ...]
+
+
+def undecided(services: Services, conn: Connection, limit: int) -> list[DisputeLine]:
+    """Return the disputes that are not decided: those with a deadline first, then the newest."""
+    due = case_index.soonest_due(conn, DISPUTE, limit)
+    rest = case_index.page(conn, DISPUTE, only_open=True, after=None, limit=limit)
+    rows = {(row.account, row.key): row for row in (*due, *rest)}
+    return with_lacks(services, conn, [*rows.values()][:limit])
+
+
+def with_lacks(services: Services, conn: Connection, rows: Sequence[CaseRow]) -> list[DisputeLine]:
+    """Return rows of disputes with what the evidence of those that are not decided lacks."""
+    return [DisputeLine(row, () if row.closed_at else tuple(_lacks(services, conn, row))) for row in rows]
+
+
+def document(line: DisputeLine) -> JsonDocument:
+    """Return a dispute as a JSON document."""
+    row = line.row
+    return {
+        "id": row.key,
+        "account_id": row.account,
+        "status": row.state,
+        "amount": row.amount,
+        "currency": row.currency,
+        "opened_at": rfc3339(row.opened_at),
+        "answer_by": rfc3339(row.deadline) if row.deadline is not None else None,
+        "lacks": list(line.lacks),
+    }
+
+
+def _lacks(services: Services, conn: Connection, row: CaseRow) -> Iterator[str]:
+    try:
+        seen = view(services, conn, row.account)
+    except NotFoundError:
+        return
+    chargeback, book = seen.state.chargeback(row.key), seen.account.book
+    if chargeback is None:
+        return
+    if not _payment_known(chargeback, book):
+        yield "the disputed payment is not known here"
+    if not any(mail_address(key, book) for key in chargeback.concerned):
+        yield "no mail address of the buyer"
+    sent = outbox.listing(conn, "done", seen.account.id)
+    if not any(effect.kind in _NOTICES for effect in sent):
+        yield "no notice to the customer was sent"
+    if not book.contacts:
+        yield "no contact with the customer is noted (`kulanz account contact`)"
+    if not chargeback.policy.dispute.clause:
+        yield "the policy names no clause for disputes"
+
+
+def _payment_known(chargeback: Chargeback, book: Book) -> bool:
+    return chargeback.payment is not None and heard_of(payment_of(chargeback.payment, book), book)
