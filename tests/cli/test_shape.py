@@ -21,9 +21,8 @@ RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 READING = {
     "backup", "certificates", "charges", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "export",
-    "find", "generate", "hash", "init", "key", "keys", "list", "plan-change", "preview", "recovery", "reference",
-    "replay",
-    "schema", "send", "show", "sign", "simulate", "status", "test", "verify",
+    "find", "generate", "groups", "hash", "init", "key", "keys", "list", "plan-change", "preview", "recovery",
+    "reference", "replay", "schema", "send", "show", "sign", "simulate", "status", "test", "verify",
 }  # fmt: skip
 """They change nothing of ours; `send` and `demo` are a provider that delivers, `init` comes before all else,
 `test` sends a sample to oneself."""

@@ -33,8 +33,8 @@ WORKING = (
     Mutation(
         "A receiver reports a spool that it has not looked at",
         "app/kulanz/ingest/spool_reports.py",
-        "                answers = receivers.report(tx, name, real_now(), lambda: fallback.empty)",
-        "                answers = receivers.report(tx, name, real_now(), lambda: True)",
+        "            answers = receivers.report(tx, name, real_now(), lambda: fallback.empty)",
+        "            answers = receivers.report(tx, name, real_now(), lambda: True)",
         ("tests/test_spooling.py", "-k", "sqlite and waited_for"),
     ),
     Mutation(
