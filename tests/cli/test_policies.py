@@ -57,25 +57,33 @@ def test_each_mistake_of_a_document_has_a_line_of_its_own_and_a_remark_leaves_it
     kulanz: Kulanz, tmp_path: Path
 ) -> None:
     wrong, vain = tmp_path / "wrong.toml", tmp_path / "vain.toml"
-    wrong.write_text('name = "mine"\n[dunning]\ngrace = "soon"\ngrace = "7d"\nwarn_by = "pigeon"\nhold = 1\n')
+    wrong.write_text('name = "mine"\n[dunning]\ngrace = "soon"\nwarn_by = "pigeon"\nhold = 1\n')
     vain.write_text('name = "mine"\n[dunning]\ngrace = "5d"\nreminders = ["3d", "9d"]\n')
 
     refused, as_json = kulanz("policy", "check", str(wrong)), kulanz("policy", "check", str(wrong), "--json")
     remarked = kulanz("policy", "check", str(vain), "--json").document
 
     assert (refused.code, refused.err.count("\n")) == (1, 1)
-    assert "4 problems: dunning.grace line 3, dunning.grace line 4, " in refused.err
+    assert "3 problems: dunning.grace line 3, dunning.warn_by line 4, " in refused.err
     assert [line.split(": ")[:2] for line in refused.out.splitlines()] == [
         ["dunning.grace", "line 3"],
-        ["dunning.grace", "line 4"],
-        ["dunning.warn_by", "line 5"],
-        ["dunning.hold", "line 6"],
+        ["dunning.warn_by", "line 4"],
+        ["dunning.hold", "line 5"],
     ]
     assert as_json.document["problems"] == refused.out.splitlines()
     assert (remarked["valid"], len(remarked["remarks"])) == (True, 2)
     shown = kulanz("policy", "check", str(vain)).out
     assert "dunning.reminders[1]: line 4: expected a day between it and dunning.final_warning" in shown
     assert "dunning.reminders[2]: line 4" in shown
+
+
+def test_a_key_that_is_given_twice_is_named_with_its_line(kulanz: Kulanz, tmp_path: Path) -> None:
+    twice = tmp_path / "twice.toml"
+    twice.write_text('name = "mine"\n[dunning]\ngrace = "5d"\ngrace = "7d"\n')
+
+    refused = kulanz("policy", "check", str(twice))
+
+    assert (refused.code, refused.out.partition(":")[0]) == (1, "line 4")
 
 
 def test_a_policy_is_activated_from_a_day_and_listed(at_home: Kulanz, gentle: str) -> None:

@@ -127,6 +127,18 @@ class Step(Decision, frozen=True, kw_only=True, rename={"before": "from", "after
     sentences: list[str]
 
 
+class WaitCondition(Document, frozen=True, kw_only=True):
+    """A condition that holds something back, in sentences."""
+
+    held: str
+    """The event, timer, outgoing action or case that is held back."""
+    condition: str
+    evidence: str
+    ends: str
+    """The end of the condition, or the act that ends it."""
+    until: str | None
+
+
 class Explanation(Document, frozen=True, kw_only=True):
     """Reasons for an account's state, in sentences."""
 
@@ -135,6 +147,7 @@ class Explanation(Document, frozen=True, kw_only=True):
     plan: str
     access: Access
     why: list[str]
+    waits: list[WaitCondition]
     outlook: list[str]
     """Possible changes of the state, with their times."""
     steps: list[Step]
