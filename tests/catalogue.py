@@ -69,7 +69,7 @@ def written(language: str) -> bytes:
     """The file of a language as it should be."""
     page = BytesIO()
     write_po(page, updated(language), width=140, sort_output=True)
-    return page.getvalue()
+    return b"".join(line for line in page.getvalue().splitlines(True) if not line.startswith(b'"Generated-By'))
 
 
 if __name__ == "__main__":

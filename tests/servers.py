@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,12 @@ def end_connections(url: str) -> None:
     """Put out whoever is connected to a database."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_END_OTHERS)
+
+
+def empty(url: str, tables: Iterable[str]) -> None:
+    """Empty a database once, over a connection of its own."""
+    with closing(Sweeper(url, tables)) as sweeper:
+        sweeper.sweep()
 
 
 @dataclass(slots=True)
