@@ -24,6 +24,7 @@ from kulanz.store import inbox, receivers
 from kulanz.store.database import Database
 from kulanz.store.receivers import ReceiverRow
 from kulanz.store.spool import Spool, whole
+from kulanz.web.application import create_app
 from tests.lemonsqueezy import SECRET, Payload, delivery, sign, subscription_updated, wire
 
 PATIENCE = 30.0
@@ -268,6 +269,18 @@ def test_a_receiver_reports_its_spool_and_is_expected_no_more_once_it_has_ended(
 
     assert report.empty_since is not None
     assert reported(services) == []
+
+
+def test_a_web_process_that_ends_with_an_empty_spool_is_waited_for_no_more(services: Services) -> None:
+    app = create_app(services)
+    deliver(app.receiver, subscription_updated())
+    until(lambda: len(reported(services)) == 1)
+    app.begin()
+
+    app.end()
+
+    assert reported(services) == []
+    app.receiver.close()
 
 
 def test_a_receiver_that_ends_with_deliveries_in_a_spool_is_waited_for(services: Services, settings: Settings) -> None:

@@ -35,7 +35,7 @@ class ReceiverInMemory:
         self.breaks = False
         self.able = True
 
-    def tell_left(self) -> None:
+    def leave(self) -> None:
         """Leave nothing."""
 
     def knows(self, endpoint: str) -> bool:

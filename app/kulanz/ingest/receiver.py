@@ -138,8 +138,9 @@ class Receiver:
             return False
         return True
 
-    def tell_left(self) -> None:
-        """Log acknowledged deliveries that are not in the database yet."""
+    def leave(self) -> None:
+        """Sign off before the process ends: an empty spool is expected no more, and what is left in it is logged."""
+        self.reports.close()
         if self._fallback is not None:
             self._fallback.tell_left()
 

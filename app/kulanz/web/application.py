@@ -32,7 +32,7 @@ class WebApp(Flask):
         self._trusted_proxies = trusted_proxies
         self.at_begin: list[Callable[[], object]] = [receiver.begin]
         """Background tasks of a process, started once in each process."""
-        self.at_end: list[Callable[[], object]] = [receiver.tell_left]
+        self.at_end: list[Callable[[], object]] = [receiver.leave]
         """Tasks run once at the end of a process that was started."""
         self._begun_in: int | None = None
         self._ended = False
