@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from flask.testing import FlaskClient
 
 from kulanz.crypto import places
@@ -27,27 +25,8 @@ from kulanz.store import accounts, codec, erasing, outbox
 from kulanz.web.application import create_app
 from tests.days import days_go_by, happens, settle
 from tests.fake_servers import a_mailbox
-from tests.provider_server import Provider, a_provider
-from tests.web.paying import BILLING, PUBLIC, a_reminded_account, links, mails, visible
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with a_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def services(tmp_path: Path, sqlite_url: str, provider: Provider) -> Iterator[Services]:
-    with a_reminded_account(tmp_path, sqlite_url, provider) as services:
-        yield services
-
-
-@pytest.fixture
-def client(services: Services) -> Iterator[FlaskClient]:
-    app = create_app(services)
-    yield app.test_client()
-    app.end()
+from tests.provider_server import Provider
+from tests.web.paying import BILLING, PUBLIC, links, mails, visible
 
 
 def test_each_attempt_has_a_link_of_its_own_and_the_records_have_none(services: Services) -> None:

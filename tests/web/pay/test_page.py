@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
-import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +13,6 @@ from kulanz.commands.commands import SetOverride
 from kulanz.delivery.pay_links import PLACE
 from kulanz.policy.facts import OverrideKind
 from kulanz.services import Services
-from kulanz.web.application import create_app
 from tests.days import DAY, days_go_by, happens
 from tests.lemonsqueezy import (
     MONDAY,
@@ -26,27 +22,8 @@ from tests.lemonsqueezy import (
     subscription_payment_recovered,
     subscription_updated,
 )
-from tests.provider_server import Provider, Reply, a_provider
-from tests.web.paying import BILLING, FRESH, OWN, a_reminded_account, links, visible
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with a_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def services(tmp_path: Path, sqlite_url: str, provider: Provider) -> Iterator[Services]:
-    with a_reminded_account(tmp_path, sqlite_url, provider) as services:
-        yield services
-
-
-@pytest.fixture
-def client(services: Services) -> Iterator[FlaskClient]:
-    app = create_app(services)
-    yield app.test_client()
-    app.end()
+from tests.provider_server import Provider, Reply
+from tests.web.paying import BILLING, FRESH, OWN, links, visible
 
 
 def test_a_mail_about_an_unpaid_renewal_links_to_its_page(services: Services, client: FlaskClient) -> None:
