@@ -336,7 +336,11 @@ def _untold(before: State | None, version: int, decision: Decision) -> Iterator[
 
 
 def _visible(state: State) -> object:
-    cases = [(case.key, case.state, case.deadline, case.failures, case.frozen_since is None) for case in state.cases]
+    """What a decision has to account for. The deadline of a closed case binds no more: late news may shift it."""
+    cases = [
+        (case.key, case.state, case.deadline if case.open else None, case.failures, case.frozen_since is None)
+        for case in state.cases
+    ]
     disputes = [(chargeback.key, chargeback.status) for chargeback in state.chargebacks]
     return state.standing, state.rights, cases, {hold.key for hold in state.holds}, disputes
 

@@ -356,6 +356,25 @@ def test_withdrawing_from_an_add_on_is_a_contact_only_before_a_chargeback_i4(ope
     assert (withdrawn.broken, len(held.state.holds), len(withdrawn.state.holds)) == (set(), 1, left)
 
 
+def test_late_news_may_shift_the_deadline_of_a_case_that_the_customer_ended_i7() -> None:
+    long_ago = MONDAY - 20 * DAY
+    scenario = Scenario(
+        TERMS[0],
+        (
+            heard(a_subscription(at=MONDAY - 29 * DAY)),
+            heard(a_dispute(DisputeStatus.OPENED, MONDAY)),
+            heard(a_subscription(Status.CANCELLED, MONDAY, ends_at=MONDAY + DAY)),
+            wait(2 * DAY),
+            heard(a_dispute(DisputeStatus.WON, MONDAY + DAY)),
+            heard(a_failure(long_ago, created_at=long_ago)),
+            heard(a_subscription(Status.ON_TRIAL, long_ago, stamp=f.Stamp(long_ago))),
+            heard(a_subscription(Status.PAUSED, long_ago, stamp=f.Stamp(long_ago, digest="a"))),
+        ),
+    )
+
+    assert scenario.run().broken == set()
+
+
 def test_a_version_agreed_on_at_the_moment_of_a_refund_releases_no_hold_i4() -> None:
     refunded = told(a_subscription(), an_order(OrderStatus.REFUNDED, MONDAY, refunded=1999))
 
