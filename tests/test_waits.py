@@ -12,7 +12,7 @@ import pytest
 from kulanz.processing import circuit_breaker
 from kulanz.queries import waits
 from kulanz.queries.accounts import explanation
-from kulanz.queries.waits import Wait
+from kulanz.queries.wait import Wait
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services

@@ -65,7 +65,7 @@ def show(*, effect: str, as_json: bool) -> None:
         for wait in conditions:
             click.echo(f"\n{wait.read()}")
 
-    emit(facts | {"waits": [waits.document(wait) for wait in conditions]}, as_json, tell)
+    emit(facts | {"waits": [wait.document() for wait in conditions]}, as_json, tell)
 
 
 def _document(row: EffectRow, sender: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def show(*, event: str, as_json: bool) -> None:
         "provider": stored_event.provider,
         "mode": stored_event.mode,
         "waits_for": stored_event.waits_for,
-        "waits": [waits.document(wait) for wait in conditions],
+        "waits": [wait.document() for wait in conditions],
     }
 
     def tell() -> None:

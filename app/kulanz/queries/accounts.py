@@ -111,7 +111,7 @@ def explanation(
         "access": str(seen.account.access),
         "why": [reader.read(each) for each in gone or _why(services, seen)],
         "steps": [step(row, reader) for row in rows],
-        "waits": [waits.document(wait, reader) for wait in conditions],
+        "waits": [wait.document(reader) for wait in conditions],
         "outlook": [
             *(wait.read(reader) for wait in conditions),
             *([] if gone else map(reader.read, _outlook(seen, {wait.held for wait in conditions}))),
