@@ -140,8 +140,11 @@ class Receiver:
 
     def leave(self) -> None:
         """Sign off before the process ends: an empty spool is expected no more, and what is left in it is logged."""
-        self.reports.close()
-        if self._fallback is not None:
+        if self._fallback is None:
+            return
+        if self._fallback.empty:
+            self.reports.close(timeout=2.0)  # The database may be away: an end takes less than 10 seconds.
+        else:
             self._fallback.tell_left()
 
     def close(self) -> None:

@@ -43,11 +43,11 @@ class SpoolReports:
                 self._thread = Thread(target=self._run, args=(self._fallback,), name="spool-reports", daemon=True)
                 self._thread.start()
 
-    def close(self) -> None:
-        """End the thread. A receiver whose spool is empty is expected no more."""
+    def close(self, timeout: float | None = None) -> None:
+        """End the thread, and wait `timeout` seconds for it. A receiver whose spool is empty is expected no more."""
         self._closing.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout)
 
     def report(self) -> bool:
         """Report the spool now; return whether that answers a worker's question for the first time."""
