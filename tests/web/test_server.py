@@ -346,13 +346,15 @@ def test_on_its_way_out_it_says_what_is_left_in_the_spool(tmp_path: Path, sqlite
         server.process.terminate()
         assert server.process.wait(timeout=10) == 0
     (said,) = [line for line in (tmp_path / "log").read_text().splitlines() if "event=spool.left" in line]
-    waiting = sum(path.stat().st_size for path in (tmp_path / "spool").glob("*.spool"))
+
+    def waiting() -> int:
+        return sum(path.stat().st_size for path in (tmp_path / "spool").glob("*.spool"))
 
     assert status == 200
-    assert f"bytes={waiting}" in said
+    assert f"bytes={waiting()}" in said
 
     with a_server(tmp_path, sqlite_url, *options) as server:
-        assert until(lambda: server.recorded() == 1)
+        assert until(lambda: server.recorded() == 1 and waiting() == 0)
         server.process.terminate()
         assert server.process.wait(timeout=10) == 0
     assert "event=spool.left" not in (tmp_path / "log").read_text()
