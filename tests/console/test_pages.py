@@ -309,7 +309,11 @@ def test_an_order_that_cannot_be_is_refused_beside_its_form(operator: Operator) 
         ({"order": "open_dispute", "amount": "a lot", "currency": "EUR", "reason": "r"}, "amount"),
         ({"order": "open_dispute", "amount": "1.999", "currency": "EUR", "reason": "r"}, "decimals"),
         ({"order": "open_dispute", "amount": "NaN", "currency": "EUR", "reason": "r"}, "amount"),
+        ({"order": "open_dispute", "amount": "1e999999", "currency": "EUR", "reason": "r"}, "amount"),
+        ({"order": "open_dispute", "amount": "1e99999", "currency": "EUR", "reason": "r"}, "amount"),
+        ({"order": "open_dispute", "amount": "-1e40", "currency": "EUR", "reason": "r"}, "amount"),
         ({"order": "open_dispute", "amount": "5", "currency": "XQZ", "reason": "r"}, "currency"),
+        ({"order": "extend_grace", "until": "9999-12-31T23:59:59-14:00", "reason": "r"}, "until"),
         ({"order": "close_dispute", "dispute": "x", "outcome": "opened"}, "how the dispute ended"),
         ({"order": "note_contact", "channel": "pigeon", "reason": "r"}, "channel"),
         ({"order": "note_contact", "channel": "mail", "date": "2031-01-01", "reason": "r"}, "future"),
@@ -520,6 +524,8 @@ def test_a_question_that_makes_no_sense_is_refused_on_a_page(operator: Operator)
         "/ops/accounts?q=%00",
         "/ops/disputes?show=none",
         "/ops/disputes?at=noon&account=a&key=k",
+        "/ops/disputes?at=9999-12-31T23:59:59-14:00&account=a&key=k",
+        "/ops/disputes?at=0001-01-01T00:00:00%2B14:00&account=a&key=k",
         "/ops/accounts/org_42?before=x",
     ]
 

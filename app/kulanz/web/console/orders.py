@@ -20,6 +20,7 @@ from kulanz.commands.commands import (
     OpenDispute,
     SetOverride,
 )
+from kulanz.commands.fields import MAX_AMOUNT, check_year
 from kulanz.errors import InvalidInputError
 from kulanz.formats.money import decimals_of
 from kulanz.policy.facts import DisputeStatus, OverrideKind
@@ -34,6 +35,8 @@ FIELDS = (
     *("dispute", "outcome", "override", "refund", "subject", "contact_email", "organisation", "decimals"),
     *("channel", "date"),
 )
+LONGEST_AMOUNT = len(str(MAX_AMOUNT))
+"""Digits before the point; the command judges the amount itself."""
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 NOTE_CONTACT = "note_contact"
 APPROVE, DECLINE = "approve_override", "decline_override"
@@ -223,10 +226,13 @@ def _minor(field: str, written: str, currency: str, decimals: str | None = None)
     """Return an amount as people write it (`19.99`) in the currency's minor units, or in the provider's."""
     places = int(decimals) if decimals in {"0", "2", "3"} else decimals_of(currency)
     try:
-        amount = Decimal(written.replace(",", ".")).scaleb(places)
+        stated = Decimal(written.replace(",", "."))
     except InvalidOperation as error:
         raise InvalidInputError(f"{field}: an amount such as 19.99.") from error
-    if not amount.is_finite() or amount != amount.to_integral_value():
+    if not stated.is_finite() or stated.adjusted() > LONGEST_AMOUNT:
+        raise InvalidInputError(f"{field}: an amount such as 19.99.")
+    amount = stated.scaleb(places)
+    if amount != amount.to_integral_value():
         raise InvalidInputError(f"{field}: an amount such as 19.99, with no more decimals than {currency} has.")
     return int(amount)
 
@@ -237,4 +243,5 @@ def until_of(written: str, field: str = "until") -> str:
         at = datetime.fromisoformat(written)
     except ValueError as error:
         raise InvalidInputError(f"{field}: say when it ends, as a day and a time in UTC.") from error
+    check_year(field, at)
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()
