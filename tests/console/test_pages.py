@@ -548,3 +548,45 @@ def test_a_reader_sees_every_page_and_no_button_but_the_way_out(reader: Operator
     for path in ("/ops/", "/ops/accounts/org_42", "/ops/events/evt_1", "/ops/events?state=parked", "/ops/effects"):
         page = reader.see(path)
         assert re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', page) == ["/ops/logout"]
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_sign_that_a_database_cannot_hold_finds_nothing(operator: Operator) -> None:
+    asked = [
+        "/ops/accounts/a%00",
+        "/ops/events/evt_1%00",
+        "/ops/events/%00",
+        "/ops/effects/%00",
+        "/ops/refunds/%00",
+        "/ops/policies/%00",
+        "/ops/policies/diff?old=%00&new=plexo",
+        "/ops/policies/trial?base=%00",
+        "/ops/events/retry?reason=%00",
+        "/ops/effects/retry-all?reason=%00&type=x",
+        "/ops/mails?notice=%00&locale=%00",
+    ]
+    told = [
+        ("/ops/events/retry", {"state": "parked", "through": "9", "reason": "\0"}),
+        ("/ops/effects/retry-all", {"state": "parked", "through": "9", "reason": "\0", "type": "\0"}),
+        ("/ops/effects/retry", {"effect": "\0"}),
+        ("/ops/effects/%00/words", {}),
+        ("/ops/events/evt_1%00/retry", {}),
+        ("/ops/refunds/%00/asked", {}),
+        ("/ops/disputes/evidence", {"account": "a\0"}),
+        ("/ops/todo/%00/acknowledge", {}),
+        ("/ops/todo/%00/assign", {"name": "ada"}),
+        ("/ops/accounts/a%00/preview", {"order": "waive", "reason": "r"}),
+        ("/ops/accounts/org_42/preview", {"order": "close_dispute", "dispute": "\0", "outcome": "won"}),
+        ("/ops/accounts/org_42/preview", {"order": "approve_override", "override": "\0"}),
+        ("/ops/accounts/org_42/preview", {"order": "approve_refund", "refund": "\0"}),
+        ("/ops/accounts/org_42/preview", {"order": "propose_collection", "subject": "\0", "reason": "r"}),
+        ("/ops/accounts/org_42/orders", {"order": "waive", "reason": "r", "seen": "1", "nonce": "\0"}),
+        ("/ops/accounts/org_42/link", {"to": "a\0", "reason": "r"}),
+        ("/ops/accounts/a%00/link", {"to": "org_42", "reason": "r"}),
+        ("/ops/mails/test", {"notice": "\0", "to": "ada@shop.example"}),
+    ]
+
+    answers = [(path, operator.client.get(path).status_code) for path in asked]
+    answers += [(f"{path} {form}", operator.post(path, **form).status_code) for path, form in told]
+
+    assert [each for each in answers if each[1] >= 500] == []
