@@ -380,6 +380,29 @@ def test_the_mask_leaves_only_what_is_known_to_be_about_the_sale(operator: Opera
     assert "blue" not in page
 
 
+def test_the_mask_hides_tax_ids_custom_data_and_addresses_that_stand_where_an_id_should(
+    operator: Operator, services: Services
+) -> None:
+    hidden = {
+        "meta": {"event_name": "x", "custom_data": {"passport_id": "P-4711", "nested": {"id": "P-4712"}}},
+        "data": {
+            "id": "ada@shop.example",
+            "product_name": "Ada Baker <ada@shop.example>",
+            "customer_id": "cus_77",
+            "customer": {"tax_id": ["ATU4713", "eu_vat"], "metadata": {"badge_id": "B-4714"}},
+            "vat_id": "ATU4715",
+        },
+    }
+    with services.database.write() as tx:
+        inbox.record(tx, [sealed_event(services, json.dumps(hidden).encode())], real_now())
+
+    page = operator.see("/ops/events/evt_1")
+
+    assert "cus_77" in page
+    for text in ("P-4711", "P-4712", "ada@shop", "ATU4713", "B-4714", "ATU4715"):
+        assert text not in page, text
+
+
 def test_a_parked_event_is_tried_again_and_skipped_with_a_reason(operator: Operator, services: Services) -> None:
     first, second = parked(services, number=2)
 

@@ -16,11 +16,13 @@ from kulanz.store.inbox import Event
 
 MASK = "•••"
 PLAIN = re.compile(
-    r"event_name|type|id|.*_id|status|.*_at|currency|test_mode|livemode|cancelled|mode|pause|billing_reason|billing_anchor"
+    r"event_name|type|id|(?!(?:tax|vat)_id).*_id|status|.*_at|currency|test_mode|livemode|cancelled|mode|pause|billing_reason|billing_anchor"
     r"|(sub)?total|tax|fee|discount_total|setup_fee|amount|amount_\w+|refunded|refunded_amount|quantity|interval|count"
     r"|variant_name|product_name|status_formatted|is_first_order|fraudulent|activation_limit|instances_count|disabled"
 )
 """Fields about the sale, not the buyer. All others are masked, so a new field is safe."""
+OWN = frozenset({"custom_data", "metadata"})
+"""The merchant's own fields: their names tell nothing."""
 
 
 def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) -> str:
@@ -39,11 +41,11 @@ def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) 
 def masked(value: Any, name: str = "") -> Any:
     """Return a document with every value masked that may be personal."""
     if isinstance(value, dict):
-        return {key: masked(item, key) for key, item in value.items()}
+        return {key: masked(item, name if name in OWN else key) for key, item in value.items()}
     if isinstance(value, list):
         return [masked(item, name) for item in value]
     plain = value is None or isinstance(value, bool) or PLAIN.fullmatch(name) is not None
-    return value if plain else MASK
+    return value if plain and "@" not in str(value) else MASK
 
 
 def _opened(services: Services, conn: Connection, event: Event) -> bytes:
