@@ -613,3 +613,14 @@ def test_a_sign_that_a_database_cannot_hold_finds_nothing(operator: Operator) ->
     answers += [(f"{path} {form}", operator.post(path, **form).status_code) for path, form in told]
 
     assert [each for each in answers if each[1] >= 500] == []
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"meta":' + b"[" * 900 + b"]" * 900 + b"}"], ids=["open", "closed"])
+def test_a_body_that_is_nested_too_deep_is_hidden_and_shown_when_asked_for(
+    operator: Operator, services: Services, body: bytes
+) -> None:
+    with services.database.write() as tx:
+        inbox.record(tx, [sealed_event(services, body)], real_now())
+
+    assert f"{len(body)} bytes, hidden" in operator.see("/ops/events/evt_1")
+    assert "[" * 900 in operator.post("/ops/events/evt_1/payload").text.replace("\n", "").replace(" ", "")

@@ -33,9 +33,9 @@ def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) 
         return f"The content cannot be opened: {error.detail}."
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return body.decode(errors="replace") if plainly else f"Not JSON: {len(body)} bytes, hidden."
-    return msgspec.json.format(msgspec.json.encode(document if plainly else masked(document)), indent=2).decode()
+        return msgspec.json.format(msgspec.json.encode(document if plainly else masked(document)), indent=2).decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body.decode(errors="replace") if plainly else f"No JSON that can be read: {len(body)} bytes, hidden."
 
 
 def masked(value: Any, name: str = "") -> Any:
