@@ -30,9 +30,9 @@ TEXTS = """() => {
 WORD = re.compile(r"[A-Za-z]{3}")
 KEPT = re.compile(
     rf"""
-    Kulanz | Deutsch | English | Français | kulanz-\w+ | kulanz\s[\w-]+ .* | SHA-256 | Redis | sqlite | postgresql | ops |
-    browser | [a-z]+@[\w.]+ | (org|evt|rr)_\w+ | {LONG_NAME} | plexo | plexo[\s:,].* | lemonsqueezy.* | professional | free |
-    subscription[\s_][\w\s]* | dispute[\s_]created | order[\s_]created | account\.[\w.]+ | ops\.\w+ | Name | Status |
+    Kulanz | Deutsch | English | Français | kulanz-\w+ | kulanz\s[\w-]+ .* | SHA-256 | Redis | sqlite | ops |
+    postgresql | browser | [a-z]+@[\w.]+ | (org|evt|rr)_\w+ | {LONG_NAME} | plexo | plexo[\s:,].* | lemonsqueezy.* |
+    professional | free | subscription[\s_][\w\s]* | dispute[\s_]created | order[\s_]created | account\.[\w.]+ | ops\.\w+ | Name | Status |
     Bakery\sAda | RF\s18\s5390
     """,
     re.VERBOSE,

@@ -31,7 +31,7 @@ class LocalReader(Reader):
             return found.ngettext(each.text, each.many, int(each.values["number"]))
         return found.gettext(each.text)
 
-    def number(self, number: int) -> str:
+    def number(self, number: float) -> str:
         """`12.345`."""
         return format_decimal(number, locale=self.locale)
 

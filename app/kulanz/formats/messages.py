@@ -87,8 +87,8 @@ class Reader:
         """Return the text of a message, with its gaps."""
         return each.many if each.many and each.values.get("number") != 1 else each.text
 
-    def number(self, number: int) -> str:
-        """Return a whole number."""
+    def number(self, number: float) -> str:
+        """Return a number."""
         return f"{number:,}"
 
     def moment(self, instant: datetime) -> str:

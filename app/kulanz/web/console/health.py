@@ -52,8 +52,8 @@ def _of_events(flow: FlowFigures) -> Iterator[Light]:
         link=url_for("ops.events", state="received"),
     )
     yield Light(
-        name=message("Rate"),
-        value=message("{number} / min", number=f"{flow.per_minute:.1f}"),
+        name=message("Event rate"),
+        value=message("{number} / min", number=reading().grouped(round(flow.per_minute, 1))),
         tone="good",
         word=message("events, last 5 minutes"),
     )

@@ -74,8 +74,8 @@ class Reading:
         """Return a name of ours in the reader's language; any other name stays as it is."""
         return self.reader.translated(Message(text=str(name).replace("_", " ")))
 
-    def grouped(self, number: int) -> str:
-        """Return a whole number with the reader's separators."""
+    def grouped(self, number: float) -> str:
+        """Return a number with the reader's separators."""
         return self.reader.number(number)
 
     def percent(self, share: float | None) -> str:

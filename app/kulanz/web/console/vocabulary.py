@@ -15,6 +15,7 @@ from kulanz.policy.state.bookings import BookingStatus
 from kulanz.policy.state.findings import Access, CaseState, Owner
 from kulanz.policy.state.refunds import RefundState, Verdict
 from kulanz.policy.topics import Severity
+from kulanz.processing.outbox import CALLS
 from kulanz.queries.money import FLOWS, PERIODS
 from kulanz.store.account_list import Sort
 from kulanz.store.inbox import EVENT_STATES
@@ -43,7 +44,7 @@ _OBSTACLES = (
 )
 _COLLECTIONS = ("proposed", "handed_over", "recalled", "withdrawn")
 _WARNINGS = ("warned", "charged_back", "refunded", "expired")
-_BADGES = ("claim", "frozen", "held", "in_force", "late", "own_terms", "scheduled", "yet_to_come")
+_BADGES = ("claim", "frozen", "held", "in_force", "late", "open", "own_terms", "scheduled", "yet_to_come")
 _CAUSES = ("command", "effect", "event", "import", "ownership", "reconcile", "timer")
 _MODES = ("live", "test")
 _ACTS = (
@@ -57,7 +58,7 @@ NAMES = tuple(
         for name in chain(
             *([str(member) for member in each] for each in _ENUMS),
             (each.title for each in _ERRORS),
-            *(EVENT_STATES, EFFECT_STATES, ACTION_KINDS.values(), REQUIRED, FLOWS),
+            *(EVENT_STATES, EFFECT_STATES, ACTION_KINDS.values(), REQUIRED, FLOWS, CALLS),
             (f"by_{period}" for period in PERIODS),
             *(_TIMERS, _CLOSURES, _OBSTACLES, _COLLECTIONS, _WARNINGS, _BADGES, _CAUSES, _MODES, _ACTS),
         )
