@@ -75,8 +75,8 @@ def test_doctor_names_a_tripped_breaker(kulanz: Kulanz, shop: Services) -> None:
 
     checks = {check["check"]: check for check in kulanz("doctor", "--json").document["checks"]}
 
-    assert checks["brake"]["ok"] is False
-    assert "kulanz breaker release" in checks["brake"]["advice"]
+    assert checks["breaker"]["ok"] is False
+    assert "kulanz breaker release" in checks["breaker"]["advice"]
 
 
 def test_the_former_name_of_the_command_still_works_and_is_not_shown(kulanz: Kulanz, shop: Services) -> None:

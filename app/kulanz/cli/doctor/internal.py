@@ -115,7 +115,7 @@ def mass_downgrades(services: Services) -> Iterator[Finding]:
     wait = how_many(breaker_status.waiting, "account waits", "accounts wait")
     since = f"on since {breaker_status.on_since.isoformat()}, {wait}" if breaker_status.on_since else "off"
     advice = "is the provider down, is the clock right? If all is well: `kulanz breaker release`"
-    yield Finding("brake", breaker_status.on_since is None, since, _if(breaker_status.on_since, advice))
+    yield Finding("breaker", breaker_status.on_since is None, since, _if(breaker_status.on_since, advice))
 
 
 def spools(services: Services) -> Iterator[Finding]:
