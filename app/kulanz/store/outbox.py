@@ -27,6 +27,10 @@ from kulanz.store.bulk import among, literally
 from kulanz.store.database import Database
 from kulanz.store.tables import Instant, effects
 
+PROVIDER_CALLS = frozenset({"CancelSubscription", "ResumeSubscription", "RefundPayment", "DisableLicence"})
+"""Kinds of effects that change something at the provider: a person may do the same there."""
+STOPPED_STATES = ("todo", "parked", "unknown")
+"""States that only a person ends."""
 EFFECT_STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
 
 
@@ -56,6 +60,11 @@ class EffectRow(msgspec.Struct, frozen=True):
     """Number of earlier attempts during which the worker died."""
     request_note: str | None = None
     """The process that was about to send a request that may have moved money; None: no outcome is unknown."""
+
+    @property
+    def may_be_done_by_hand(self) -> bool:
+        """Whether it is a call that a person may have made at the provider instead."""
+        return self.kind in PROVIDER_CALLS and self.state in STOPPED_STATES
 
 
 _COLUMNS = EffectRow.__struct_fields__
@@ -145,6 +154,11 @@ _FINISH = (
         lease_until=None,
         begun_at=None,
     )
+)
+_BY_HAND = (
+    update(effects)
+    .where(effects.c.id == bindparam("effect"), effects.c.state.in_(STOPPED_STATES))
+    .values(state="done", error=None, done_at=bindparam("now", type_=Instant), begun_at=None, request_note=None)
 )
 _AHEAD = (
     update(effects)
@@ -253,6 +267,11 @@ def finish(
     """Record an outcome and end the lease; `next_attempt_at` None keeps the time, and a `done` effect stays done."""
     outcome = {"state_": state, "attempts_": attempts, "error_": error, "next_": next_attempt_at, "done_": done_at}
     tx.execute(_FINISH, {"effect": id, **outcome})
+
+
+def done_by_hand(tx: Connection, id: str, now_real: datetime) -> bool:  # noqa: A002
+    """Record that a person did what no worker does; False if a worker was told to try again meanwhile."""
+    return tx.execute(_BY_HAND, {"effect": id, "now": now_real}).rowcount == 1
 
 
 def get(conn: Connection, id: str) -> EffectRow | None:  # noqa: A002
