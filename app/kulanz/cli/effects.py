@@ -116,9 +116,10 @@ def _open(opened: Services, effect: str) -> str:
 
 
 def _make_due(tx: Connection, chosen: set[str]) -> int:
+    from kulanz.runtime.clock import real_now
     from kulanz.store import outbox
 
-    return outbox.retry(tx, chosen)
+    return outbox.retry(tx, chosen, real_now())
 
 
 effects.add_command(

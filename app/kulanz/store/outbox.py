@@ -1,7 +1,7 @@
 """Outbox: effects to be delivered, and their outcomes. Attempts and leases are in real time."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import (
@@ -69,7 +69,6 @@ class EffectRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = EffectRow.__struct_fields__
 _PAGE = 500
-_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _PENDING = text("state = 'pending' AND state <> 'done'")
 _ROW = select(*(effects.c[name] for name in _COLUMNS))
 _ONE = _ROW.where(effects.c.id == bindparam("effect"))
@@ -133,7 +132,7 @@ _GIVE_BACK = (
     .values(
         state="pending",
         error=None,
-        next_attempt_at=_AT_ONCE,
+        next_attempt_at=bindparam("begun", type_=Instant),
         done_at=None,
         lease_until=None,
         begun_at=None,
@@ -181,7 +180,13 @@ _RETRY = (
     update(effects)
     .where(among(effects.c.id, "effects"), effects.c.state != "done")
     .values(
-        state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, begun_at=None, crashes=0, error=None
+        state="pending",
+        attempts=0,
+        next_attempt_at=bindparam("now", type_=Instant),
+        lease_until=None,
+        begun_at=None,
+        crashes=0,
+        error=None,
     )
 )
 _COUNTS = select(effects.c.state, func.count().label("number")).where(text("state <> 'done'")).group_by(effects.c.state)
@@ -313,13 +318,20 @@ def park_pending(tx: Connection, reason: str) -> int:
     return tx.execute(_HOLD, {"why": reason}).rowcount
 
 
-def retry(tx: Connection, ids: Collection[str]) -> int:
+def retry(tx: Connection, ids: Collection[str], now_real: datetime) -> int:
     """Retry effects now in any state but done; returns how many."""
-    return tx.execute(_RETRY, {"effects": ids}).rowcount
+    return tx.execute(_RETRY, {"effects": ids, "now": now_real}).rowcount
 
 
 def retry_some(
-    tx: Connection, state: str, *, after: int, through: int, limit: int, alike: tuple[str, str] | None = None
+    tx: Connection,
+    state: str,
+    now_real: datetime,
+    *,
+    after: int,
+    through: int,
+    limit: int,
+    alike: tuple[str, str] | None = None,
 ) -> tuple[list[int], list[str]]:
     """Retry the next effects of a state now, and return their numbers and ids.
 
@@ -329,7 +341,7 @@ def retry_some(
     rows = tx.execute(among_these).all()
     ids = [row.id for row in rows]
     if ids:
-        tx.execute(_RETRY, {"effects": ids})
+        tx.execute(_RETRY, {"effects": ids, "now": now_real})
     return [row.number for row in rows], ids
 
 
