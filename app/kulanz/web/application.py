@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
