@@ -26,6 +26,7 @@ from kulanz.processing import circuit_breaker
 from kulanz.processing import outbox as alerts
 from kulanz.queries import accounts, todo
 from kulanz.queries.todo import Todo
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, migrate, outbox
 from kulanz.web.api.documents.standing import Todos
@@ -109,7 +110,7 @@ def test_an_effect_that_needs_a_person_waits_until_it_is_tried_again(services: S
 
     (listed,) = waiting(services)
     with services.database.write() as tx:
-        outbox.retry(tx, ["ef_1"])
+        outbox.retry(tx, ["ef_1"], real_now())
 
     assert (listed.topic, listed.proposed) == (
         f"{state}_effects",

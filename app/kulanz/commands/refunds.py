@@ -114,6 +114,7 @@ def _decided(
         reason=order.reason,
         turn=account.book.refund_requests[refund.key].next_turn,
         version=refund.policy.version,
+        verdict_clause=refund.answer.clause,
     )
     return (decision,)
 
@@ -233,23 +234,18 @@ def _check_approval(order: DecideRefund, refund: Refund) -> None:
                 currency=refund.payment.currency,
             )
         )
-    if _granted(order, refund) != _asked(refund) and not order.reason:
+    if _granted(order, refund) != refund.amount and not order.reason:
         raise InvalidInputError(
             message(
                 "reason: say why it is another amount than {refund} {currency}",
-                refund=_asked(refund),
+                refund=refund.amount,
                 currency=refund.payment.currency,
             )
         )
 
 
 def _granted(order: DecideRefund, refund: Refund) -> int:
-    return (order.amount or _asked(refund)) if order.approve else 0
-
-
-def _asked(refund: Refund) -> int:
-    """Return the amount of an approval without one: the requested amount, or all that the policy grants."""
-    return refund.amount or refund.left
+    return (order.amount or refund.amount) if order.approve else 0
 
 
 def _clause(order: DecideRefund, refund: Refund) -> str:

@@ -225,7 +225,9 @@ def _of_effects(conn: Connection, state: str, group: pages.Group) -> Todo:
         group.words,
         group.since,
         detail=": ".join(part for part in (row.id, group.words, row.error) if part),
-        act=f"kulanz effects list --state {state}{account}",
+        act=f"kulanz effects done {row.id} --reason TEXT"
+        if row.may_be_done_by_hand and state == "todo"
+        else f"kulanz effects list --state {state}{account}",
         path=path,
     )
 

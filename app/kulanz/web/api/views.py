@@ -11,6 +11,7 @@ import msgspec
 from flask import Blueprint, Response, g, request
 
 from kulanz.commands import refund_requests, versions
+from kulanz.commands.by_hand import DoneByHand
 from kulanz.commands.commands import Command
 from kulanz.commands.links import Link
 from kulanz.commands.todos import Acknowledge, Assign
@@ -137,6 +138,13 @@ class Api:
         """Assign an item."""
         form = form_fields.read(_body(), forms.Assignment)
         return self._noted(Assign(todo=_known_form(todo_id), to=form.to))
+
+    def record_done(self, effect_id: str) -> Response:
+        """Record that a person made a call to the provider."""
+        _nothing_asked()
+        form, actor = form_fields.read(_body(), forms.Reason), g.actor
+        word = DoneByHand(effect=_known_form(effect_id), reason=form.reason)
+        return _json(self._once(actor, lambda keep: results.done_by_hand(self._services, word, actor, keep))[0])
 
     def _policy(self, name: str) -> str:
         with self._services.database.read() as conn:

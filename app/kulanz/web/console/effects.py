@@ -93,7 +93,7 @@ class EffectPages:
                 raise RefusedError(
                     message("The state is “{state}”: there is nothing to try again.", state=formatting.words(row.state))
                 )
-            outbox.retry(tx, [ident])
+            outbox.retry(tx, [ident], real_now())
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="retried", subject=ident)
         self._services.notifier.notify(EFFECTS_QUEUE)
         where = url_for("ops.effects", state=request.form.get("state") or None, done="retried")
