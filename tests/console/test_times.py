@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kulanz.web.console.times import Times
+from kulanz.queries.accounts import read_by
+from kulanz.web.console.reading import Reading
 from tests.console.operator import Operator
 
 pytestmark = pytest.mark.usefixtures("in_grace")
@@ -52,7 +53,7 @@ def test_a_zone_that_there_is_not_is_refused_and_a_cookie_that_names_one_is_igno
     ("zone", "at"), [("Pacific/Kiritimati", "9999-12-31T23:59:59Z"), ("America/New_York", "0001-01-01T00:00:00Z")]
 )
 def test_a_time_that_a_zone_cannot_write_is_shown_in_utc(zone: str, at: str) -> None:
-    shown = Times(zone=zone)
+    shown = Reading(zone, (), read_by((), zone))
 
     assert at[:10] in shown.instant(at)
     assert at[:10] in shown.sentence(f"until {at}")
@@ -61,4 +62,43 @@ def test_a_time_that_a_zone_cannot_write_is_shown_in_utc(zone: str, at: str) -> 
 def test_what_only_looks_like_a_time_is_left_as_it_is() -> None:
     said = "found 2026-99-99T99:99:99Z"
 
-    assert Times(zone="Europe/Vienna").sentence(said) == said
+    assert Reading("Europe/Vienna", (), read_by((), "Europe/Vienna")).sentence(said) == said
+
+
+def test_the_sentences_of_a_story_are_told_in_the_readers_zone_too(operator: Operator) -> None:
+    german = {"Accept-Language": "de"}
+    of_the_account = operator.client.get("/ops/accounts/org_42", headers=german).text
+
+    operator.post("/ops/zone", zone="Asia/Kolkata")
+    of_the_reader = operator.client.get("/ops/accounts/org_42", headers=german).text
+
+    assert "Uhr (UTC)" in of_the_account
+    assert "Uhr (UTC+05:30)" in of_the_reader
+    assert "Uhr (UTC)" not in of_the_reader
+
+
+@pytest.mark.parametrize(("chosen", "lang"), [("fr", "fr"), ("en", "en"), ("", "de")])
+def test_a_chosen_language_goes_before_the_browsers(operator: Operator, chosen: str, lang: str) -> None:
+    german = {"Accept-Language": "de-AT, fr;q=0.5"}
+    operator.post("/ops/zone", zone="UTC", language="it")
+    assert '<html lang="de">' in operator.client.get("/ops/log", headers=german).text
+
+    operator.post("/ops/zone", zone="UTC", language=chosen)
+
+    assert f'<html lang="{lang}">' in operator.client.get("/ops/log", headers=german).text
+
+
+def test_a_language_without_words_is_refused(operator: Operator) -> None:
+    refused = operator.client.post(
+        "/ops/zone", data={"token": operator.token, "zone": "UTC", "language": "it"}, headers={"Accept-Language": "de"}
+    )
+
+    assert refused.status_code == 400
+    assert "Die Konsole spricht diese Sprache nicht." in refused.text
+
+
+def test_an_amount_and_a_number_are_written_as_the_reader_writes_them(operator: Operator) -> None:
+    page = operator.client.get("/ops/accounts/org_42", headers={"Accept-Language": "de-DE"}).text
+
+    assert "49,00\N{NO-BREAK SPACE}€" in page
+    assert "EUR" not in page.partition('id="cases"')[2].partition("</section>")[0]

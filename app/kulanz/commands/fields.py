@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from kulanz.errors import InvalidInputError
+from kulanz.formats.messages import message
 
 MAX_AMOUNT = 10**15
 FIRST_YEAR, LAST_YEAR = 1900, 2999
@@ -43,7 +44,9 @@ PUBLIC_NAMES = {
 def check_year(field: str, at: date) -> None:
     """Raise InvalidInputError for a time so far away that nothing can be computed with it."""
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise InvalidInputError(f"{field}: a time between the years {FIRST_YEAR} and {LAST_YEAR}")
+        raise InvalidInputError(
+            message("{field}: a time of the years {first} to {last}", field=field, first=FIRST_YEAR, last=LAST_YEAR)
+        )
 
 
 class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename=PUBLIC_NAMES):

@@ -9,6 +9,7 @@ from flask import Request, Response, g, make_response, redirect, request, url_fo
 from werkzeug.datastructures import MultiDict
 
 from kulanz.config import OpsUser, Settings
+from kulanz.formats.messages import message
 from kulanz.web import peers
 from kulanz.web.console.sessions import ConsoleSession, ConsoleSessions
 from kulanz.web.problems import BadRequestError, ForbiddenError, UnauthorizedError
@@ -45,7 +46,7 @@ class AccessControl:
         """Let a request pass, send it to the login, or refuse it."""
         request.max_content_length = MAX_BODY
         if not self._settings.ops_users:
-            raise ForbiddenError("The console is closed: set OPS_PASSWORD or OPS_USERS, and start again.")
+            raise ForbiddenError(message("The console is closed: set OPS_PASSWORD or OPS_USERS, and start again."))
         _check_characters(request)
         if request.endpoint in LOGIN:
             self._check_origin()
@@ -70,23 +71,25 @@ class AccessControl:
         self._check_origin()
         token = request.headers.get(TOKEN_HEADER) or request.form.get(TOKEN, "")
         if not self._sessions.knows_token(session, token):
-            raise ForbiddenError("This form is of another session. Go back, load the page again and repeat it.")
+            raise ForbiddenError(
+                message("This form is of another session. Go back, load the page again and repeat it.")
+            )
         if user.read_only and request.endpoint not in FOR_READERS:
-            raise ForbiddenError("You may look at everything here, and change nothing.")
+            raise ForbiddenError(message("You may look at everything here, and change nothing."))
 
     def _check_origin(self) -> None:
         """Refuse a change that another site asks for; a browser says where it comes from."""
         if request.method not in SAFE_METHODS and not _is_own(
             request, peers.host(request, self._settings.trusted_proxies)
         ):
-            raise ForbiddenError("This came from another site.")
+            raise ForbiddenError(message("This came from another site."))
 
 
 def _check_characters(request: Request) -> None:
     """Refuse NUL wherever a text may have it: PostgreSQL takes it as part of no text, not even of a question."""
     told = (request.path, *_values(request.args), *_values(request.form))
     if any("\0" in text for text in told):
-        raise BadRequestError("There is a character in this that no text has.")
+        raise BadRequestError(message("There is a character in this that no text has."))
 
 
 def _values(given: MultiDict[str, str]) -> Iterator[str]:
@@ -103,7 +106,7 @@ def _is_own(request: Request, host: str) -> bool:
 
 def _to_login() -> Response:
     if request.method not in {"GET", "HEAD"}:
-        raise UnauthorizedError("Log in first; your session may have ended.")
+        raise UnauthorizedError(message("Log in first; your session may have ended."))
     requested = request.script_root + request.full_path.rstrip("?")
     wanted = {"next": requested} if requested.rstrip("/") != url_for("ops.overview").rstrip("/") else {}
     return make_response(redirect(f"{url_for('ops.login')}{'?' if wanted else ''}{urlencode(wanted)}", code=303))
