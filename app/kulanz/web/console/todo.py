@@ -34,7 +34,7 @@ class TodoPages:
     def acknowledge(self, ident: str) -> Response:
         """Mark an item as seen."""
         matter = todos.acknowledge(self._services, ident, g.user.name)
-        return _back("done" if matter.ends_when_seen else "seen")
+        return _back("done" if matter.ends_when_acknowledged else "seen")
 
     def assign(self, ident: str) -> Response:
         """Assign an item; without a name it is unassigned."""
