@@ -17,7 +17,7 @@ from kulanz.commands import books, execute, todos
 from kulanz.commands.commands import CloseDispute, DeclineOverride, OpenDispute, SetOverride
 from kulanz.config import ApiToken
 from kulanz.crypto import places
-from kulanz.documents.standing import Todo, Todos
+from kulanz.documents.standing import Todos
 from kulanz.errors import NotFoundError
 from kulanz.ingest.receiver import Receiver
 from kulanz.policy import document
@@ -26,6 +26,8 @@ from kulanz.policy.topics import NOTES, SEEN_ELSEWHERE, TOPICS
 from kulanz.processing import circuit_breaker
 from kulanz.processing import outbox as alerts
 from kulanz.queries import accounts, todo
+from kulanz.queries.todo import Todo
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, migrate, outbox
 from kulanz.web.application import assemble
@@ -97,7 +99,7 @@ def test_parked_events_wait_by_their_reason_until_each_is_settled(services: Serv
 
     assert {(each.subject, each.number) for each in listed} == {("broken", 2), ("no such plan", 1)}
     assert {each.severity for each in listed} == {"urgent"}
-    assert (left.number, left.act, left.link) == (1, f"kulanz events show {second}", f"/ops/events/{second}")
+    assert (left.number, left.proposed, left.link) == (1, f"kulanz events show {second}", f"/ops/events/{second}")
     assert waiting(services) == []
 
 
@@ -108,9 +110,9 @@ def test_an_effect_that_needs_a_person_waits_until_it_is_tried_again(services: S
 
     (listed,) = waiting(services)
     with services.database.write() as tx:
-        outbox.retry(tx, ["ef_1"])
+        outbox.retry(tx, ["ef_1"], real_now())
 
-    assert (listed.topic, listed.act) == (
+    assert (listed.topic, listed.proposed) == (
         f"{state}_effects",
         f"kulanz effects list --state {state} --account {ORG}",
     )
@@ -124,8 +126,8 @@ def test_an_unrequested_full_refund_waits_until_somebody_has_looked(services: Se
     (listed,) = waiting(services)
     todos.acknowledge(services, listed.id, "ann")
 
-    assert (listed.topic, listed.account_id, listed.since) == ("unrequested_refund", ORG, MONDAY)
-    assert listed.act == f"kulanz account explain {ORG}"
+    assert (listed.topic, listed.account, listed.since) == ("unrequested_refund", ORG, MONDAY)
+    assert listed.proposed == f"kulanz account explain {ORG}"
     assert waiting(services) == []
     tell(services, subscription_payment_success(at=MONDAY + DAY))
     assert waiting(services) == []
@@ -152,7 +154,7 @@ def test_a_dispute_waits_for_an_answer_until_it_is_decided(services: Services) -
     dispute = accounts.account_document(services, ORG).disputes[0].id
     execute.command(services, ORG, CloseDispute(dispute=dispute, outcome=DisputeStatus.WON), "ann")
 
-    assert [(each.account_id, each.act) for each in listed] == [(ORG, f"kulanz account evidence {ORG}")]
+    assert [(each.account, each.proposed) for each in listed] == [(ORG, f"kulanz account evidence {ORG}")]
     assert "dispute_to_answer" not in topics(services)
 
 
@@ -295,7 +297,7 @@ def test_the_api_answers_the_same_list(services: Services) -> None:
     assert answer.status_code == 200
     listed = msgspec.json.decode(answer.data, type=Todos).todo
     assert [(each.id, each.severity, each.act) for each in listed] == [
-        (each.id, "urgent", each.act) for each in waiting(services)
+        (each.id, "urgent", each.proposed) for each in waiting(services)
     ]
 
 
@@ -335,7 +337,7 @@ def test_by_the_api_somebody_has_seen_it_and_somebody_takes_care(services: Servi
     assert (seen.status_code, seen.json["acknowledged_by"]) == (200, "ann")
     receiver.close()
     with services.database.read() as conn:
-        noted = [act.act for act in audit_log.about(conn, listed.account_id or "")]
+        noted = [act.act for act in audit_log.about(conn, listed.account or "")]
     assert noted.count("acknowledged") == 1
     assert (noted.count("assigned"), noted.count("unassigned")) == (2, 1)
 
@@ -344,7 +346,7 @@ def test_what_is_done_once_it_was_seen_is_answered_again_under_its_key(services:
     a_refund_in_full(services)
     settings = replace(services.settings, api_tokens=(ApiToken(name="ann", token="w-secret"),))
     (ending,) = waiting(services)
-    assert ending.ends_when_acknowledged
+    assert ending.ends_when_seen
     receiver = Receiver(services)
     client = assemble(receiver, services, settings).test_client()
     headers = {"Authorization": "Bearer w-secret", "Idempotency-Key": "7"}

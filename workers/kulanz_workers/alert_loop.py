@@ -12,11 +12,11 @@ from time import monotonic
 from kulanz.config.parsing import AlertChannel
 from kulanz.delivery import chat
 from kulanz.delivery.chat import Tone
-from kulanz.documents.standing import Todo
 from kulanz.errors import KulanzError
 from kulanz.formats.wording import how_many
 from kulanz.policy.topics import Severity, topic_of
 from kulanz.queries import todo
+from kulanz.queries.todo import Todo
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import shared_values, todos
@@ -98,7 +98,7 @@ class AlertLoop:
         new = [each for each in waiting if each.id not in known]
         over = [each for each in told if each.id not in present]
         if new and self._post(channel, *_of_new(new, self._services.settings.console_url)):
-            self._note(channel, new=[Told(each.id, each.account_id or "", each.topic) for each in new])
+            self._note(channel, new=[Told(each.id, each.account, each.topic) for each in new])
         if over and self._post(channel, *_of_over(over, self._services.settings.console_url)):
             self._note(channel, over=over)
 
@@ -121,9 +121,7 @@ def _name(services: Services, channel: AlertChannel) -> str:
 
 def _of_new(new: Sequence[Todo], console: str | None) -> tuple[str, list[str], Tone]:
     urgent = any(each.severity is Severity.URGENT for each in new)
-    lines = [
-        _line(todo.headline(each.topic, each.number), each.account_id or "", console, each.link) for each in new[:LINES]
-    ]
+    lines = [_line(each.headline, each.account, console, each.link) for each in new[:LINES]]
     title = f"Kulanz: {how_many(len(new), 'thing waits', 'things wait')} for a person"
     return title, [*lines, *_rest(len(new), console)], Tone.URGENT if urgent else Tone.WAITS
 

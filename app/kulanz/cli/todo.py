@@ -9,7 +9,7 @@ import click
 from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, services, table, words
 
 if TYPE_CHECKING:
-    from kulanz.documents.standing import Todo
+    from kulanz.queries.todo import Todo
 
 
 @click.group(invoke_without_command=True)
@@ -24,13 +24,13 @@ def todo(context: click.Context, *, as_json: bool) -> None:
     with services() as opened:
         waiting = query.todo_list(opened)
     rows = [
-        (each.id, each.severity, each.since, each.account_id or "-", each.what, each.act, _care(each))
+        (each.id, each.severity, each.since, each.account or "-", each.what, each.proposed, _care(each))
         for each in waiting
     ]
     show = table(
         ("id", "severity", "since", "account", "what", "proposed", "care"), rows, empty="Nothing waits for a person."
     )
-    emit({"todo": waiting}, as_json, show)
+    emit({"todo": [query.document(each) for each in waiting]}, as_json, show)
 
 
 @todo.command()
@@ -41,11 +41,12 @@ def todo(context: click.Context, *, as_json: bool) -> None:
 def acknowledge(*, ident: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Mark an item as seen. It stays until an event ends it; an item that no event can end is done by that."""
     from kulanz.commands import todos
+    from kulanz.queries import todo as query
 
     with services() as opened:
         matter = todos.acknowledge(opened, ident, actor, dry_run=dry_run)
-    after = "done" if matter.ends_when_acknowledged else "acknowledged; it ends when its cause ends"
-    emit(matter, as_json, f"{_would(dry_run)}{matter.what}: {after}")
+    after = "done" if matter.ends_when_seen else "acknowledged; it ends when its cause ends"
+    emit(query.document(matter), as_json, f"{_would(dry_run)}{matter.what}: {after}")
 
 
 @todo.command()
@@ -58,13 +59,17 @@ def acknowledge(*, ident: str, dry_run: bool, actor: str, as_json: bool) -> None
 def assign(*, ident: str, name: str | None, nobody: bool, dry_run: bool, actor: str, as_json: bool) -> None:
     """Assign an item to a person."""
     from kulanz.commands import todos
+    from kulanz.queries import todo as query
 
     if (name is None) is not nobody:
         raise click.UsageError("give a name, or `--nobody`")
     with services() as opened:
         matter = todos.assign(opened, ident, name, actor, dry_run=dry_run)
-    care = f"assigned to {name}" if name else "unassigned"
-    emit(matter, as_json, f"{_would(dry_run)}{matter.what}: {care}")
+    emit(
+        query.document(matter),
+        as_json,
+        f"{_would(dry_run)}{matter.what}: {f'assigned to {name}' if name else 'unassigned'}",
+    )
 
 
 def _would(dry_run: bool) -> str:  # noqa: FBT001 - the flag as it was given

@@ -113,6 +113,7 @@ def _decided(
         reason=order.reason,
         turn=account.book.refund_requests[refund.key].next_turn,
         version=refund.policy.version,
+        verdict_clause=refund.answer.clause,
     )
     return (decision,)
 
@@ -217,17 +218,12 @@ def _check_approval(order: DecideRefund, refund: Refund) -> None:
         raise InvalidInputError("reason: say why it is granted, as the policy alone does not")
     if not 0 < _granted(order, refund) <= refund.left:
         raise InvalidInputError(f"amount: at most {refund.left} {refund.payment.currency} is left of the payment")
-    if _granted(order, refund) != _asked(refund) and not order.reason:
-        raise InvalidInputError(f"reason: say why it is another amount than {_asked(refund)} {refund.payment.currency}")
+    if _granted(order, refund) != refund.amount and not order.reason:
+        raise InvalidInputError(f"reason: say why it is another amount than {refund.amount} {refund.payment.currency}")
 
 
 def _granted(order: DecideRefund, refund: Refund) -> int:
-    return (order.amount or _asked(refund)) if order.approve else 0
-
-
-def _asked(refund: Refund) -> int:
-    """Return the amount of an approval without one: the requested amount, or all that the policy grants."""
-    return refund.amount or refund.left
+    return (order.amount or refund.amount) if order.approve else 0
 
 
 def _clause(order: DecideRefund, refund: Refund) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from kulanz.documents.standing import Todo
 from kulanz.errors import InvalidInputError
 from kulanz.queries import todo
+from kulanz.queries.todo import Todo
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, todos
@@ -56,9 +56,8 @@ def acknowledge(services: Services, ident: str, actor: str, *, dry_run: bool = F
         said = msgspec.structs.replace(todos.mark_of(tx, ident), acknowledged_by=actor, acknowledged_at=now)
         if not dry_run:
             _note(tx, matter, said, act="acknowledged", actor=actor)
-        after = todo.marked(matter, said)
-        then(tx, after)
-    return after
+        then(tx, replace(matter, said=said))
+    return replace(matter, said=said)
 
 
 def assign(
@@ -74,13 +73,12 @@ def assign(
         if not dry_run:
             act = "unassigned" if name is None else "assigned"
             _note(tx, matter, said, act=act, actor=actor, to=name)
-        after = todo.marked(matter, said)
-        then(tx, after)
-    return after
+        then(tx, replace(matter, said=said))
+    return replace(matter, said=said)
 
 
 def _note(tx: Connection, matter: Todo, said: TodoMark, *, act: str, actor: str, to: str | None = None) -> None:
     todos.mark(tx, said)
     detail = f"{matter.topic} {matter.id}{f' to {to}' if to else ''}"
-    about = matter.account_id or matter.subject
+    about = matter.account or matter.subject
     audit_log.record(tx, at=real_now(), actor=actor, act=act, subject=about, detail=detail)

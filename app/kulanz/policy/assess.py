@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace as evolve
@@ -48,6 +48,17 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
     for area in areas_for(book, "assess"):
         draft = area.assess(draft, book, moment)
     return _concluded(draft, book, moment, _timers(draft, book, moment) if with_timers else ())
+
+
+def lifted(state: State, book: Book, moment: Moment) -> Iterator[tuple[Hold, datetime]]:
+    """Yield the holds that a reinstatement lifts, each with the time until which it does."""
+    present = {hold.key for hold in state.holds}
+    for area in areas_for(book, "holds") if book.lifted else ():
+        for hold in area.holds(state, book, moment):
+            case = state.case(hold.source)
+            until = exceptions.case_lifted_until(book, case) if case else exceptions.lifted_until(book, hold.key)
+            if hold.key not in present and until is not None:
+                yield hold, until
 
 
 def _timers(draft: State, book: Book, moment: Moment) -> tuple[Timer, ...]:

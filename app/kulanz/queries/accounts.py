@@ -8,8 +8,9 @@ from kulanz import documents
 from kulanz.documents.standing import Certificates
 from kulanz.errors import NotFoundError
 from kulanz.formats.messages import PLAIN, Message, Reader
+from kulanz.policy.assess import lifted
 from kulanz.policy.consequences.effects import entitlement as rights
-from kulanz.policy.state import FREE, Account
+from kulanz.policy.state import FREE, Account, Moment
 from kulanz.queries import account_documents, account_list, closed, outlook, sentences, story, waits
 from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, Page, of_row, view, with_links
@@ -142,10 +143,12 @@ def read_by(languages: Sequence[str], zone: str) -> Reader:
 
 
 def _why(services: Services, seen: AccountView) -> Iterator[Message]:
-    yield from story.reasons(seen.state)
+    book, now = seen.account.book, seen.state.as_of
+    moment = Moment(seen.terms.under(book, now), seen.account.zone(seen.terms), now)
+    yield from story.reasons(seen.state, lifted(seen.state, book, moment))
     yield from story.linked(seen.links)
-    yield from story.unnamed(seen.account.id, seen.account.book, services.account_naming.places)
-    yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
+    yield from story.unnamed(seen.account.id, book, services.account_naming.places)
+    yield from story.idle(book, moment.terms)
 
 
 def _outlook(seen: AccountView, waiting: Collection[str]) -> Iterator[Message]:

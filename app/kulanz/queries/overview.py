@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from kulanz.documents.standing import Todo
 from kulanz.processing import circuit_breaker
 from kulanz.queries import todo, worker_status
 from kulanz.queries.cached import Cached
 from kulanz.queries.money import PERIODS, Money, money
+from kulanz.queries.todo import Todo
 from kulanz.queries.worker_status import WorkerStatus
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now

@@ -24,6 +24,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> RefundRequest
         id=refund.key,
         account_id=account,
         verdict=answer.verdict,
+        verdict_clause=refund.verdict_clause or None,
         clause=answer.clause or None,
         why=answer.why,
         developer=Developer.of(refund.developer) if refund.developer else None,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-from msgspec.structs import replace
-
-from kulanz.documents.standing import Todo
+from kulanz.documents import standing as documents
 from kulanz.errors import NotFoundError
-from kulanz.formats.wording import how_many, shell_word
+from kulanz.formats.messages import Message, counted, message
+from kulanz.formats.wording import shell_word
 from kulanz.ingest import secret_usage
-from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.topics import ENDING_WHEN_SEEN, Severity, topic_of
 from kulanz.processing import circuit_breaker, endpoints, facts_first
 from kulanz.runtime import clock_guard
@@ -37,6 +36,94 @@ _COULD_BE_LINKED, _ENDPOINT = "account_could_be_linked", "endpoint_cannot_work"
 _GRAVER_THAN_ASKED = ("refund_to_decide_again", "refund_answer_late", "dispute_answer_due")
 
 
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """An item of the to-do list."""
+
+    topic: str
+    subject: str
+    since: datetime
+    _: KW_ONLY
+    account: str = ""
+    """Empty: it is about no single account."""
+    number: int = 1
+    """Number of events or effects in the item."""
+    detail: Message | str = ""
+    act: str = ""
+    """The command that is proposed; empty: that of the topic."""
+    path: str = ""
+    """Path of the console's page about it; empty: its account's page."""
+    said: TodoMark | None = None
+
+    @property
+    def id(self) -> str:
+        """Stable id of the item."""
+        return todo_id(self.topic, self.account, self.subject)
+
+    @property
+    def severity(self) -> Severity:
+        """Urgency of the item."""
+        return topic_of(self.topic).severity
+
+    @property
+    def ends_when_seen(self) -> bool:
+        """Whether only a person's acknowledgement ends it."""
+        return topic_of(self.topic).ends_when_seen
+
+    @property
+    def acknowledged_at(self) -> datetime | None:
+        """Time at which a person marked it as seen, since it began."""
+        at = self.said.acknowledged_at if self.said else None
+        return at if at is not None and self.since <= at else None
+
+    @property
+    def acknowledged_by(self) -> str | None:
+        """The person who marked it as seen, since it began."""
+        return self.said.acknowledged_by if self.said and self.acknowledged_at is not None else None
+
+    @property
+    def assigned_to(self) -> str | None:
+        """The assignee."""
+        at = self.said.assigned_at if self.said else None
+        return self.said.assigned_to if self.said and at is not None and self.since <= at else None
+
+    @property
+    def headline(self) -> str:
+        """One sentence without names."""
+        return str(self._headline)
+
+    @property
+    def what(self) -> str:
+        """One sentence with the details."""
+        return str(self.what_said)
+
+    @property
+    def what_said(self) -> Message:
+        """The same, for a reader of any language."""
+        text = "{headline} ({detail})" if self.detail else "{headline}"
+        return Message(text=text, values={"headline": self._headline, "detail": self.detail})
+
+    @property
+    def _headline(self) -> Message:
+        says = Message(text=topic_of(self.topic).says)
+        return (
+            Message(text="{number} {says}", values={"number": f"{self.number:,}", "says": says})
+            if self.number > 1
+            else says
+        )
+
+    @property
+    def proposed(self) -> str:
+        """The command that looks at it or settles it."""
+        template = self.act or topic_of(self.topic).act
+        return template.replace("{account}", shell_word(self.account)).replace("{subject}", shell_word(self.subject))
+
+    @property
+    def link(self) -> str:
+        """Path of the console's page about it."""
+        return self.path or (f"/ops/accounts/{quote(self.account, safe='')}" if self.account else "/ops/")
+
+
 def todo_list(services: Services) -> list[Todo]:
     """Return the items, urgent ones first, then by age."""
     with services.database.read() as conn:
@@ -46,11 +133,11 @@ def todo_list(services: Services) -> list[Todo]:
 def todo_list_in(services: Services, conn: Connection) -> list[Todo]:
     """Return the items as an open transaction sees them."""
     found = [*_told(services, conn), *_stuck(conn), *_of_the_house(services, conn)]
-    graver = {(each.account_id, each.subject) for each in found if each.topic in _GRAVER_THAN_ASKED}
-    found += [each for each in _questions(conn) if (each.account_id, each.subject) not in graver]
-    marks = todos.marks(conn, [each.id for each in found])
-    known = [marked(each, marks.get(each.id)) for each in found]
-    waiting = [each for each in known if not each.ends_when_acknowledged or each.acknowledged_at is None]
+    graver = {(each.account, each.subject) for each in found if each.topic in _GRAVER_THAN_ASKED}
+    found += [each for each in _questions(conn) if (each.account, each.subject) not in graver]
+    said = todos.marks(conn, [each.id for each in found])
+    known = [replace(each, said=said.get(each.id)) for each in found]
+    waiting = [each for each in known if not each.ends_when_seen or each.acknowledged_at is None]
     return sorted(waiting, key=lambda each: (each.severity is not Severity.URGENT, each.since, each.id))
 
 
@@ -62,54 +149,10 @@ def one(services: Services, conn: Connection, ident: str) -> Todo:
     raise NotFoundError(f"nothing waits by the id {ident!r}")
 
 
-def marked(todo: Todo, mark: TodoMark | None) -> Todo:
-    """Return an item with the words that persons have left about it since it began."""
-    if mark is None:
-        return todo
-    seen = mark.acknowledged_at is not None and todo.since <= mark.acknowledged_at
-    assigned = mark.assigned_at is not None and todo.since <= mark.assigned_at
-    return replace(
-        todo,
-        acknowledged_by=mark.acknowledged_by if seen else None,
-        acknowledged_at=mark.acknowledged_at if seen else None,
-        assigned_to=mark.assigned_to if assigned else None,
-    )
-
-
-def headline(topic: str, number: int) -> str:
-    """Return the sentence about a topic, without names."""
-    says = topic_of(topic).says
-    return f"{number:,} {says}" if number > 1 else says
-
-
-def _item(
-    name: str,
-    subject: str,
-    since: datetime,
-    *,
-    account: str = "",
-    number: int = 1,
-    detail: str = "",
-    act: str = "",
-    path: str = "",
-) -> Todo:
-    """Return an item; its command and its page are those of the topic and the account, unless others are named."""
-    topic, command = topic_of(name), act or topic_of(name).act
-    return Todo(
-        id=todo_id(name, account, subject),
-        topic=name,
-        severity=topic.severity,
-        subject=subject,
-        account_id=account or None,
-        since=since,
-        number=number,
-        what=f"{headline(name, number)}{f' ({detail})' if detail else ''}",
-        act=command.replace("{account}", shell_word(account)).replace("{subject}", shell_word(subject)),
-        link=path or (f"/ops/accounts/{quote(account, safe='')}" if account else "/ops/"),
-        ends_when_acknowledged=topic.ends_when_seen,
-        acknowledged_by=None,
-        acknowledged_at=None,
-        assigned_to=None,
+def document(todo: Todo) -> documents.Todo:
+    """Return an item's document in the API."""
+    return documents.Todo.of(
+        todo, account_id=todo.account or None, act=todo.proposed, ends_when_acknowledged=todo.ends_when_seen
     )
 
 
@@ -121,7 +164,7 @@ def _told(services: Services, conn: Connection) -> Iterator[Todo]:
     still = {_COULD_BE_LINKED: unnamed, _ENDPOINT: problems}
     for row in rows:
         if row.topic not in still or row.subject in still[row.topic]:
-            yield _item(
+            yield Todo(
                 row.topic,
                 row.subject,
                 row.since,
@@ -142,7 +185,7 @@ def _stuck(conn: Connection) -> Iterator[Todo]:
         for group in pages.events_alike(conn, state, MOST):
             event = event_id(group.first)
             alone = group.number == 1
-            yield _item(
+            yield Todo(
                 f"{state}_events",
                 group.words,
                 group.since,
@@ -159,16 +202,18 @@ def _stuck(conn: Connection) -> Iterator[Todo]:
 def _of_effects(conn: Connection, state: str, group: pages.Group) -> Todo:
     if group.number > 1:
         path = f"/ops/effects?{urlencode({'state': state})}"
-        return _item(f"{state}_effects", group.words, group.since, number=group.number, detail=group.words, path=path)
+        return Todo(f"{state}_effects", group.words, group.since, number=group.number, detail=group.words, path=path)
     row = pages.effect_at(conn, group.first)
     account = f" --account {shell_word(row.account)}" if row.account else ""
     path = f"/ops/effects?{urlencode({'state': state} | ({'account': row.account} if row.account else {}))}"
-    return _item(
+    return Todo(
         f"{state}_effects",
         group.words,
         group.since,
         detail=": ".join(part for part in (row.id, group.words, row.error) if part),
-        act=f"kulanz effects list --state {state}{account}",
+        act=f"kulanz effects done {row.id} --reason TEXT"
+        if row.may_be_done_by_hand and state == "todo"
+        else f"kulanz effects list --state {state}{account}",
         path=path,
     )
 
@@ -177,22 +222,23 @@ def _questions(conn: Connection) -> Iterator[Todo]:
     for kind, state, topic in _OPEN_QUESTIONS:
         for row in case_index.page(conn, kind, only_open=True, after=None, limit=MOST, state=state):
             path = _path_of(topic, row.key)
-            due = f", answer by {rfc3339(row.deadline)}" if kind == DISPUTE and row.deadline else ""
-            yield _item(topic, row.key, row.opened_at, account=row.account, detail=f"{row.key}{due}", path=path)
+            due = message("{dispute}, answer by {deadline}", dispute=row.key, deadline=row.deadline)
+            detail = due if kind == DISPUTE and row.deadline else row.key
+            yield Todo(topic, row.key, row.opened_at, account=row.account, detail=detail, path=path)
 
 
 def _of_the_house(services: Services, conn: Connection) -> Iterator[Todo]:
     """Yield items about no account: breaker, clock, receivers, secrets."""
     breaker = circuit_breaker.status(conn, services.clock.now(conn))
     if breaker.on_since is not None:
-        wait = how_many(breaker.waiting, "account waits", "accounts wait")
-        yield _item("breaker_tripped", "breaker", breaker.on_since, detail=wait)
+        wait = counted("{number} account waits", "{number} accounts wait", breaker.waiting)
+        yield Todo("breaker_tripped", "breaker", breaker.on_since, detail=wait)
     jump = clock_guard.jump(conn)
     if jump is not None:
         at = datetime.fromisoformat(jump["found"])
-        yield _item("clock_jumped", "clock", at, detail=f"from {jump['last_seen']} to {jump['found']}")
+        yield Todo("clock_jumped", "clock", at, detail=message("from {last_seen} to {found}", **jump))
     for row in facts_first.waited_for(conn):
-        yield _item("receiver_awaited", row.id, row.missed_since or row.seen_at)
+        yield Todo("receiver_awaited", row.id, row.missed_since or row.seen_at)
     for use in secret_usage.status(services, conn):
         if use.place is None and use.last_used is not None and use.in_use(real_now()):
-            yield _item("webhook_secret_missing", f"{use.endpoint}:{use.fingerprint}", use.last_used)
+            yield Todo("webhook_secret_missing", f"{use.endpoint}:{use.fingerprint}", use.last_used)

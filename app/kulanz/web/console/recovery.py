@@ -9,11 +9,12 @@ from flask import Blueprint, Response, render_template
 
 from kulanz.documents.reports import Recovery, RecoveryFigures
 from kulanz.errors import InvalidInputError
-from kulanz.formats.money import plain
+from kulanz.formats.messages import message
 from kulanz.queries import recovery
 from kulanz.services import Services
 from kulanz.web.console import questions
 from kulanz.web.console.charts import Series, bars
+from kulanz.web.console.reading import reading
 from kulanz.web.problems import BadRequestError
 
 _CHARTS = 3
@@ -50,10 +51,11 @@ class RecoveryPages:
         try:
             return recovery.report(self._services, questions.text("from"), questions.text("to"))
         except InvalidInputError as error:
-            raise BadRequestError(f"{error.detail}.") from error
+            raise BadRequestError(error.said) from error
 
 
 def _charts(report: Recovery) -> Any:
+    reader = reading()
     rows: dict[str, dict[str | None, RecoveryFigures]] = {}
     for row in report.months:
         rows.setdefault(row.currency, {})[row.key] = row
@@ -61,15 +63,14 @@ def _charts(report: Recovery) -> Any:
     largest = sorted(report.totals, key=lambda total: -total.amount)[:_CHARTS]
     for currency in (total.currency for total in largest):
         series = [
-            Series(name=name, tone=tone, values=[_amount(rows[currency].get(month), name) for month in months])
+            Series(
+                name=reader.word(name), tone=tone, values=[_amount(rows[currency].get(month), name) for month in months]
+            )
             for name, tone in _SERIES
         ]
-        yield currency, bars(f"Outcomes of failed payments in {currency}", months, series, partial(_shown, currency))
+        title = reader.reader.read(message("Outcomes of failed payments in {currency}", currency=currency))
+        yield currency, bars(title, months, series, partial(reader.money, currency=currency))
 
 
 def _amount(row: RecoveryFigures | None, name: str) -> int:
     return 0 if row is None else int(getattr(row, f"{name}_amount"))
-
-
-def _shown(currency: str, amount: int) -> str:
-    return plain(amount, currency)

@@ -131,7 +131,7 @@ def refund_request(services: Services, request: str, _: Parameters) -> purchases
 @reads("/todo", standing.Todos)
 def todo(services: Services, _: str, __: Parameters) -> standing.Todos:
     """All that waits for a person, the urgent first, each with the command that is proposed."""
-    return standing.Todos(todo=tuple(todo_queries.todo_list(services)))
+    return standing.Todos(todo=tuple(map(todo_queries.document, todo_queries.todo_list(services))))
 
 
 acknowledge_todo = Operation(
@@ -151,6 +151,15 @@ assign_todo = Operation(
     answer=standing.Todo,
 )
 
+record_done = Operation(
+    name="record_done",
+    method="POST",
+    path="/effects/{effect_id}/done",
+    summary="Say that a person made a call to the provider by hand; it is never made again.",
+    form=forms.Reason,
+    answer=standing.OutgoingAction,
+)
+
 
 @reads(
     "/reports/recovery", reports.Recovery, query=("from_month", "to_month"), refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,)
@@ -160,7 +169,7 @@ def recovery(services: Services, _: str, params: Parameters) -> reports.Recovery
     return recovery_queries.report(services, params["first"], params["last"])
 
 
-ABOUT_TODO = (todo, acknowledge_todo, assign_todo)
+ABOUT_TODO = (todo, acknowledge_todo, assign_todo, record_done)
 ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, explanation, timeline, evidence, certificates)
