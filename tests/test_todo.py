@@ -152,6 +152,7 @@ def test_a_dispute_waits_for_an_answer_until_it_is_decided(services: Services) -
     listed = [each for each in waiting(services) if each.topic == "dispute_to_answer"]
 
     dispute = accounts.account_document(services, ORG).disputes[0].id
+    assert listed[0].what == f"a dispute is to be answered at the provider ({dispute}, 19.99 EUR)"
     execute.command(services, ORG, CloseDispute(dispute=dispute, outcome=DisputeStatus.WON), "ann")
 
     assert [(each.account, each.proposed) for each in listed] == [(ORG, f"kulanz account evidence {ORG}")]

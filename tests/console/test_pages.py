@@ -22,7 +22,7 @@ from kulanz.store import audit_log, inbox, outbox
 from kulanz.store.inbox import NewEvent
 from kulanz.web.application import WebApp
 from tests.console.operator import HIDDEN, Operator
-from tests.days import tell
+from tests.days import settle, tell
 from tests.lemonsqueezy import dispute_created, order_created, subscription_created
 from tests.store.rows import an_effect, an_event
 
@@ -472,6 +472,30 @@ def test_stuck_outgoing_actions_are_shown_first_by_type_and_reason_and_retried_b
     assert shown.count('name="effect"') == 1
     assert "<strong>1</strong> is due again" in done.text
     assert states == ["pending", "parked", "parked"]
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_call_that_a_person_made_at_the_provider_is_recorded_and_offered_to_no_reader(
+    operator: Operator, reader: Operator, services: Services
+) -> None:
+    operator.order("org_42", order="open_dispute", amount="49.00", currency="EUR", reason="told by the bank")
+    settle(services)
+    with services.database.read() as conn:
+        (effect,) = outbox.listing(conn, "todo", "org_42")
+    word = {"effect": effect.id, "state": "todo"}
+
+    page, read = operator.see("/ops/effects?state=todo"), reader.see("/ops/effects?state=todo")
+    unexplained = operator.post("/ops/effects/done", **word, reason=" ")
+    done = operator.post("/ops/effects/done", **word, reason="cancelled in the dashboard")
+    again = operator.post("/ops/effects/done", **word, reason="twice")
+
+    with services.database.read() as conn:
+        assert [row.state for row in [outbox.get(conn, effect.id)] if row is not None] == ["done"]
+    assert ("Done by hand" in page, "Done by hand" in read) == (True, False)
+    assert (unexplained.status_code, done.status_code, again.status_code) == (400, 303, 409)
+    assert "it does not wait for a person" in again.text
+    assert "recorded as done by hand" in operator.see(done.location)
+    assert "cancelled in the dashboard" in operator.see("/ops/log")
 
 
 def test_lists_go_on_page_by_page_without_gap_or_repeat(operator: Operator, services: Services) -> None:

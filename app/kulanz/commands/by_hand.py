@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from kulanz.crypto import places
 from kulanz.documents.standing import OutgoingAction
 from kulanz.errors import NotFoundError, RefusedError
+from kulanz.formats.messages import Message, message
 from kulanz.policy.consequences.effects import reported
 from kulanz.policy.effects import Effect
 from kulanz.policy.facts import Outcome
@@ -19,10 +20,12 @@ from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import accounts, audit_log, codec, erasing, outbox
+from kulanz.store import accounts, audit_log, codec, outbox
 from kulanz.store.database import Connection
 from kulanz.store.outbox import PROVIDER_CALLS, EffectRow
 
+_GONE = message("{account}: the account was closed and its data were destroyed")
+_TRIED_NOW = message("{effect} is tried again at this moment: look at its outcome first")
 Then = Callable[[Connection, EffectRow], None]
 """Additional work in the transaction that records it."""
 
@@ -58,12 +61,12 @@ def record(
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
         unit_of_work.lock([row.account])
         if unit_of_work.is_erased(row.account):
-            raise RefusedError(f"{row.account}: {erasing.ERASED}")
+            raise RefusedError(_GONE.given(account=row.account))
         effect = _opened(services, tx, row)
         book = unit_of_work.account(row.account).book
         facts = tuple(reported(effect, Outcome.DONE, unit_of_work.now, book))
         if not dry_run and not outbox.done_by_hand(tx, row.id, real_now()):
-            raise RefusedError(f"{row.id} is tried again at this moment: look at its outcome first")
+            raise RefusedError(_TRIED_NOW.given(effect=row.id))
         decision = unit_of_work.decide(row.account, facts, Cause(kind="command", name="DoneByHand", ref=actor))
         if not dry_run:
             unit_of_work.save()
@@ -84,11 +87,15 @@ def document(row: EffectRow) -> OutgoingAction:
 def _waiting(tx: Connection, ident: str) -> EffectRow:
     row = outbox.get(tx, ident)
     if row is None:
-        raise NotFoundError(f"no effect {ident!r}")
+        raise NotFoundError(message("no outgoing action {effect}", effect=repr(ident)))
     if row.kind not in PROVIDER_CALLS:
-        raise RefusedError(f"{ident} is no call to the provider: only such a call can be made by hand")
+        raise RefusedError(
+            message("{effect} is no call to the provider: only such a call can be made by hand", effect=ident)
+        )
     if not row.may_be_done_by_hand:
-        raise RefusedError(f"{ident} is {row.state}: it does not wait for a person")
+        raise RefusedError(
+            message("{effect} is {state}: it does not wait for a person", effect=ident, state=Message(text=row.state))
+        )
     return row
 
 
@@ -96,6 +103,6 @@ def _opened(services: Services, tx: Connection, row: EffectRow) -> Effect:
     """Return the effect of a row; the account's lock keeps its key."""
     key = accounts.data_key(tx, row.account)
     if key is None:
-        raise RefusedError(f"{row.account}: {erasing.ERASED}")
+        raise RefusedError(_GONE.given(account=row.account))
     data_key = services.vault.data_key(key, row.account)
     return codec.read_effect(row.kind, data_key.open(row.payload, places.effect(row.account, row.id)))

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from kulanz.documents import standing as documents
 from kulanz.errors import NotFoundError
-from kulanz.formats.messages import Message, counted, message
+from kulanz.formats.messages import Message, Money, counted, message
 from kulanz.formats.wording import shell_word
 from kulanz.ingest import secret_usage
 from kulanz.policy.topics import ENDING_WHEN_SEEN, Severity, topic_of
@@ -222,8 +222,10 @@ def _questions(conn: Connection) -> Iterator[Todo]:
     for kind, state, topic in _OPEN_QUESTIONS:
         for row in case_index.page(conn, kind, only_open=True, after=None, limit=MOST, state=state):
             path = _path_of(topic, row.key)
-            due = message("{dispute}, answer by {deadline}", dispute=row.key, deadline=row.deadline)
-            detail = due if kind == DISPUTE and row.deadline else row.key
+            amount = Money(row.amount, row.currency) if row.amount and row.currency else None
+            due = message("answer by {deadline}", deadline=row.deadline) if kind == DISPUTE and row.deadline else None
+            parts = [part for part in (row.key, amount, due) if part is not None]
+            detail = Message(text="{parts}", values={"parts": parts})
             yield Todo(topic, row.key, row.opened_at, account=row.account, detail=detail, path=path)
 
 

@@ -88,6 +88,7 @@ class AccountPages:
             before=questions.number("before"),
             masked=g.user.read_only,
             languages=reading().languages,
+            zone=reading().chosen_zone,
         )
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn)
@@ -137,8 +138,8 @@ class AccountPages:
         )
 
     def _reader(self, decision: Decision) -> Reader:
-        """Return the reader of sentences about a decision, in the account's zone."""
-        zone = decision.account.book.word("timezone") or self._services.settings.timezone
+        """Return the reader of sentences about a decision, in the chosen zone, else in the account's."""
+        zone = reading().chosen_zone or decision.account.book.word("timezone") or self._services.settings.timezone
         return read_by(reading().languages, zone)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
+from kulanz.commands import by_hand
+from kulanz.commands.by_hand import DoneByHand
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.formats.messages import message
 from kulanz.queries import attention, sent_notices, waits
@@ -30,6 +32,7 @@ class EffectPages:
         """Add the views."""
         blueprint.add_url_rule("/effects", "effects", self.list, methods=["GET"])
         blueprint.add_url_rule("/effects/retry", "retry_effect", self.retry, methods=["POST"])
+        blueprint.add_url_rule("/effects/done", "done_by_hand", self.record_done, methods=["POST"])
         blueprint.add_url_rule("/effects/<effect>", "notice", self.show, methods=["GET"])
         blueprint.add_url_rule("/effects/<effect>/words", "words", self.reveal, methods=["POST"])
 
@@ -62,7 +65,7 @@ class EffectPages:
             like=like,
             alike=alike,
             now=now,
-            done=questions.word("done", ("retried",)),
+            done=questions.word("done", ("retried", "by_hand")),
         )
 
     def show(self, effect: str) -> str:
@@ -96,8 +99,18 @@ class EffectPages:
             outbox.retry(tx, [ident], real_now())
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="retried", subject=ident)
         self._services.notifier.notify(EFFECTS_QUEUE)
-        where = url_for("ops.effects", state=request.form.get("state") or None, done="retried")
-        return make_response(redirect(where, code=303))
+        return _back("retried")
+
+    def record_done(self) -> Response:
+        """Record that a person made a call to the provider; it is never made again."""
+        word = DoneByHand(effect=request.form.get("effect", ""), reason=questions.reason())
+        by_hand.record(self._services, word, g.user.name)
+        return _back("by_hand")
+
+
+def _back(done: str) -> Response:
+    where = url_for("ops.effects", state=request.form.get("state") or None, done=done)
+    return make_response(redirect(where, code=303))
 
 
 def _alike(conn: Connection, effect: str) -> tuple[str, str]:

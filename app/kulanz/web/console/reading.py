@@ -33,10 +33,16 @@ PLAIN = "%Y-%m-%d %H:%M"
 class Reading:
     """Reader's settings, and every value as this reader writes it."""
 
-    zone: str
+    chosen_zone: str | None
+    """None: the account's zone in sentences about an account, UTC elsewhere."""
     languages: tuple[str, ...]
     """The chosen language before those of the browser."""
     reader: Reader
+
+    @property
+    def zone(self) -> str:
+        """Zone of times outside of sentences."""
+        return self.chosen_zone or "UTC"
 
     @property
     def locale(self) -> Locale | None:
@@ -87,8 +93,8 @@ class Reading:
         return self.reader.money(Money(amount, currency, decimals))
 
     def ago(self, at: datetime | str | None, now: datetime) -> str:
-        """Return the time since a past timestamp, or until a future one."""
-        return "" if at is None else self.reader.read(formatting.ago(at, now))
+        """Return the time since a past timestamp, or until a future one, which no line breaks within."""
+        return "" if at is None else self.reader.read(formatting.ago(at, now)).replace(" ", "\N{NO-BREAK SPACE}")
 
     def instant(self, at: datetime | str | None) -> Markup:
         """Return a timestamp to the minute, with the second in UTC as a tooltip."""
@@ -127,11 +133,11 @@ class Reading:
 def reading() -> Reading:
     """Return the reader of the current request."""
     if "reading" not in g:
-        zone, chosen = request.cookies.get(ZONE_COOKIE, "UTC"), request.cookies.get(LANGUAGE_COOKIE)
-        zone, languages = zone if zone in zones() else "UTC", accepted()
+        zone, chosen = request.cookies.get(ZONE_COOKIE), request.cookies.get(LANGUAGE_COOKIE)
+        zone, languages = zone if zone in zones() else None, accepted()
         if chosen in LANGUAGES:
             languages = (*(name for name in languages if name.startswith(chosen)), chosen, *languages)
-        g.reading = Reading(zone, languages, read_by(languages, zone))
+        g.reading = Reading(zone, languages, read_by(languages, zone or "UTC"))
     found: Reading = g.reading
     return found
 
