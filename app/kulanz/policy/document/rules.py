@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from kulanz.policy.calendar.hours import SendHours, Window
 from kulanz.policy.calendar.time import Span
@@ -104,7 +105,7 @@ class MassActionLimit:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class NoticeRules:
     """Notices: when to write to customers about a failed renewal; a final warning is rather early than late."""
 
@@ -127,7 +128,7 @@ class NoticeRules:
         ),
     )
 
-    @property
+    @cached_property
     def hours(self) -> SendHours | None:
         """The hours in which notices go out; None: at any hour."""
         if self.send_between is None and self.weekends:

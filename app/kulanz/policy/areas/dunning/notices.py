@@ -94,6 +94,8 @@ def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
 
 def one_a_day(acts: list[OwnFact], state: State) -> list[OwnFact]:
     """Return the steps of several cases without the reminders that another notice of the same moment puts off."""
+    if len(acts) < 2:  # noqa: PLR2004 - two notices of one day
+        return acts
     kept: list[OwnFact] = []
     noticed = any(isinstance(act, f.NoticeReported) and act.kind != REMINDER for act in acts)
     for act in acts:
@@ -194,8 +196,8 @@ def _open_reminders(
         return []
     requested = _asked(case, book, REMINDER)
     sent = max(step for step, _ in requested) if requested else 0
-    spans = enumerate(case.policy.dunning.reminders, start=1)
-    return [(step, _reminder_at(case, span, book, zone)) for step, span in spans if step > sent]
+    spans = enumerate(case.policy.dunning.reminders[sent:], start=sent + 1)
+    return [(step, _reminder_at(case, span, book, zone)) for step, span in spans]
 
 
 def _asked(case: Case, book: Book, kind: str) -> list[tuple[int, RequestLog]]:
