@@ -1,4 +1,4 @@
-"""Collects the messages of the source into the catalogue: `python -m tests.catalogue` after a change to one.
+"""Collects the messages of the source and its templates into the catalogue: `python -m tests.catalogue` after a change.
 
 A new message has no translation then, and a test fails until each language has one.
 """
@@ -13,14 +13,17 @@ from pathlib import Path
 
 from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
+from jinja2 import Environment
 
 from kulanz.formats import catalogue
 from kulanz.formats.languages import LANGUAGES
 from kulanz.formats.reasons import REASONS
 from kulanz.policy.topics import NOTES, SEEN_ELSEWHERE, TOPICS, topic_of
 from kulanz.queries.sentence_texts import SENTENCES
+from kulanz.web.console.vocabulary import NAMES
 
 SOURCE = Path(__file__).resolve().parents[1] / "app"
+TEMPLATES = SOURCE / "kulanz" / "web" / "console" / "templates"
 TRANSLATED = tuple(language for language in LANGUAGES if language != "en")
 _WRITTEN = datetime(2026, 11, 30, tzinfo=UTC)
 """Of every file: a date that changes with each run would say nothing."""
@@ -38,9 +41,25 @@ def messages() -> Iterator[str | tuple[str, str]]:
                     yield str(one), str(many)
                 case ast.Call(func=ast.Name(id="message" | "counted")):
                     raise ValueError(f"{path}:{node.lineno}: the text of a message is a literal")
+    yield from labels()
+    yield from NAMES
     yield from SENTENCES.values()
     yield from REASONS.values()
     yield from (topic_of(name).says for name in (*TOPICS, *sorted(SEEN_ELSEWHERE | NOTES)))
+
+
+def labels() -> Iterator[str | tuple[str, str]]:
+    """Every text of the console's templates: those in calls of `_` and `counted`."""
+    reader = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        for line, _, found in reader.extract_translations(path.read_text(), ("_", "counted")):  # type: ignore[attr-defined]
+            match [found] if isinstance(found, str) else [text for text in found if text is not None]:
+                case [str(text)]:
+                    yield text
+                case [str(one), str(many)]:
+                    yield one, many
+                case _:
+                    raise ValueError(f"{path}:{line}: the text of a label is a literal")
 
 
 def updated(language: str) -> Catalog:

@@ -36,7 +36,25 @@ settings.register_profile("thorough", settings.get_profile("kulanz"), max_exampl
 settings.load_profile("kulanz")
 
 
+HERE = Path(__file__).parent
+ON_ONE_DATABASE = (
+    *("cli", "console", "reconcile", "refunds", "web", "workers"),
+    *("test_audit.py", "test_evidence.py", "test_mails_off.py", "test_recovery.py", "test_released.py"),
+    *("test_silent_orders.py", "test_simulation.py", "test_todo.py", "test_tracing.py", "test_versions.py"),
+    *("test_waits.py", "test_whole_ledger.py", "test_words_kept.py"),
+)
+"""Tests that `.ci/run` runs on PostgreSQL, and the README's command on SQLite only.
+
+They are of what is above the store. The store has all the SQL, and its own tests always run on both.
+"""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--second-database",
+        action="store_true",
+        help="Run on PostgreSQL what otherwise runs on SQLite only, and nothing else.",
+    )
     parser.addoption(
         "--presets-on",
         choices=["sqlite", "postgresql", "pgbouncer"],
@@ -48,6 +66,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Start one worker more than there are cores, if no number is given: many tests wait for other processes."""
     return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave one database to `--second-database` where two say nothing more."""
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        (kept if _is_second(item) == config.getoption("--second-database") else left_out).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _is_second(item: pytest.Item) -> bool:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    on_postgresql = any(str(value).startswith("postgresql") for value in parameters)
+    return on_postgresql and item.path.relative_to(HERE).parts[0] in ON_ONE_DATABASE
 
 
 def pytest_collection_finish() -> None:

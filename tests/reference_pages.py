@@ -62,7 +62,7 @@ def _values(option: click.Option) -> str:
 
 
 def api_page() -> str:
-    """Every call of `/v1`, by subject."""
+    """Every call of `/v1`, by subject, and every callback."""
     document = openapi.document()
     calls: dict[str, list[str]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
@@ -77,7 +77,19 @@ def api_page() -> str:
     ]
     for tag, described in calls.items():
         lines += [f"## {tag.capitalize()}", *described]
+    lines += [
+        "## Callbacks",
+        "`webhooks` in the description, each with its JSON Schema: the `data` of the signed `POST` to `CALLBACK_URL`.",
+        *(_callback(kind, item["post"], document) for kind, item in document["webhooks"].items()),
+    ]
     return _page(lines)
+
+
+def _callback(kind: str, callback: dict[str, Any], document: dict[str, Any]) -> str:
+    schema = callback["requestBody"]["content"]["application/json"]["schema"]["properties"]["data"]
+    name = schema["$ref"].rpartition("/")[2]
+    fields = ", ".join(f"`{field}`" for field in document["components"]["schemas"][name]["properties"])
+    return f"### {kind}\n\n{_inline(callback['summary'])} Data: `{name}` with {fields}."
 
 
 def _call(method: str, path: str, call: dict[str, Any]) -> str:

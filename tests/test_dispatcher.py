@@ -133,7 +133,7 @@ def test_a_callback_at_which_three_workers_died_is_put_aside_until_an_operator_a
     assert callbacks.requests == []
 
     with telling.database.write() as tx:
-        outbox.retry(tx, [row.id])
+        outbox.retry(tx, [row.id], real_now())
     pipeline.deliver(telling)
 
     assert stored(telling, row.id).state == "done"

@@ -21,6 +21,7 @@ from kulanz.queries import accounts as account_queries
 from kulanz.queries import closed, evidence
 from kulanz.queries.evidence.check import check
 from kulanz.queries.replay.replay import replay
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, archive, certificates, erasing, inbox, outbox, search_index, tables
 from kulanz.store.database import Database
@@ -248,7 +249,7 @@ def test_what_is_retried_of_a_destroyed_account_is_put_aside_and_does_no_harm(se
         numbers = list(tx.execute(select(tables.inbox.c.id).where(tables.inbox.c.account == ORG)).scalars())
         effects = [effect.id for effect in outbox.of_account(tx, ORG) if effect.kind == "SendMail"]
         inbox.retry(tx, ids=numbers)
-        outbox.retry(tx, effects)
+        outbox.retry(tx, effects, real_now())
         tx.execute(text("UPDATE effects SET state = 'pending' WHERE account = 'org_1' AND kind = 'SendMail'"))
 
     settle(services)

@@ -26,6 +26,7 @@ from kulanz.processing import circuit_breaker
 from kulanz.processing import outbox as alerts
 from kulanz.queries import accounts, todo
 from kulanz.queries.todo import Todo
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, migrate, outbox
 from kulanz.web.api.documents.standing import Todos
@@ -109,7 +110,7 @@ def test_an_effect_that_needs_a_person_waits_until_it_is_tried_again(services: S
 
     (listed,) = waiting(services)
     with services.database.write() as tx:
-        outbox.retry(tx, ["ef_1"])
+        outbox.retry(tx, ["ef_1"], real_now())
 
     assert (listed.topic, listed.proposed) == (
         f"{state}_effects",
@@ -151,6 +152,7 @@ def test_a_dispute_waits_for_an_answer_until_it_is_decided(services: Services) -
     listed = [each for each in waiting(services) if each.topic == "dispute_to_answer"]
 
     dispute = accounts.account_document(services, ORG)["disputes"][0]["id"]
+    assert listed[0].what == f"a dispute is to be answered at the provider ({dispute}, 19.99 EUR)"
     execute.command(services, ORG, CloseDispute(dispute=dispute, outcome=DisputeStatus.WON), "ann")
 
     assert [(each.account, each.proposed) for each in listed] == [(ORG, f"kulanz account evidence {ORG}")]

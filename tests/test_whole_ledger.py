@@ -22,6 +22,7 @@ from kulanz.crypto import places
 from kulanz.errors import UnreadableError
 from kulanz.privacy import after_restore, audit, ledger_head, rotation
 from kulanz.queries.replay.replay import replay
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import accounts, audit_log, outbox, tables
 from kulanz.store.accounts import AccountRow
@@ -433,7 +434,7 @@ def test_what_was_decided_in_the_lost_window_is_held_until_the_restore_is_accept
 
     after_restore.accept(services, "anna", "restored the backup of Monday")
     with services.database.write() as tx:
-        outbox.retry(tx, [row.id for row in outbox.listing(tx, "parked", ORG)])
+        outbox.retry(tx, [row.id for row in outbox.listing(tx, "parked", ORG)], real_now())
     settle(services)
 
     assert "pending" not in states(services, ORG)

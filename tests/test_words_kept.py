@@ -16,6 +16,7 @@ from kulanz.processing.outbox import effect_row
 from kulanz.queries import evidence
 from kulanz.queries.evidence.check import check
 from kulanz.queries.evidence.page import DATA_BEGINS, written
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import accounts, codec, ledger, outbox
 from kulanz.store.outbox import EffectRow
@@ -163,7 +164,7 @@ def test_each_attempt_hands_over_the_same_words(services: Services, mailbox: Mai
     own.write_text("Second\n\n{{ deadline | moment }}")
     mailbox.data_reply = None
     with services.database.write() as tx:
-        outbox.retry(tx, [row_of(services, "grace_reminder").id])
+        outbox.retry(tx, [row_of(services, "grace_reminder").id], real_now())
 
     pipeline.deliver(services)
 

@@ -14,9 +14,11 @@ class KulanzError(Exception):
     retryable = False
     title = "Internal error"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, said: object) -> None:
+        """Take the explanation: a text, or a message that a page reads to a person in a language."""
+        self.said = said
+        self.detail = str(said)
+        super().__init__(self.detail)
 
 
 class ConfigurationError(KulanzError):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kulanz.config import Settings, policy_text
@@ -17,6 +18,7 @@ from kulanz.policy import document
 from kulanz.policy.document import Policy
 from kulanz.policy.state import Catalogue, Terms
 from kulanz.providers import PROVIDERS, Naming, Provider
+from kulanz.providers.standard.sender import DODO_PORTAL, POLAR_PORTAL
 from kulanz.runtime.clock import Clock, real_now
 from kulanz.runtime.counters import Counters
 from kulanz.runtime.holidays import is_working_day
@@ -28,7 +30,7 @@ from kulanz.store.database import Connection, Database
 from kulanz.store.policies import PolicyRow
 
 if TYPE_CHECKING:
-    from kulanz.delivery.provider import Clients, ProviderClient
+    from kulanz.delivery.provider import Clients, PaymentPages, ProviderClient
     from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient
     from kulanz.providers.stripe.client import StripeClient
 
@@ -68,7 +70,7 @@ class Services:
         newest = policies.newest(conn)
         if newest not in self._terms:
             rows = policies.all(conn) or [self.first_policy(conn)]
-            versions = {row.version: _policy(row) for row in rows}
+            versions = {row.version: _policy(row.document, row.version) for row in rows}
             self._terms[newest] = Terms(
                 policies=tuple((moment, versions[row.version]) for moment, row in policies.line(rows)),
                 versions=versions,
@@ -89,7 +91,7 @@ class Services:
     def first_policy(self, conn: Connection) -> PolicyRow:
         """Return the configured policy as the version that it will be when it is the first."""
         text = policy_text(self.settings.policy)
-        policy = document.parse(text, version=1)
+        policy = _policy(text, 1)
         now = self.clock.now(conn)
         return PolicyRow(
             version=1,
@@ -108,6 +110,14 @@ class Services:
         if clients is None:
             self._local.clients = clients = _clients(self.settings, self.rate_limit)
         return clients
+
+    @property
+    def payment_pages(self) -> Mapping[str, PaymentPages]:
+        """The calling thread's own clients that lead customers to payment pages, by the name of the sender."""
+        pages: Mapping[str, PaymentPages] | None = getattr(self._local, "pages", None)
+        if pages is None:
+            self._local.pages = pages = {**self.clients, **_portals(self.settings)}
+        return pages
 
     def patient_clients(self) -> Mapping[str, LemonSqueezyClient]:
         """Return clients for long work, for providers that support it: they wait for the rate limit, and ask again."""
@@ -166,8 +176,9 @@ def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> 
     )
 
 
-def _policy(row: PolicyRow) -> Policy:
-    return document.parse(row.document, version=row.version)
+@lru_cache(maxsize=64)
+def _policy(text: str, version: int) -> Policy:
+    return document.parse(text, version=version)
 
 
 def _keys(settings: Settings) -> Mapping[str, tuple[str, str]]:
@@ -193,6 +204,20 @@ def _clients(settings: Settings, pace: RateLimit) -> Clients:
         made["stripe"] = stripe
     if "paddle" in keys:
         made["paddle"] = Paddle(*keys["paddle"], guarded_session())
+    return made
+
+
+def _portals(settings: Settings) -> dict[str, PaymentPages]:
+    if not (settings.polar_api_key or settings.dodo_api_key):
+        return {}
+    from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
+    from kulanz.providers.standard.portals import DodoPortal, PolarPortal  # noqa: PLC0415
+
+    made: dict[str, PaymentPages] = {}
+    if settings.polar_api_key:
+        made[POLAR_PORTAL] = PolarPortal(settings.polar_api_key, settings.polar_api_url, guarded_session())
+    if settings.dodo_api_key:
+        made[DODO_PORTAL] = DodoPortal(settings.dodo_api_key, settings.dodo_api_url, guarded_session())
     return made
 
 

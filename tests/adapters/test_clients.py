@@ -148,7 +148,7 @@ def test_stripes_open_invoice_has_a_page_of_its_own(api: Api, session: requests.
     hosted = "https://invoice.stripe.com/i/acct_1/test_1?s=ap"
     api.held["/v1/invoices/in_1"] = {"id": "in_1", "status": "open", "hosted_invoice_url": hosted}
 
-    assert Stripe("sk_test_1", f"{api.url}/v1", session).payment_page(S, "in_1") == hosted
+    assert Stripe("sk_test_1", f"{api.url}/v1", session).payment_page(S, "in_1", "") == hosted
     assert api.calls == ["GET /v1/invoices/in_1"]
 
 
@@ -161,7 +161,7 @@ def test_without_an_open_invoice_stripe_makes_a_session_of_the_portal(
     api.held["/v1/billing_portal/sessions"] = {"id": "bps_1", "url": portal}
     customer = stripe.subscription()["data"]["object"]["customer"]
 
-    assert Stripe("sk_test_1", f"{api.url}/v1", session).payment_page(S, invoice) == portal
+    assert Stripe("sk_test_1", f"{api.url}/v1", session).payment_page(S, invoice, "") == portal
     assert api.calls[-1] == f"POST /v1/billing_portal/sessions customer={customer}"
 
 
@@ -170,13 +170,13 @@ def test_paddles_transaction_for_another_card_has_a_checkout(api: Api, session: 
     path = f"/subscriptions/{P}/update-payment-method-transaction"
     api.held[path] = {"data": {"id": "txn_1", "checkout": {"url": checkout}}}
 
-    assert Paddle("pdl_sdbx_1", api.url, session).payment_page(P, "txn_0") == checkout
+    assert Paddle("pdl_sdbx_1", api.url, session).payment_page(P, "txn_0", "") == checkout
     assert api.calls == [f"GET {path}"]
 
 
 def test_a_subscription_that_a_key_does_not_reach_has_no_page(client: ProviderClient) -> None:
     if isinstance(client, Stripe):
-        assert client.payment_page("sub_unknown", None) is None
+        assert client.payment_page("sub_unknown", None, "") is None
     else:
         with pytest.raises(FarEndError):
-            client.payment_page("sub_unknown", None)
+            client.payment_page("sub_unknown", None, "")

@@ -36,6 +36,7 @@ from tests.cli.conftest import Kulanz
 from tests.days import deliver, product, settle
 from tests.fake_servers import a_callback_receiver, a_free_port, a_mailbox
 from tests.lemonsqueezy import MONDAY, SECRET, subscription_created
+from tests.portals import KEY, a_portal_server
 from tests.servers import a_redis, a_tls_door, await_redis
 from tests.shop import Shop, a_shop
 from tests.workers.instance import an_unpaid_account
@@ -350,3 +351,16 @@ def test_a_certificate_that_nobody_vouches_for_is_named_and_accepted_where_the_a
     assert "ssl_ca_certs=" in refused["advice"]
     assert (unchecked["ok"], known["ok"]) == (True, True)
     assert "note: REDIS_URL: no trusted authority has signed its certificate" in started.err
+
+
+def test_a_key_for_a_portal_is_tried_with_a_customer_that_does_not_exist(examine: Any) -> None:
+    with a_portal_server() as portals:
+        told = {"POLAR_API_URL": portals.url, "DODO_API_URL": portals.url}
+
+        good = examine(**told, POLAR_API_KEY=KEY, DODO_API_KEY=KEY)
+        bad = examine(**told, POLAR_API_KEY="another", DODO_API_KEY="another")
+
+    for name in ("polar", "dodo"):
+        assert good[name]["ok"]
+        assert not bad[name]["ok"]
+        assert f"check {name.upper()}_API_KEY" in bad[name]["advice"]

@@ -22,7 +22,7 @@ from kulanz.store import audit_log, inbox, outbox
 from kulanz.store.inbox import NewEvent
 from kulanz.web.application import WebApp
 from tests.console.operator import HIDDEN, Operator
-from tests.days import tell
+from tests.days import settle, tell
 from tests.lemonsqueezy import dispute_created, order_created, subscription_created
 from tests.store.rows import an_effect, an_event
 
@@ -153,8 +153,8 @@ def test_an_account_tells_its_story_and_what_would_follow_in_the_readers_languag
         assert line.replace("'", "&#39;") in page
     assert "ops hat die Nachfrist verlängert bis " in preview
     assert "Grund: asked for it" in preview
-    assert '<ul class="lines" lang="de">' in page
-    assert '<ul class="lines" lang="de">' in preview
+    assert '<html lang="de">' in page
+    assert '<html lang="de">' in preview
 
 
 @pytest.mark.usefixtures("in_grace")
@@ -402,9 +402,9 @@ def test_all_parked_events_are_counted_before_they_are_tried_again_and_later_one
     done = operator.post("/ops/events/retry", **form)
     again = operator.post("/ops/events/retry", **form)
 
-    assert "<strong>5 parked events</strong>" in counted
-    assert "<strong>4</strong> events are due again" in done.text
-    assert "<strong>0</strong> events are due again" in again.text
+    assert "<strong>5 events</strong>" in counted
+    assert "<strong>4</strong> are due again" in done.text
+    assert "<strong>0</strong> are due again" in again.text
     assert [state_of(services, event) for event in (*events, late)].count("received") == 4
     assert state_of(services, late) == "parked"
 
@@ -415,7 +415,7 @@ def test_a_bulk_retry_that_was_stopped_goes_on_where_it_was(operator: Operator, 
 
     response = operator.post("/ops/events/retry", **half)
 
-    assert "<strong>6</strong> events are due again" in response.text
+    assert "<strong>6</strong> are due again" in response.text
     assert [state_of(services, event) for event in events] == ["parked"] * 3 + ["received"] * 3
 
 
@@ -442,7 +442,7 @@ def test_what_is_stuck_is_shown_first_by_reason_with_its_window_and_retried_by_g
     assert ">2</td>" in group
     assert f"{now - timedelta(days=1):%Y-%m-%d %H:%M}" in group
     assert set(alike) <= {first, second}
-    assert "<strong>2</strong> events are due again" in done.text
+    assert "<strong>2</strong> are due again" in done.text
     assert [state_of(services, each) for each in (first, second, other)] == ["received", "received", "parked"]
 
 
@@ -470,8 +470,32 @@ def test_stuck_outgoing_actions_are_shown_first_by_type_and_reason_and_retried_b
     assert len(re.findall("Retry all", group)) == 4
     assert "account.grace started: 503" in group
     assert shown.count('name="effect"') == 1
-    assert "<strong>1</strong> outgoing actions are due again" in done.text
+    assert "<strong>1</strong> is due again" in done.text
     assert states == ["pending", "parked", "parked"]
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_call_that_a_person_made_at_the_provider_is_recorded_and_offered_to_no_reader(
+    operator: Operator, reader: Operator, services: Services
+) -> None:
+    operator.order("org_42", order="open_dispute", amount="49.00", currency="EUR", reason="told by the bank")
+    settle(services)
+    with services.database.read() as conn:
+        (effect,) = outbox.listing(conn, "todo", "org_42")
+    word = {"effect": effect.id, "state": "todo"}
+
+    page, read = operator.see("/ops/effects?state=todo"), reader.see("/ops/effects?state=todo")
+    unexplained = operator.post("/ops/effects/done", **word, reason=" ")
+    done = operator.post("/ops/effects/done", **word, reason="cancelled in the dashboard")
+    again = operator.post("/ops/effects/done", **word, reason="twice")
+
+    with services.database.read() as conn:
+        assert [row.state for row in [outbox.get(conn, effect.id)] if row is not None] == ["done"]
+    assert ("Done by hand" in page, "Done by hand" in read) == (True, False)
+    assert (unexplained.status_code, done.status_code, again.status_code) == (400, 303, 409)
+    assert "it does not wait for a person" in again.text
+    assert "recorded as done by hand" in operator.see(done.location)
+    assert "cancelled in the dashboard" in operator.see("/ops/log")
 
 
 def test_lists_go_on_page_by_page_without_gap_or_repeat(operator: Operator, services: Services) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from kulanz.delivery import AttemptState, deliver
 from kulanz.policy.effects import SendLetter
 from kulanz.policy.facts import Outcome
+from tests.callbacks import misfits
 from tests.delivery import values
 from tests.fake_servers import CallbackReceiver
 
@@ -60,6 +61,7 @@ def test_a_letter_goes_to_the_print_partner_as_a_signed_callback(receiver: Callb
     (document,) = receiver.documents
     assert report.outcome is Outcome.DONE
     assert document["type"] == "letter.requested"
+    assert misfits(document) == []
     assert document["data"]["to"].startswith("Ada Byron")
     assert "24,99" in document["data"]["text"]
 

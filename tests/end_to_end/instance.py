@@ -22,6 +22,7 @@ import requests
 from kulanz.cli import run
 from kulanz.config import load
 from kulanz.runtime.notifier import connect
+from tests.callbacks import misfits
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
 from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery, subscription_expired
 from tests.provider_server import Provider, a_provider
@@ -209,6 +210,7 @@ def an_instance(data_dir: Path, *, log: Path | None = None, **settings: str) -> 
         finally:
             code = instance.stop()
         assert code == 0, f"kulanz up ended with {code}"
+        assert [flaw for document in callbacks.documents for flaw in misfits(document)] == []
 
 
 @contextmanager

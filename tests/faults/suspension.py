@@ -36,6 +36,7 @@ from kulanz.commands import execute
 from kulanz.commands.commands import DecideRefund, RequestRefund
 from kulanz.config import Settings
 from kulanz.ingest.receiver import Receiver
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import migrate, outbox
 from kulanz.store.database import Database
@@ -183,7 +184,7 @@ class World:
             assert "had gone back when it was approved" in (row.error or ""), row.error
         self.for_a_person += len(waiting)
         with self.services.database.write() as tx:
-            outbox.retry(tx, [row.id for row in waiting])
+            outbox.retry(tx, [row.id for row in waiting], real_now())
         self.settle()
 
     def findings(self) -> Mapping[str, list[str]]:

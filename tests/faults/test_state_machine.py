@@ -186,7 +186,7 @@ class House(RuleBasedStateMachine):
         with self.services.database.write() as tx:
             inbox.retry(tx, state="parked")
             stuck = tx.execute(select(effects.c.id).where(effects.c.state.in_(("parked", "unknown")))).scalars()
-            outbox.retry(tx, list(stuck))
+            outbox.retry(tx, list(stuck), real_now())
 
     @rule()
     def a_parked_event_is_skipped(self) -> None:

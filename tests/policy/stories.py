@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,9 +11,9 @@ from kulanz.policy import document
 from kulanz.policy import facts as f
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import Policy
-from kulanz.policy.effects import Effect, ResumeSubscription
-from kulanz.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, Provenance, Status
-from kulanz.policy.state import Case, Catalogue, Terms
+from kulanz.policy.effects import Effect, Notify, ResumeSubscription
+from kulanz.policy.facts import BillingReason, DisputeStatus, Fact, InvoiceStatus, Provenance, Status
+from kulanz.policy.state import Case, Catalogue, Decision, Terms
 from kulanz.policy_tests import stage
 from kulanz.policy_tests.stage import Decide
 from kulanz.policy_tests.told import (
@@ -38,6 +39,7 @@ from kulanz.policy_tests.told import (
     an_order,
     an_override,
 )
+from tests.callbacks import is_described
 from tests.replacing import replace
 
 __all__ = [
@@ -134,6 +136,13 @@ class Stage(stage.Stage):
     @property
     def resumed(self) -> list[str]:
         return [effect.subscription for _, effect in self.done if isinstance(effect, ResumeSubscription)]
+
+    def _decided(self, facts: Iterable[Fact]) -> Decision:
+        decision = super()._decided(facts)
+        for effect in decision.effects:
+            if isinstance(effect, Notify):
+                assert is_described(effect.type, {"account_id": self.account.id, **effect.data}), effect
+        return decision
 
     def times(self, kind: type[Effect]) -> list[datetime]:
         return [at for at, effect in self.done if isinstance(effect, kind)]

@@ -17,7 +17,8 @@ import requests
 
 from kulanz.cli import run
 from kulanz.services import build
-from kulanz.store import outbox
+from kulanz.store import audit_log, outbox
+from kulanz.store.outbox import EffectRow
 from tests.refunds.conftest import DAY, Support, everywhere
 from tests.shop import PLANS, TOKEN, Shop, a_shop
 
@@ -63,6 +64,35 @@ def test_without_an_api_key_a_refund_is_a_to_do_which_the_providers_event_takes_
 
 
 @everywhere
+def test_a_refund_that_a_person_made_is_recorded_once_and_the_providers_event_closes_it(support: Support) -> None:
+    bought = support.sold()
+    request = support.asked(bought)
+
+    with without_a_key(support) as shop:
+        support.approve(request)
+        shop.settle()
+        (waiting,) = rows(shop, "todo")
+        path, form = f"/v1/effects/{waiting.id}/done", {"reason": "refunded in the dashboard"}
+        recorded = support.post(path, form, **{"Idempotency-Key": "1"})
+        repeated = support.post(path, form, **{"Idempotency-Key": "1"})
+        again, sent = support.post(path, form), support.now(request)
+    shop.settle()
+    untouched = support.now(request)
+    shop.simulator.desk.refund_order(str(bought.order), BASE)
+    shop.advance(DAY / 24)
+    paid = support.now(request)
+
+    assert (recorded.status_code, recorded.json()["state"], recorded.json()["type"]) == (200, "done", "refund")
+    assert repeated.json() == recorded.json()
+    assert (again.status_code, sent["state"], effects(shop, "todo")) == (409, "sent", [])
+    assert (untouched["state"], untouched["refunded_amount"]) == ("sent", 0)
+    assert (paid["state"], paid["refunded_amount"]) == ("paid", BASE)
+    with shop.services.database.read() as conn:
+        (noted,) = [row for row in audit_log.about(conn, str(bought.account)) if row.act == "done by hand"]
+    assert noted.detail == f"refund {waiting.id}: refunded in the dashboard"
+
+
+@everywhere
 def test_an_approved_refund_that_a_chargeback_overtakes_is_approved_again_once_the_bank_has_decided(
     support: Support,
 ) -> None:
@@ -89,8 +119,12 @@ def test_an_approved_refund_that_a_chargeback_overtakes_is_approved_again_once_t
 
 
 def effects(shop: Shop, state: str) -> list[str]:
+    return [row.type for row in rows(shop, state)]
+
+
+def rows(shop: Shop, state: str) -> list[EffectRow]:
     with shop.services.database.read() as conn:
-        return [row.type for row in outbox.listing(conn, state)]
+        return outbox.listing(conn, state)
 
 
 @pytest.fixture

@@ -244,8 +244,11 @@ def test_what_the_policy_refuses_may_be_granted_as_an_exception_with_a_reason(su
     granted = support.approve(request, reason="they told us before, by phone")
     paid = support.now(request)
 
+    assert (request["refundable_amount"], request["amount"]) == (0, BASE)
     assert (without.status_code, without.json()["title"]) == (422, "Invalid input")
     assert (granted.status_code, granted.json()["clause"], granted.json()["verdict"]) == (200, "11", "not_eligible")
+    assert request["verdict_clause"] == granted.json()["verdict_clause"] == "4"
+    assert granted.json()["amount"] == BASE
     assert (paid["state"], paid["refunded_amount"]) == ("paid", BASE)
     assert support.account(bought)["plan"] == "free"
 

@@ -166,8 +166,10 @@ def test_retrying_makes_an_effect_due_at_once_unless_it_is_done(database: Databa
         finished(database, id_, id_)
 
     with database.write() as tx:
-        assert outbox.retry(tx, ["done", "parked", "none"]) == 1
+        assert outbox.retry(tx, ["done", "parked", "none"], NOW) == 1
 
+    with database.read() as conn:
+        assert outbox.oldest_pending(conn) == NOW
     assert [row.id for row in outbox.lease(database, 10, NOW, 30)] == ["parked"]
 
 

@@ -3,22 +3,65 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from babel import Locale
+from jinja2 import Environment, nodes
 
 from kulanz.formats.catalogue import file_of
 from kulanz.formats.localised import LocalReader, reader_of
 from kulanz.formats.messages import Message, Money, counted, message
-from tests.catalogue import TRANSLATED, messages, updated, written
+from tests.catalogue import TEMPLATES, TRANSLATED, messages, updated, written
 
 UTC_ZONE = ZoneInfo("UTC")
 VIENNA = ZoneInfo("Europe/Vienna")
 DEADLINE = datetime(2026, 3, 8, 14, 8, 20, tzinfo=UTC)
 UNPAID = message("Subscription {subscription} is unpaid; access stays on until {deadline}.", subscription="s:1")
 GAP = re.compile(r"\{\w+\}")
+
+
+NO_TEXT, WORDS = {"code", "script", "style"}, re.compile("[A-Za-z]{2}")
+READ = {"alt", "aria-label", "data-label", "placeholder", "title"}
+NO_LABELS = {"Kulanz", "· Kulanz", "SendLetter", "SendMail"}
+
+
+class Literals(HTMLParser):
+    """The texts of a template that are in no call."""
+
+    def __init__(self, template: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._open: list[str] = []
+        self.feed(re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", template, flags=re.DOTALL))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"br", "input", "link", "meta"}:
+            self._open.append(tag)
+        self.found += [value for name, value in attrs if name in READ and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not NO_TEXT & {*self._open}:
+            self.found.append(data.strip())
+
+
+def constants(template: str) -> Iterator[str]:
+    """Texts with a space or a capital in a template's expressions, except for those of the catalogue."""
+    tree = Environment(autoescape=True).parse(template)
+    calls = [call for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)]
+    read = {id(argument) for call in calls if call.node.name in {"_", "counted"} for argument in call.args}
+    for constant in tree.find_all(nodes.Const):
+        text = constant.value
+        if id(constant) not in read and isinstance(text, str) and (" " in text.strip() or text[:1].isupper()):
+            yield text
 
 
 def texts(strings: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -52,7 +95,19 @@ def test_a_translation_has_the_gaps_of_its_message(language: str) -> None:
 def test_nothing_but_patterns_and_names_is_the_same_in_two_languages(language: str) -> None:
     same = {each.id for each in updated(language) if each.id and each.string == each.id}
 
-    assert same <= {"{why} ({developer}, {contact})", "{policy} {clause}, version {version}"}
+    assert same <= {
+        *("{why} ({developer}, {contact})", "{policy} {clause}, version {version}", "SHA-256", "in {span}"),
+        *("Activations", "Name", "Status", "Version", "{number} h", "{number} min", "{number} s"),
+    }
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.name)
+def test_every_label_of_the_console_is_in_the_catalogue(path: Path) -> None:
+    template = path.read_text()
+
+    found = {text for text in [*Literals(template).found, *constants(template)] if WORDS.search(text)}
+
+    assert found <= NO_LABELS
 
 
 def test_the_source_has_messages() -> None:

@@ -248,6 +248,8 @@ def test_a_demonstration_reaches_nobody_but_this_machine(environ):
         "LEMONSQUEEZY_API_KEY": "key",
         "STRIPE_API_KEY": "key",
         "PADDLE_API_KEY": "key",
+        "POLAR_API_KEY": "key",
+        "DODO_API_KEY": "key",
         "CALLBACK_URL": "https://product.example/hook",
         "CALLBACK_SECRET": "whsec_AAAA",
         "SMTP_URL": "smtp://mail.example",
@@ -256,6 +258,8 @@ def test_a_demonstration_reaches_nobody_but_this_machine(environ):
         "LEMONSQUEEZY_API_URL": "http://127.0.0.1:1/v1",
         "STRIPE_API_URL": "http://127.0.0.1:1/v1",
         "PADDLE_API_URL": "http://127.0.0.1:1",
+        "POLAR_API_URL": "http://127.0.0.1:1",
+        "DODO_API_URL": "http://127.0.0.1:1",
         "CALLBACK_URL": "http://localhost/",
         "SMTP_URL": "smtp://[::1]",
     }
@@ -264,6 +268,8 @@ def test_a_demonstration_reaches_nobody_but_this_machine(environ):
     here = load(environ | far | near | {"KULANZ_DEMO": "1"})
 
     assert (away.lemonsqueezy_api_key, away.stripe_api_key, away.paddle_api_key) == (None, None, None)
+    assert (away.polar_api_key, away.dodo_api_key) == (None, None)
+    assert (here.polar_api_key, here.dodo_api_key) == ("key", "key")
     assert (away.callback_url, away.smtp_url) == (None, None)
     assert (here.lemonsqueezy_api_key, here.stripe_api_key, here.paddle_api_key) == ("key", "key", "key")
     assert here.callback_url == "http://localhost/"

@@ -26,6 +26,7 @@ AN_ID = {
     **{f"{kind}_id": "1" for kind in ("payment", "collection", "mandate", "dispute", "override", "add_on", "licence")},
     "request_id": "1",
     "todo_id": "td_1",
+    "effect_id": "ef_1",
 }
 A_DISPUTE = {"amount": 1999, "currency": "EUR", "reason": "fraudulent"}
 AN_OVERRIDE = {"kind": "exempt", "until": "2026-04-01T00:00:00Z", "reason": "our mistake"}

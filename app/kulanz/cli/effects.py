@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kulanz.cli.listing import limit_option
-from kulanz.cli.options import PAIR, emit, json_option, services, table
+from kulanz.cli.options import PAIR, actor_option, dry_run_option, emit, json_option, services, table, words
 from kulanz.cli.retrying import RetryKind, groups_command, retry_command
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.runtime.notifier import EFFECTS_QUEUE
@@ -68,6 +68,21 @@ def show(*, effect: str, as_json: bool) -> None:
     emit(facts | {"waits": [wait.document() for wait in conditions]}, as_json, tell)
 
 
+@effects.command()
+@click.argument("effect", metavar="ID")
+@click.option("--reason", type=words, required=True, help="What was done at the provider.")
+@dry_run_option
+@actor_option
+@json_option
+def done(*, effect: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Record that you did it at the provider by hand. It is never done again."""
+    from kulanz.commands import by_hand
+
+    with services() as opened:
+        row = by_hand.record(opened, by_hand.DoneByHand(effect=effect, reason=reason), actor, dry_run=dry_run).row
+    emit(by_hand.document(row), as_json, f"{'would be: ' if dry_run else ''}{effect} ({row.type}): done by hand")
+
+
 def _document(row: EffectRow, sender: str) -> dict[str, Any]:
     from kulanz.delivery.mail import message_id
 
@@ -101,9 +116,10 @@ def _open(opened: Services, effect: str) -> str:
 
 
 def _make_due(tx: Connection, chosen: set[str]) -> int:
+    from kulanz.runtime.clock import real_now
     from kulanz.store import outbox
 
-    return outbox.retry(tx, chosen)
+    return outbox.retry(tx, chosen, real_now())
 
 
 effects.add_command(

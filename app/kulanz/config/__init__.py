@@ -79,6 +79,8 @@ def _among_ourselves(settings: Settings) -> Settings:
         lemonsqueezy_api_key=settings.lemonsqueezy_api_key if loopback(settings.lemonsqueezy_api_url) else None,
         stripe_api_key=settings.stripe_api_key if loopback(settings.stripe_api_url) else None,
         paddle_api_key=settings.paddle_api_key if loopback(settings.paddle_api_url) else None,
+        polar_api_key=settings.polar_api_key if loopback(settings.polar_api_url) else None,
+        dodo_api_key=settings.dodo_api_key if loopback(settings.dodo_api_url) else None,
         callback_url=settings.callback_url if loopback(settings.callback_url) else None,
         smtp_url=settings.smtp_url if loopback(settings.smtp_url) else None,
     )

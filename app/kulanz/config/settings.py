@@ -20,6 +20,8 @@ DATA_DIR = ".kulanz"
 LEMONSQUEEZY_API = "https://api.lemonsqueezy.com/v1"
 STRIPE_API = "https://api.stripe.com/v1"
 PADDLE_API = "https://api.paddle.com"
+POLAR_API = "https://api.polar.sh"
+DODO_API = "https://live.dodopayments.com"
 MADE = "made by `kulanz up`"
 FILE = "_FILE"
 """Suffix of a secret's name for the variable that names its file."""
@@ -233,6 +235,28 @@ class Settings:
         kinds.ENDPOINT_SECRETS,
         "turns the endpoint of [Standard Webhooks](providers.md) on",
         default=(),
+    )
+    polar_api_key: str | None = _provider(
+        "POLAR_API_KEY",
+        kinds.SECRET,
+        "an access token of Polar with the scope `customer_sessions:write`, for the button of"
+        " [the page behind a mail's link](mails.md#the-page-behind-the-link)",
+        default=None,
+    )
+    polar_api_url: str = _provider(
+        "POLAR_API_URL",
+        kinds.API,
+        "the API's address; the sandbox is `https://sandbox-api.polar.sh`",
+        default=POLAR_API,
+    )
+    dodo_api_key: str | None = _provider(
+        "DODO_API_KEY", kinds.SECRET, "a key of Dodo's API, for the same button", default=None
+    )
+    dodo_api_url: str = _provider(
+        "DODO_API_URL",
+        kinds.API,
+        "the API's address; that of test mode is `https://test.dodopayments.com`",
+        default=DODO_API,
     )
 
     account_key: str = _plans(

@@ -7,19 +7,35 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http import HTTPStatus
 
 from msgspec.structs import replace as evolve
 
-from kulanz.delivery.provider import Clients
+from kulanz.delivery.provider import PaymentPages
+from kulanz.errors import FarEndError
 from kulanz.policy.effects import Effect, SendMail, Words
+from kulanz.providers.standard.sender import sender_of
+from kulanz.providers.standard.vocabulary import PROVIDER as STANDARD
+from kulanz.telemetry.logs import log
 
 PATH = "/pay/"
 PLACE = "the-token-is-not-kept"
 """Placeholder of the token in recorded texts."""
 NOTICES = frozenset({"grace_started", "grace_reminder", "grace_warning", "downgraded", "dunning_level"})
 """Mails about a renewal that is not paid: their subject is its case."""
+_NO_PAGE = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.GONE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+"""Answers of a provider that has no page for this purchase: an unknown customer, a subscription billed by hand."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _PLACED = f"{PATH}{PLACE}"
 
@@ -57,16 +73,31 @@ def digest_of(token: str) -> bytes | None:
     return _hashed(token) if _TOKEN.fullmatch(token) else None
 
 
-def payment_page(clients: Clients, subscription: str, invoice: str | None) -> str | None:
+def payment_page(
+    clients: Mapping[str, PaymentPages], subscription: str, invoice: str | None, customer: str
+) -> str | None:
     """Ask the provider for a fresh payment page; None where it has none, or we have no key for its API."""
-    provider, _, own_id = subscription.partition(":")
-    client = clients.get(provider)
+    provider, own_id = _own(subscription)
+    own_customer = _own(customer)[1]
+    client = clients.get(sender_of(own_customer) if provider == STANDARD else provider)
     if client is None:
         return None
-    page = client.payment_page(own_id, invoice.partition(":")[2] if invoice else None)
+    try:
+        page = client.payment_page(own_id, _own(invoice)[1] if invoice else None, own_customer)
+    except FarEndError as error:
+        if error.answer not in _NO_PAGE:
+            raise
+        log.warning("pay.no_page", detail=error.detail)
+        return None
     # Without TLS only where the API has none either, as in a test.
     is_safe = page is not None and (page.startswith("https://") or client.api_url.startswith("http://"))
     return page if is_safe else None
+
+
+def _own(key: str) -> tuple[str, str]:
+    """Return the provider of a key and the provider's own id."""
+    provider, _, own_id = key.partition(":")
+    return provider, own_id
 
 
 def _hashed(token: str) -> bytes:

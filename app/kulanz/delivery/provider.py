@@ -38,7 +38,18 @@ _REFUSED_STATUSES = frozenset(
 _NOT_THERE = "the provider knows no such subscription: does the API key belong to its store and mode?"
 
 
-class ProviderClient(Protocol):
+class PaymentPages(Protocol):
+    """Part of a provider's API that leads a customer to a payment page."""
+
+    @property
+    def api_url(self) -> str:
+        """Address of the API."""
+
+    def payment_page(self, subscription: str, invoice: str | None, customer: str, /) -> str | None:
+        """Return a fresh address at which the customer pays or changes the card; None where the provider has none."""
+
+
+class ProviderClient(PaymentPages, Protocol):
     """Client of a provider's API; failures are `FarEndError` or `UnknownOutcomeError`."""
 
     REFUND_KEY_LASTS: ClassVar[timedelta]
@@ -46,10 +57,6 @@ class ProviderClient(Protocol):
 
     def checked(self, before_write: Callable[[], None], /) -> Self:
         """Return the same client, with something to be done directly before each write."""
-
-    @property
-    def api_url(self) -> str:
-        """Address of the API."""
 
     def test_mode(self) -> bool:
         """Return whether the API key reaches test data only."""
@@ -59,9 +66,6 @@ class ProviderClient(Protocol):
 
     def invoice(self, invoice: str, /) -> ProviderFact | None:
         """Return a subscription's invoice, as a payment if it is paid, or nothing if none of that id is known."""
-
-    def payment_page(self, subscription: str, invoice: str | None, /) -> str | None:
-        """Return a fresh address at which the customer pays or changes the card; None where the provider has none."""
 
     def cancel(self, subscription: str, /) -> object:
         """Stop the renewal; the period paid for runs out."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_timezone_name
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 
 from kulanz.formats.catalogue import translations
 from kulanz.formats.languages import LANGUAGES
@@ -30,6 +30,10 @@ class LocalReader(Reader):
         if each.many:
             return found.ngettext(each.text, each.many, int(each.values["number"]))
         return found.gettext(each.text)
+
+    def number(self, number: float) -> str:
+        """`12.345`."""
+        return format_decimal(number, locale=self.locale)
 
     def moment(self, instant: datetime) -> str:
         """`8. März 2026, 15:08 Uhr (MEZ)`: to the minute and with its zone: a deadline is read one way only."""

@@ -87,6 +87,10 @@ class Reader:
         """Return the text of a message, with its gaps."""
         return each.many if each.many and each.values.get("number") != 1 else each.text
 
+    def number(self, number: float) -> str:
+        """Return a number."""
+        return f"{number:,}"
+
     def moment(self, instant: datetime) -> str:
         """Return a timestamp to the second."""
         return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -61,6 +61,17 @@ def assessed(book: Book, moment: Moment, *, with_timers: bool = True) -> State:
     for area in areas_for(book, "timers") if draft.closed_at is None else ():
         timers.extend(area.timers(draft, book, moment))
     return _concluded(draft, book, moment, timers)
+
+
+def lifted(state: State, book: Book, moment: Moment) -> Iterator[tuple[Hold, datetime]]:
+    """Yield the holds that a reinstatement lifts, each with the time until which it does."""
+    present = {hold.key for hold in state.holds}
+    for area in areas_for(book, "holds") if book.lifted else ():
+        for hold in area.holds(state, book, moment):
+            case = state.case(hold.source)
+            until = exceptions.case_lifted_until(book, case) if case else exceptions.lifted_until(book, hold.key)
+            if hold.key not in present and until is not None:
+                yield hold, until
 
 
 def _concluded(draft: State, book: Book, moment: Moment, timers: Iterable[Timer]) -> State:

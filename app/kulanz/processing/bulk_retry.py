@@ -20,7 +20,7 @@ EVENT_STATES = ("parked", "quarantined", "waiting", "ignored")
 EFFECT_STATES = ("parked", "todo", "unknown", "pending")
 _RETRY_SOME: dict[str, Callable[..., tuple[list[int], list[str]]]] = {
     "events": pages.retry_some,
-    "effects": outbox.retry_some,
+    "effects": lambda tx, state, **chosen: outbox.retry_some(tx, state, real_now(), **chosen),
 }
 _NEWEST_OF = {"events": pages.newest_event, "effects": outbox.newest}
 _REMAINING_OF: dict[str, Callable[..., int]] = {"events": pages.number_in, "effects": outbox.number_in}

@@ -57,6 +57,7 @@ _PROVIDER_CALL_TYPES: dict[type[Effect], str] = {
     effects.RefundPayment: "refund",
     effects.DisableLicence: "disable_licence",
 }
+CALLS = tuple(_PROVIDER_CALL_TYPES.values())
 """Names of provider calls in the outbox."""
 
 

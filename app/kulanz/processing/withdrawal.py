@@ -14,8 +14,6 @@ from kulanz.store import codec, outbox
 from kulanz.store.database import Connection
 from kulanz.store.outbox import EffectRow
 
-_AT_THE_PROVIDER = frozenset({"CancelSubscription", "ResumeSubscription", "RefundPayment", "DisableLicence"})
-
 
 class Withdrawal:
     """Collects the calls of one transaction's accounts that are withdrawn, and writes that in bulk."""
@@ -47,4 +45,4 @@ class Withdrawal:
 def _waiting(tx: Connection, account: str, withdrawn: Container[str]) -> Iterator[EffectRow]:
     """Yield the calls of an account that a person was to make or correct."""
     rows = [row for state in ("todo", "parked") for row in outbox.listing(tx, state, account)]
-    yield from (row for row in rows if row.kind in _AT_THE_PROVIDER and row.id not in withdrawn)
+    yield from (row for row in rows if row.kind in outbox.PROVIDER_CALLS and row.id not in withdrawn)

@@ -60,9 +60,10 @@ def account_page(
     before: int | None = None,
     masked: bool = True,
     languages: Sequence[str] = (),
+    zone: str | None = None,
 ) -> AccountPage:
     """Return an account's dossier, with the steps before a decision; NotFoundError if there is no such account."""
-    document = accounts.explanation(services, name, steps=0, languages=languages)
+    document = accounts.explanation(services, name, steps=0, languages=languages, zone=zone)
     with services.database.read() as conn:
         row = stored.answering(conn, name)
         if row is None:
@@ -70,7 +71,7 @@ def account_page(
         last = row.seq if before is None else min(before - 1, row.seq)
         first = max(0, last - STEPS)
         steps = ledger.of_account(conn, row.id, first, last - first)
-        reader = accounts.reader_for(view(services, conn, row.id), languages)
+        reader = accounts.reader_for(view(services, conn, row.id), languages, zone)
         book = account_list.book(services, row)
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),

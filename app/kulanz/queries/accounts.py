@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from kulanz.errors import NotFoundError
 from kulanz.formats.messages import PLAIN, Message, Reader
+from kulanz.policy.assess import lifted
 from kulanz.policy.consequences.effects import entitlement as rights
-from kulanz.policy.state import FREE, Account
+from kulanz.policy.state import FREE, Account, Moment
 from kulanz.queries import account_documents, account_list, closed, outlook, sentences, story, waits
 from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
@@ -91,11 +92,17 @@ def bound(services: Services, key: str, otherwise: str) -> str:
 
 
 def explanation(
-    services: Services, name: str, *, steps: int = MOST_STEPS, languages: Sequence[str] = ()
+    services: Services,
+    name: str,
+    *,
+    steps: int = MOST_STEPS,
+    languages: Sequence[str] = (),
+    zone: str | None = None,
 ) -> JsonDocument:
     """Explain an account's state: each step with its event, rule, clause and policy, and possible changes.
 
-    The language is the first one with translations, else plain English. Only the last steps are returned.
+    The language is the first one with translations, else plain English; times are in `zone`, else in the account's.
+    Only the last steps are returned.
     """
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
@@ -103,7 +110,7 @@ def explanation(
         row = stored.answering(conn, name)
         rows = ledger.of_account(conn, row.id, max(0, row.seq - steps), steps) if row is not None and steps else []
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
-    reader = reader_for(seen, languages)
+    reader = reader_for(seen, languages, zone)
     return {
         "account_id": seen.account.id,
         "standing": str(seen.account.standing),
@@ -125,9 +132,9 @@ def changes_ahead(explained: JsonDocument) -> list[str]:
     return lines[len(explained["waits"]) :]
 
 
-def reader_for(seen: AccountView, languages: Sequence[str]) -> Reader:
-    """Return the reader of sentences about an account, in its zone."""
-    return read_by(languages, seen.account.zone(seen.terms))
+def reader_for(seen: AccountView, languages: Sequence[str], zone: str | None = None) -> Reader:
+    """Return the reader of sentences about an account, in a zone, else in the account's."""
+    return read_by(languages, zone or seen.account.zone(seen.terms))
 
 
 def read_by(languages: Sequence[str], zone: str) -> Reader:
@@ -140,10 +147,12 @@ def read_by(languages: Sequence[str], zone: str) -> Reader:
 
 
 def _why(services: Services, seen: AccountView) -> Iterator[Message]:
-    yield from story.reasons(seen.state)
+    book, now = seen.account.book, seen.state.as_of
+    moment = Moment(seen.terms.under(book, now), seen.account.zone(seen.terms), now)
+    yield from story.reasons(seen.state, lifted(seen.state, book, moment))
     yield from story.linked(seen.links)
-    yield from story.unnamed(seen.account.id, seen.account.book, services.account_naming.places)
-    yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
+    yield from story.unnamed(seen.account.id, book, services.account_naming.places)
+    yield from story.idle(book, moment.terms)
 
 
 def _outlook(seen: AccountView, waiting: Collection[str]) -> Iterator[Message]:

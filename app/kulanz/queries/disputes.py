@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from kulanz.errors import NotFoundError
+from kulanz.formats.messages import Message, message
 from kulanz.policy.areas.addresses import mail_address
 from kulanz.policy.areas.full_refunds import heard_of, payment_of
 from kulanz.policy.book import Book
@@ -25,7 +26,7 @@ class DisputeLine(Struct, frozen=True):
     """One dispute, and what its evidence file lacks."""
 
     row: CaseRow
-    lacks: tuple[str, ...]
+    lacks: tuple[Message, ...]
 
 
 def undecided(services: Services, conn: Connection, limit: int) -> list[DisputeLine]:
@@ -52,11 +53,11 @@ def document(line: DisputeLine) -> JsonDocument:
         "currency": row.currency,
         "opened_at": rfc3339(row.opened_at),
         "answer_by": rfc3339(row.deadline) if row.deadline is not None else None,
-        "lacks": list(line.lacks),
+        "lacks": [str(each) for each in line.lacks],
     }
 
 
-def _lacks(services: Services, conn: Connection, row: CaseRow) -> Iterator[str]:
+def _lacks(services: Services, conn: Connection, row: CaseRow) -> Iterator[Message]:
     try:
         seen = view(services, conn, row.account)
     except NotFoundError:
@@ -65,16 +66,16 @@ def _lacks(services: Services, conn: Connection, row: CaseRow) -> Iterator[str]:
     if chargeback is None:
         return
     if not _payment_known(chargeback, book):
-        yield "the disputed payment is not known here"
+        yield message("the disputed payment is not known here")
     if not any(mail_address(key, book) for key in chargeback.concerned):
-        yield "no mail address of the buyer"
+        yield message("no mail address of the buyer")
     sent = outbox.listing(conn, "done", seen.account.id)
     if not any(effect.kind in _NOTICES for effect in sent):
-        yield "no notice to the customer was sent"
+        yield message("no notice to the customer was sent")
     if not book.contacts:
-        yield "no contact with the customer is noted (`kulanz account contact`)"
+        yield message("no contact with the customer is noted (`kulanz account contact`)")
     if not chargeback.policy.dispute.clause:
-        yield "the policy names no clause for disputes"
+        yield message("the policy names no clause for disputes")
 
 
 def _payment_known(chargeback: Chargeback, book: Book) -> bool:

@@ -16,9 +16,9 @@ def outlook(state: State, waiting: Collection[str]) -> Iterator[Message]:
     """Yield what would change it, and when; of the cases that are `waiting` the conditions tell it."""
     for case in state.cases:
         if case.key not in waiting:
-            yield from _case(case)
+            yield from _case(case, lifted=case.holds and not state.held(case.key))
     for chargeback in state.chargebacks:
-        yield from _chargeback(chargeback)
+        yield from _chargeback(chargeback, lifted=not state.held(chargeback.key))
     for warning in state.warnings:
         yield from _warning(warning)
     for refund in state.refunds:
@@ -98,8 +98,8 @@ _TIMERS = {
 }
 
 
-def _case(case: Case) -> Iterator[Message]:
-    found = _prospect(case)
+def _case(case: Case, *, lifted: bool) -> Iterator[Message]:
+    found = _HOLD_OF_CASE_LIFTED if lifted else _prospect(case)
     if found is not None:
         version = message(
             "{policy} {clause}, version {version}",
@@ -114,6 +114,11 @@ def _case(case: Case) -> Iterator[Message]:
             policy=case.policy.name,
             version=version,
         )
+
+
+_HOLD_OF_CASE_LIFTED = message(
+    "Only a payment, a waiver or a void invoice ends the lifted hold of case {case} for good ({version})."
+)
 
 
 def _prospect(case: Case) -> Message | None:
@@ -170,7 +175,7 @@ def _deletion(closure_case: ClosureCase) -> Iterator[Message]:
         )
 
 
-def _chargeback(chargeback: Chargeback) -> Iterator[Message]:
+def _chargeback(chargeback: Chargeback, *, lifted: bool) -> Iterator[Message]:
     if chargeback.answer_by is not None:
         yield message(
             "The dispute {dispute} has to be answered at the provider by {answer_by}; "
@@ -180,10 +185,11 @@ def _chargeback(chargeback: Chargeback) -> Iterator[Message]:
         )
     if not chargeback.holds:
         return
-    yield message(
-        "The chargeback {chargeback} being won or withdrawn releases its hold, and only that.",
-        chargeback=chargeback.key,
-    )
+    yield (
+        message("Only the chargeback {chargeback} being won or withdrawn ends its lifted hold for good.")
+        if lifted
+        else message("The chargeback {chargeback} being won or withdrawn releases its hold, and only that.")
+    ).given(chargeback=chargeback.key)
     if chargeback.deletion_eligible_at is not None:
         by_approval = chargeback.policy.dispute.deletion == "approval"
         yield (

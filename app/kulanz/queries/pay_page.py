@@ -60,6 +60,7 @@ class PayPage:
     subscription: str = ""
     """For a payment that is due: its subject, by the provider's name."""
     invoice: str | None = None
+    customer: str = ""
 
 
 UNKNOWN = PayPage(kind=PageKind.UNKNOWN)
@@ -88,6 +89,7 @@ def pay_page(services: Services, token: str) -> PayPage:
         data=_content(seen, case) if case is not None else {},
         subscription=case.subscription if case is not None else "",
         invoice=case.invoice if case is not None else None,
+        customer=seen.account.book.subscriptions[case.subscription].seen.customer if case is not None else "",
     )
 
 

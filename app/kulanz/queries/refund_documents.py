@@ -26,6 +26,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
         "account_id": account,
         "state": str(refund.state),
         "verdict": str(refund.answer.verdict),
+        "verdict_clause": refund.verdict_clause or None,
         "clause": refund.answer.clause or None,
         "why": refund.answer.why,
         "developer": {"name": refund.developer.name, "contact": refund.developer.contact} if refund.developer else None,

@@ -14,6 +14,7 @@ SENTENCES: Mapping[str, str] = {
         "Access stays on until {grace_ends_at}."
     ),
     "dunning.failure_counted": ("The charge failed again (failure {failures}). The deadline is {grace_ends_at}."),
+    "dunning.failure_known": "The failed charge was reported. The deadline is {grace_ends_at}.",
     "dunning.deadline_moved": "The end of grace moved to {grace_ends_at}.",
     "dunning.hold_placed": "Grace ended unpaid. Subscription {subscription} is on hold until it is paid.",
     "dunning.exhausted": "The hold ran its full length unpaid. Subscription {subscription} is given up.",
@@ -235,6 +236,7 @@ SENTENCES: Mapping[str, str] = {
 }
 VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
+    ("dunning.failure_counted", "dunning.failure_known", lambda detail: detail.get("failures") == 1),
     (
         "dunning.closed_voluntarily",
         "dunning.closed_with_the_organisation",

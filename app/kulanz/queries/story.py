@@ -14,10 +14,16 @@ from kulanz.policy.state import Case, CaseState, Grant, Hold, Owner, State, Term
 from kulanz.queries.links import customer_named
 
 
-def reasons(state: State) -> Iterator[Message]:
-    """Yield the reasons for the account's present state, the most severe first."""
+def reasons(state: State, lifted: Iterable[tuple[Hold, datetime]] = ()) -> Iterator[Message]:
+    """Yield the reasons for the account's present state, the most severe first; an exception lifts some holds."""
     for hold in state.holds:
         yield _hold(hold)
+    for hold, until in lifted:
+        yield message(
+            "An operator's exception lifts a hold on {reach} until {until}: {why} ({source}). What caused it is open.",
+            until=until,
+            **_parts(hold),
+        )
     for case in state.cases:
         if case.state is CaseState.GRACE:
             yield message(
@@ -195,14 +201,16 @@ def _due(case: Case) -> Money:
 
 
 def _hold(hold: Hold) -> Message:
-    reach = _REACHES.get(hold.scope) or message("subscription {subscriptions}", subscriptions=hold.subscriptions)
-    return message(
-        "Hold on {reach} since {since}: {why} ({source}).",
-        reach=reach,
-        since=hold.since,
-        why=_OWNERS.get(hold.owner, str(hold.owner)),
-        source=hold.source,
-    ).also(None if hold.counts else _CLAIM)
+    told = message("Hold on {reach} since {since}: {why} ({source}).", since=hold.since, **_parts(hold))
+    return told.also(None if hold.counts else _CLAIM)
+
+
+def _parts(hold: Hold) -> dict[str, Any]:
+    return {
+        "reach": _REACHES.get(hold.scope) or message("subscription {subscriptions}", subscriptions=hold.subscriptions),
+        "why": _OWNERS.get(hold.owner, str(hold.owner)),
+        "source": hold.source,
+    }
 
 
 _REACHES = {"account": message("the whole account"), "licence": message("the licence")}

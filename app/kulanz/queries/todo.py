@@ -8,7 +8,8 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from kulanz.errors import NotFoundError
-from kulanz.formats.wording import how_many, shell_word
+from kulanz.formats.messages import Message, Money, counted, message
+from kulanz.formats.wording import shell_word
 from kulanz.ingest import secret_usage
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.topics import ENDING_WHEN_SEEN, Severity, topic_of
@@ -48,7 +49,7 @@ class Todo:
     """Empty: it is about no single account."""
     number: int = 1
     """Number of events or effects in the item."""
-    detail: str = ""
+    detail: Message | str = ""
     act: str = ""
     """The command that is proposed; empty: that of the topic."""
     path: str = ""
@@ -90,13 +91,27 @@ class Todo:
     @property
     def headline(self) -> str:
         """One sentence without names."""
-        says = topic_of(self.topic).says
-        return f"{self.number:,} {says}" if self.number > 1 else says
+        return str(self._headline)
 
     @property
     def what(self) -> str:
         """One sentence with the details."""
-        return f"{self.headline}{f' ({self.detail})' if self.detail else ''}"
+        return str(self.what_said)
+
+    @property
+    def what_said(self) -> Message:
+        """The same, for a reader of any language."""
+        text = "{headline} ({detail})" if self.detail else "{headline}"
+        return Message(text=text, values={"headline": self._headline, "detail": self.detail})
+
+    @property
+    def _headline(self) -> Message:
+        says = Message(text=topic_of(self.topic).says)
+        return (
+            Message(text="{number} {says}", values={"number": f"{self.number:,}", "says": says})
+            if self.number > 1
+            else says
+        )
 
     @property
     def proposed(self) -> str:
@@ -210,7 +225,9 @@ def _of_effects(conn: Connection, state: str, group: pages.Group) -> Todo:
         group.words,
         group.since,
         detail=": ".join(part for part in (row.id, group.words, row.error) if part),
-        act=f"kulanz effects list --state {state}{account}",
+        act=f"kulanz effects done {row.id} --reason TEXT"
+        if row.may_be_done_by_hand and state == "todo"
+        else f"kulanz effects list --state {state}{account}",
         path=path,
     )
 
@@ -219,20 +236,23 @@ def _questions(conn: Connection) -> Iterator[Todo]:
     for kind, state, topic in _OPEN_QUESTIONS:
         for row in case_index.page(conn, kind, only_open=True, after=None, limit=MOST, state=state):
             path = _path_of(topic, row.key)
-            due = f", answer by {rfc3339(row.deadline)}" if kind == DISPUTE and row.deadline else ""
-            yield Todo(topic, row.key, row.opened_at, account=row.account, detail=f"{row.key}{due}", path=path)
+            amount = Money(row.amount, row.currency) if row.amount and row.currency else None
+            due = message("answer by {deadline}", deadline=row.deadline) if kind == DISPUTE and row.deadline else None
+            parts = [part for part in (row.key, amount, due) if part is not None]
+            detail = Message(text="{parts}", values={"parts": parts})
+            yield Todo(topic, row.key, row.opened_at, account=row.account, detail=detail, path=path)
 
 
 def _of_the_house(services: Services, conn: Connection) -> Iterator[Todo]:
     """Yield items about no account: breaker, clock, receivers, secrets."""
     breaker = circuit_breaker.status(conn, services.clock.now(conn))
     if breaker.on_since is not None:
-        wait = how_many(breaker.waiting, "account waits", "accounts wait")
+        wait = counted("{number} account waits", "{number} accounts wait", breaker.waiting)
         yield Todo("breaker_tripped", "breaker", breaker.on_since, detail=wait)
     jump = clock_guard.jump(conn)
     if jump is not None:
         at = datetime.fromisoformat(jump["found"])
-        yield Todo("clock_jumped", "clock", at, detail=f"from {jump['last_seen']} to {jump['found']}")
+        yield Todo("clock_jumped", "clock", at, detail=message("from {last_seen} to {found}", **jump))
     for row in facts_first.waited_for(conn):
         yield Todo("receiver_awaited", row.id, row.missed_since or row.seen_at)
     for use in secret_usage.status(services, conn):

@@ -11,6 +11,7 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from kulanz.errors import KulanzError
+from kulanz.formats.messages import Message, message
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import QUEUES, connect
 
@@ -47,7 +48,7 @@ class Worker:
 class WorkerStatus:
     """State reported by Redis, or `problem`: then nothing else is known, and nothing is shown as 0."""
 
-    problem: str | None = None
+    problem: Message | None = None
     workers: tuple[Worker, ...] = ()
     failed_jobs: int = 0
     queued_jobs: int = 0
@@ -67,11 +68,11 @@ class WorkerStatus:
 def worker_status(redis_url: str | None) -> WorkerStatus:
     """Ask Redis; never raises."""
     if redis_url is None:
-        return WorkerStatus(problem="not set: workers ask the database every second")
+        return WorkerStatus(problem=message("not set: workers ask the database every second"))
     try:
         return _query_redis(redis_url)
     except (RedisError, OSError, ValueError) as error:
-        return WorkerStatus(problem=f"does not answer ({type(error).__name__})")
+        return WorkerStatus(problem=message("does not answer ({error})", error=type(error).__name__))
 
 
 def _query_redis(redis_url: str) -> WorkerStatus:

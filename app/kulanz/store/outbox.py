@@ -1,7 +1,7 @@
 """Outbox: effects to be delivered, and their outcomes. Attempts and leases are in real time."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import (
@@ -27,6 +27,10 @@ from kulanz.store.bulk import among, literally
 from kulanz.store.database import Database
 from kulanz.store.tables import Instant, effects
 
+PROVIDER_CALLS = frozenset({"CancelSubscription", "ResumeSubscription", "RefundPayment", "DisableLicence"})
+"""Kinds of effects that change something at the provider: a person may do the same there."""
+STOPPED_STATES = ("todo", "parked", "unknown")
+"""States that only a person ends."""
 EFFECT_STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
 
 
@@ -57,10 +61,14 @@ class EffectRow(msgspec.Struct, frozen=True):
     request_note: str | None = None
     """The process that was about to send a request that may have moved money; None: no outcome is unknown."""
 
+    @property
+    def may_be_done_by_hand(self) -> bool:
+        """Whether it is a call that a person may have made at the provider instead."""
+        return self.kind in PROVIDER_CALLS and self.state in STOPPED_STATES
+
 
 _COLUMNS = EffectRow.__struct_fields__
 _PAGE = 500
-_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _PENDING = text("state = 'pending' AND state <> 'done'")
 _ROW = select(*(effects.c[name] for name in _COLUMNS))
 _ONE = _ROW.where(effects.c.id == bindparam("effect"))
@@ -124,7 +132,7 @@ _GIVE_BACK = (
     .values(
         state="pending",
         error=None,
-        next_attempt_at=_AT_ONCE,
+        next_attempt_at=bindparam("begun", type_=Instant),
         done_at=None,
         lease_until=None,
         begun_at=None,
@@ -145,6 +153,11 @@ _FINISH = (
         lease_until=None,
         begun_at=None,
     )
+)
+_BY_HAND = (
+    update(effects)
+    .where(effects.c.id == bindparam("effect"), effects.c.state.in_(STOPPED_STATES))
+    .values(state="done", error=None, done_at=bindparam("now", type_=Instant), begun_at=None, request_note=None)
 )
 _AHEAD = (
     update(effects)
@@ -167,7 +180,13 @@ _RETRY = (
     update(effects)
     .where(among(effects.c.id, "effects"), effects.c.state != "done")
     .values(
-        state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, begun_at=None, crashes=0, error=None
+        state="pending",
+        attempts=0,
+        next_attempt_at=bindparam("now", type_=Instant),
+        lease_until=None,
+        begun_at=None,
+        crashes=0,
+        error=None,
     )
 )
 _COUNTS = select(effects.c.state, func.count().label("number")).where(text("state <> 'done'")).group_by(effects.c.state)
@@ -255,6 +274,11 @@ def finish(
     tx.execute(_FINISH, {"effect": id, **outcome})
 
 
+def done_by_hand(tx: Connection, id: str, now_real: datetime) -> bool:  # noqa: A002
+    """Record that a person did what no worker does; False if a worker was told to try again meanwhile."""
+    return tx.execute(_BY_HAND, {"effect": id, "now": now_real}).rowcount == 1
+
+
 def get(conn: Connection, id: str) -> EffectRow | None:  # noqa: A002
     """Return one effect."""
     row = conn.execute(_ONE, {"effect": id}).one_or_none()
@@ -294,13 +318,20 @@ def park_pending(tx: Connection, reason: str) -> int:
     return tx.execute(_HOLD, {"why": reason}).rowcount
 
 
-def retry(tx: Connection, ids: Collection[str]) -> int:
+def retry(tx: Connection, ids: Collection[str], now_real: datetime) -> int:
     """Retry effects now in any state but done; returns how many."""
-    return tx.execute(_RETRY, {"effects": ids}).rowcount
+    return tx.execute(_RETRY, {"effects": ids, "now": now_real}).rowcount
 
 
 def retry_some(
-    tx: Connection, state: str, *, after: int, through: int, limit: int, alike: tuple[str, str] | None = None
+    tx: Connection,
+    state: str,
+    now_real: datetime,
+    *,
+    after: int,
+    through: int,
+    limit: int,
+    alike: tuple[str, str] | None = None,
 ) -> tuple[list[int], list[str]]:
     """Retry the next effects of a state now, and return their numbers and ids.
 
@@ -310,7 +341,7 @@ def retry_some(
     rows = tx.execute(among_these).all()
     ids = [row.id for row in rows]
     if ids:
-        tx.execute(_RETRY, {"effects": ids})
+        tx.execute(_RETRY, {"effects": ids, "now": now_real})
     return [row.number for row in rows], ids
 
 

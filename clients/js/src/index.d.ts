@@ -41,11 +41,34 @@ export interface Entitlement {
   readonly age: number;
 }
 
+/** The callbacks that there are today. A later version may send others. */
+export type CallbackType =
+  | "account.grace_started"
+  | "account.grace_reminder"
+  | "account.grace_warning"
+  | "account.dunning_level"
+  | "account.recovered"
+  | "account.downgraded"
+  | "account.dispute_opened"
+  | "account.suspended"
+  | "account.reinstated"
+  | "account.entitlement_changed"
+  | "account.data_deletion_due"
+  | "account.closed"
+  | "refund.decided"
+  | "collections.handed_over"
+  | "collections.recalled"
+  | "collections.reported"
+  | "mandate.revoked"
+  | "letter.requested"
+  | "notice.due"
+  | "ops.alert";
+
 /** One verified callback. */
 export interface Callback {
   /** The same on every attempt: a handler that must act once only remembers it. */
   readonly id: string;
-  readonly type: string;
+  readonly type: CallbackType | (string & {});
   /** Time of the decision. Order callbacks by `entitlement.version`, not by this. */
   readonly timestamp: Date | null;
   readonly accountId: string | null;

@@ -20,6 +20,7 @@ from kulanz.queries import evidence
 from kulanz.queries.evidence.check import check
 from kulanz.queries.evidence.page import DATA_BEGINS
 from kulanz.queries.pay_page import PageKind
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import accounts, codec, erasing, outbox
 from kulanz.web.application import create_app
@@ -59,7 +60,7 @@ def test_a_mail_that_is_sent_once_more_has_another_link_and_both_work(services: 
         mailbox.drop_at = None
         with posting.database.write() as tx:
             (unknown,) = (row for row in outbox.of_account(tx, "org_42") if row.state == "unknown")
-            outbox.retry(tx, [unknown.id])
+            outbox.retry(tx, [unknown.id], real_now())
         settle(posting)
         posting.close()
 

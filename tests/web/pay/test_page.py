@@ -82,11 +82,22 @@ def test_where_the_provider_has_no_page_the_button_leads_on(
         assert client.post(link).headers["Location"] == leads_to
 
 
+def test_a_provider_that_refuses_a_page_for_this_purchase_leads_to_the_billing_page(
+    services: Services, client: FlaskClient, provider: Provider
+) -> None:
+    (link,) = links(services)
+
+    for status in (400, 404, 409, 410, 422):
+        provider.queue(Reply(status=status))
+        answer = client.post(link)
+        assert (answer.status_code, answer.headers["Location"]) == (303, BILLING)
+
+
 def test_a_provider_that_is_away_is_a_sentence_and_the_billing_page(
     services: Services, client: FlaskClient, provider: Provider
 ) -> None:
     (link,) = links(services)
-    for reply in (Reply(status=500), Reply(reset=True), Reply(status=404), Reply(body=b"no json")):
+    for reply in (Reply(status=500), Reply(reset=True), Reply(status=401), Reply(body=b"no json")):
         provider.queue(reply)
 
         answer = client.post(link)

@@ -17,6 +17,7 @@ from kulanz.cli.doctor.finding import Finding
 from kulanz.errors import FarEndError, KulanzError
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
+from kulanz.providers.standard.vocabulary import PROVIDER as STANDARD
 from kulanz.queries.worker_status import worker_status
 from kulanz.runtime import redis_faults
 from kulanz.runtime.clock import real_now
@@ -32,6 +33,8 @@ MAX_CLOCK_SKEW = timedelta(seconds=30)
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
 UNKNOWN_SUBSCRIPTIONS = {"stripe": "sub_kulanz_doctor", "paddle": "sub_00000000000000000000000000"}
 """Ids of no object: a key with the permission to read gets "not found"."""
+UNKNOWN_CUSTOMERS = {"polar": "00000000-0000-4000-8000-000000000000", "dodo": "cus_kulanz_doctor"}
+"""Ids of no customer: a key that may make sessions of the portal gets "not found"."""
 
 
 def endpoints(services: Services) -> Iterator[Finding]:
@@ -134,10 +137,23 @@ def others(services: Services) -> Iterator[Finding]:
     for name, client in services.clients.items():
         if name in UNKNOWN_SUBSCRIPTIONS:
             yield _looked_up(name, client, services)
+    for name, customer in UNKNOWN_CUSTOMERS.items():
+        if name in services.payment_pages:
+            yield _portal(name, customer, services)
     setup = "`kulanz stripe setup URL`"
     yield from _delivered(services, "stripe", "stripe webhook", "webhook endpoints", setup)
     chosen = "choose them in Paddle's notifications"
     yield from _delivered(services, "paddle", "paddle destination", "notification settings", chosen)
+
+
+def _portal(name: str, customer: str, services: Services) -> Finding:
+    from kulanz.delivery.pay_links import payment_page
+
+    try:
+        payment_page(services.payment_pages, f"{STANDARD}:", None, f"{STANDARD}:{customer}")
+    except KulanzError as error:
+        return Finding(name, False, error.detail, f"check {name.upper()}_API_KEY, and its scope")
+    return Finding(name, True, "the key may open the customer's portal")
 
 
 def _delivered(services: Services, name: str, check: str, right: str, remedy: str) -> Iterator[Finding]:

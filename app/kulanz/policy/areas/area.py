@@ -33,7 +33,7 @@ class Area:
         return draft
 
     def awaited(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with what has to happen by itself; not called where no timers are wanted."""
+        """Return the draft with what is waited for; not called where no timers are wanted."""
         return draft
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:

@@ -11,7 +11,7 @@ from kulanz.policy.areas.collections import debts, delivery, levels
 from kulanz.policy.areas.dunning import notices
 from kulanz.policy.book import Book
 from kulanz.policy.calendar.time import rfc3339
-from kulanz.policy.consequences import letters
+from kulanz.policy.consequences import callbacks, letters
 from kulanz.policy.consequences.changes import notice_clause
 from kulanz.policy.consequences.outcomes import reported, still_wanted
 from kulanz.policy.document import Policy
@@ -100,7 +100,7 @@ def _notify(account: Account, decision: Decision, kind: str, change: Change | No
         "entitlement": entitlement(decision.account),
         "standing": str(decision.account.standing),
         "reason": {"rule": change.rule if change else "", "clause": (change.clause or None) if change else None},
-        **letters.jsonable(change.detail if change else {}),
+        **letters.jsonable(callbacks.details(kind, change.detail) if change else {}),
     }
     ident = effect_id(account.id, "callback", kind, subject, step, account.sequence)
     return Notify(id=ident, type=kind, subject=subject, step=step, data=data)

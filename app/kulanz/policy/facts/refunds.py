@@ -75,6 +75,8 @@ class RefundDecided:
     """How often it had been decided before: an approval that lapsed is followed by another decision."""
     version: int = 0
     """The version of the policy that it followed; 0: that of the request."""
+    verdict_clause: str = ""
+    """The clause of the verdict; empty in old records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

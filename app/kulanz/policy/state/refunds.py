@@ -108,8 +108,10 @@ class Refund:
     payment: Payment
     state: RefundState
     answer: RefundAnswer
+    verdict_clause: str
+    """The clause of the verdict, also where the decision departs from it; the answer's clause is the decision's."""
     amount: int
-    """The amount to refund: as decided, else as asked for, else all that is allowed."""
+    """The amount to refund: as decided, else as asked for, else all that the policy grants, or that is left."""
     reason: str
     requested_at: datetime
     decide_by: datetime

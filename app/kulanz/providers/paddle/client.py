@@ -61,7 +61,7 @@ class PaddleClient(Transport):
         except UntranslatableError as error:
             raise FarEndError(f"Paddle's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
 
-    def payment_page(self, subscription: str, _invoice: str | None, /) -> str | None:
+    def payment_page(self, subscription: str, _invoice: str | None, _customer: str, /) -> str | None:
         """Return the checkout of the transaction by which the customer changes the card and pays what is past due."""
         answer = PayloadReader(self.ask(f"{_path(subscription)}/update-payment-method-transaction"), "answer")
         return answer.below("data").below("checkout").web_address("url")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from kulanz.policy.facts import Stamp
 from kulanz.providers.address import CustomerAddress, customer_address
@@ -23,6 +24,9 @@ from kulanz.providers.standard.vocabulary import (
     REFUND,
     SUBSCRIPTION,
 )
+
+POLAR_PORTAL, DODO_PORTAL = "polar", "dodo"
+"""Names of the senders in the settings of their APIs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,15 @@ class StandardEvent:
         return EventHeader(
             stamp=self.stamp, signed=self.signed, locale=self.address.locale, timezone=self.address.timezone
         )
+
+
+def sender_of(customer: str) -> str:
+    """Return the sender whose customer an id names: Polar's ids are UUIDs, Dodo's are not."""
+    try:
+        UUID(customer)
+    except ValueError:
+        return DODO_PORTAL
+    return POLAR_PORTAL
 
 
 def is_dodo(payload: Mapping[str, Any]) -> bool:

@@ -76,7 +76,7 @@ class StripeClient(Transport):
         except UntranslatableError as error:
             raise FarEndError(f"Stripe's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
 
-    def payment_page(self, subscription: str, invoice: str | None, /) -> str | None:
+    def payment_page(self, subscription: str, invoice: str | None, _customer: str, /) -> str | None:
         """Return the hosted page of an open invoice, else a new session of the customer's portal."""
         document = self._read("invoices", invoice) if invoice else None
         if document is not None and document.get("status") == "open":

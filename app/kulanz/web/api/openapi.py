@@ -1,13 +1,15 @@
-"""`/v1/openapi.json`, made from the table of operations and the types of forms and documents."""
+"""`/v1/openapi.json`, made from the table of operations and the types of forms, documents and callbacks."""
 
 from __future__ import annotations
 
 from functools import cache
 from http import HTTPStatus
+from inspect import getdoc
 from typing import Any
 
 import msgspec
 
+from kulanz.policy.consequences.callbacks import CALLBACKS
 from kulanz.web.api.documents import Problem
 from kulanz.web.api.operations import BY_TAG, ID, OPERATIONS, Operation
 from kulanz.web.api.query_parameters import PARAMETERS
@@ -23,6 +25,11 @@ REFUSALS = {
     422: "The body is no such form, or what it says cannot be.",
     503: "Not at the moment; `Retry-After` says when.",
 }
+CALLBACK_HEADERS = {
+    "webhook-id": "The same on every attempt.",
+    "webhook-timestamp": "Seconds since 1970.",
+    "webhook-signature": "Standard Webhooks: `v1,` and the base64 HMAC-SHA256 of id, timestamp and body.",
+}
 PATH_PARAMETER = {"type": "string", "pattern": f"^{ID.pattern}$"}
 
 
@@ -35,7 +42,7 @@ def document() -> dict[str, Any]:
         for kind in (other_operation.form, other_operation.answer)
         if kind is not None
     ]
-    _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE)
+    _, schemas = msgspec.json.schema_components([*types, Problem, *CALLBACKS.values()], ref_template=REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for tag, operations in BY_TAG.items():
         for operation in operations:
@@ -47,6 +54,7 @@ def document() -> dict[str, Any]:
         "tags": [{"name": tag} for tag in BY_TAG],
         "security": [{"token": []}],
         "paths": paths,
+        "webhooks": {kind: {"post": _callback(kind, data)} for kind, data in CALLBACKS.items()},
         "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
 
@@ -69,6 +77,26 @@ def _described(operation: Operation) -> dict[str, Any]:
     if "locale" in operation.query:
         described["parameters"].append(_header("Accept-Language", "The first of these that has words is used."))
     return described
+
+
+def _callback(kind: str, data: type[msgspec.Struct]) -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": kind},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"$ref": REFERENCE.format(name=data.__name__)},
+        },
+    }
+    return {
+        "operationId": kind,
+        "summary": getdoc(data),
+        "security": [],
+        "parameters": [{**_header(name, text), "required": True} for name, text in CALLBACK_HEADERS.items()],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {"2XX": {"description": "Received."}, "default": {"description": "Sent again later."}},
+    }
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:

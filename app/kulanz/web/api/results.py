@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kulanz.commands import execute, links, todos
+from kulanz.commands import by_hand, execute, links, todos
+from kulanz.commands.by_hand import DoneByHand
 from kulanz.commands.commands import Command
 from kulanz.commands.links import Link, Linked
 from kulanz.commands.todos import Acknowledge, Assign
@@ -78,7 +79,9 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
 """By the fact that an order is: the name in the account's document, and the fact's attribute that has the id."""
 
 
-def order(services: Services, account: str, command: Command, actor: str, keep: StoreResponse) -> JsonDocument:
+def order(
+    services: Services, account: str, command: Command, actor: str, keep: StoreResponse, *, silent: bool = False
+) -> JsonDocument:
     """Carry out a command and return the dispute or exception that it is about, kept with it in one transaction."""
     made: list[JsonDocument] = []
 
@@ -86,7 +89,7 @@ def order(services: Services, account: str, command: Command, actor: str, keep: 
         made.append(_result(accounts.account_in(services, tx, account), facts))
         keep(tx, made[0])
 
-    execute.command(services, account, command, actor, signed_in=True, then=then)
+    execute.command(services, account, command, actor, signed_in=True, silent=silent, then=then)
     return made[0]
 
 
@@ -106,6 +109,12 @@ def link(services: Services, wanted: Link, actor: str, keep: StoreResponse, *, d
 def note_todo(services: Services, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
     """Note that a todo was seen, or its assignee, and return it."""
     return todo.document(todos.note(services, word, actor, lambda tx, matter: keep(tx, todo.document(matter))))
+
+
+def done_by_hand(services: Services, word: DoneByHand, actor: str, keep: StoreResponse) -> JsonDocument:
+    """Record that a person made a call to the provider, and return the outgoing action."""
+    result = by_hand.record(services, word, actor, then=lambda tx, row: keep(tx, by_hand.document(row)))
+    return by_hand.document(result.row)
 
 
 def _result(document: JsonDocument, facts: tuple[Fact, ...]) -> JsonDocument:

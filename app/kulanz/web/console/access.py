@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Request, Response, g, make_response, redirect, request, url_for
 
 from kulanz.config import OpsUser, Settings
+from kulanz.formats.messages import message
 from kulanz.web import peers
 from kulanz.web.console.sessions import ConsoleSession, ConsoleSessions
 from kulanz.web.problems import ForbiddenError, UnauthorizedError
@@ -43,7 +44,7 @@ class AccessControl:
         """Let a request pass, send it to the login, or refuse it."""
         request.max_content_length = MAX_BODY
         if not self._settings.ops_users:
-            raise ForbiddenError("The console is closed: set OPS_PASSWORD or OPS_USERS, and start again.")
+            raise ForbiddenError(message("The console is closed: set OPS_PASSWORD or OPS_USERS, and start again."))
         if request.endpoint in LOGIN:
             self._check_origin()
             return None
@@ -67,16 +68,18 @@ class AccessControl:
         self._check_origin()
         token = request.headers.get(TOKEN_HEADER) or request.form.get(TOKEN, "")
         if not self._sessions.knows_token(session, token):
-            raise ForbiddenError("This form is of another session. Go back, load the page again and repeat it.")
+            raise ForbiddenError(
+                message("This form is of another session. Go back, load the page again and repeat it.")
+            )
         if user.read_only and request.endpoint not in FOR_READERS:
-            raise ForbiddenError("You may look at everything here, and change nothing.")
+            raise ForbiddenError(message("You may look at everything here, and change nothing."))
 
     def _check_origin(self) -> None:
         """Refuse a change that another site asks for; a browser says where it comes from."""
         if request.method not in SAFE_METHODS and not _is_own(
             request, peers.host(request, self._settings.trusted_proxies)
         ):
-            raise ForbiddenError("This came from another site.")
+            raise ForbiddenError(message("This came from another site."))
 
 
 def _is_own(request: Request, host: str) -> bool:
@@ -89,7 +92,7 @@ def _is_own(request: Request, host: str) -> bool:
 
 def _to_login() -> Response:
     if request.method not in {"GET", "HEAD"}:
-        raise UnauthorizedError("Log in first; your session may have ended.")
+        raise UnauthorizedError(message("Log in first; your session may have ended."))
     requested = request.script_root + request.full_path.rstrip("?")
     wanted = {"next": requested} if requested.rstrip("/") != url_for("ops.overview").rstrip("/") else {}
     return make_response(redirect(f"{url_for('ops.login')}{'?' if wanted else ''}{urlencode(wanted)}", code=303))

@@ -7,6 +7,7 @@ from itertools import islice
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
+from kulanz.formats.messages import message
 from kulanz.policy.state import Standing
 from kulanz.queries import account_list, account_search
 from kulanz.runtime.clock import real_now
@@ -18,11 +19,11 @@ from kulanz.web.console import questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
 
 HEADERS = (
-    (Sort.ID, "Account", "", "ascending"),
-    (Sort.STANDING, "Standing", "", "other"),
-    (Sort.PLAN, "Plan", "wide", "ascending"),
-    (Sort.AMOUNT, "Owed", "number", "descending"),
-    (Sort.DEADLINE, "Next deadline", "", "ascending"),
+    (Sort.ID, message("Account"), "", "ascending"),
+    (Sort.STANDING, message("Standing"), "", "other"),
+    (Sort.PLAN, message("Plan"), "wide", "ascending"),
+    (Sort.AMOUNT, message("Owed"), "number", "descending"),
+    (Sort.DEADLINE, message("Next deadline"), "", "ascending"),
 )
 """Column by column: its order, its name, its class, and how a screen reader calls the order."""
 DUE_WITHIN = ("1", "7", "30")

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.commands import execute
 from kulanz.commands.commands import Command
 from kulanz.errors import KulanzError, RefusedError
-from kulanz.formats.messages import Reader
+from kulanz.formats.messages import Message, Reader, message
 from kulanz.policy.facts import Channel, Fact
 from kulanz.policy.state import Decision
 from kulanz.queries import account_page, exceptions
@@ -21,7 +21,7 @@ from kulanz.services import Services
 from kulanz.store import account_list, idempotency
 from kulanz.store.database import Connection
 from kulanz.web.console import closing, orders, previews, questions
-from kulanz.web.languages import accepted
+from kulanz.web.console.reading import reading
 from kulanz.web.problems import BadRequestError
 
 PROPOSED = timedelta(days=7)
@@ -57,11 +57,11 @@ class AccountPages:
         fields = orders.given(request.form)
         seen, nonce = questions.whole("seen", request.form.get("seen", "")), request.form.get("nonce", "")
         if seen is None or not nonce:
-            raise BadRequestError("Look at what would follow first.")
+            raise BadRequestError(message("Look at what would follow first."))
         try:
             command = orders.command(fields)
             if account_page.account_page(self._services, name).sequence != seen:
-                note = "The account has changed since you looked: this is what would follow now."
+                note = message("The account has changed since you looked: this is what would follow now.")
                 return make_response(self._previewed(name, fields, note), 409)
             self._carry_out(name, command, fields, nonce)
         except KulanzError as error:
@@ -75,7 +75,7 @@ class AccountPages:
 
         def once(tx: Connection, _: tuple[Fact, ...]) -> None:
             if idempotency.begin(tx, f"ops:{actor}", nonce[:64], request_digest, real_now()) is not None:
-                raise RefusedError("This was done already: the form was sent twice.")
+                raise RefusedError(message("This was done already: the form was sent twice."))
             idempotency.finish(tx, f"ops:{actor}", nonce[:64], idempotency.StoredResponse(status=200, document=b""))
 
         silent = request.form.get("tells_customer") == "no"
@@ -87,10 +87,12 @@ class AccountPages:
             name,
             before=questions.number("before"),
             masked=g.user.read_only,
-            languages=accepted(),
+            languages=reading().languages,
+            zone=reading().chosen_zone,
         )
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn)
+        done = questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES])
         offers = orders.offers(stored_account_page.account)
         ends = stored_account_page.account["grace_ends_at"]
         start = max(now, now if ends is None else now.fromisoformat(ends))
@@ -109,16 +111,16 @@ class AccountPages:
             channels=[*Channel],
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
             now=now,
-            done=questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES, "link", "undo_link"]),
+            done=_title(done) if done else None,
             **more,
         )
 
     def _refused(self, name: str, fields: dict[str, str], error: KulanzError) -> Response:
         if error.retryable or error.status == 404:  # noqa: PLR2004
             raise error
-        return make_response(self._page(name, refused=error.detail, filled=fields), error.status)
+        return make_response(self._page(name, refused=error.said, filled=fields), error.status)
 
-    def _previewed(self, name: str, fields: dict[str, str], note: str | None = None) -> str:
+    def _previewed(self, name: str, fields: dict[str, str], note: Message | None = None) -> str:
         sequence = account_page.account_page(self._services, name).sequence
         decision = execute.command(
             self._services, name, orders.command(fields), g.user.name, signed_in=True, dry_run=True
@@ -138,10 +140,10 @@ class AccountPages:
         )
 
     def _reader(self, decision: Decision) -> Reader:
-        """Return the reader of sentences about a decision, in the account's zone."""
-        zone = decision.account.book.word("timezone") or self._services.settings.timezone
-        return read_by(accepted(), zone)
+        """Return the reader of sentences about a decision, in the chosen zone, else in the account's."""
+        zone = reading().chosen_zone or decision.account.book.word("timezone") or self._services.settings.timezone
+        return read_by(reading().languages, zone)
 
 
-def _title(order: str) -> str:
+def _title(order: str) -> Message:
     return orders.OFFERS[order].title if order in orders.OFFERS else orders.COMMAND_TITLES[order]

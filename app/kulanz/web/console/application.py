@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +12,7 @@ from flask import Blueprint, Flask, Response, g, make_response, redirect, render
 from werkzeug.exceptions import HTTPException
 
 from kulanz.errors import KulanzError, NotFoundError
-from kulanz.formats.money import plain as money
-from kulanz.formats.wording import how_many
-from kulanz.queries import accounts
+from kulanz.formats.messages import Message, message
 from kulanz.services import Services
 from kulanz.store.inbox.events import event_id
 from kulanz.web.console import formatting
@@ -29,31 +28,38 @@ from kulanz.web.console.login import LoginPages
 from kulanz.web.console.mails import MailPages
 from kulanz.web.console.overview import OverviewPage
 from kulanz.web.console.policy_trials import PolicyTrialPages
+from kulanz.web.console.preferences import PreferencesPage
 from kulanz.web.console.queues import QueuePages
+from kulanz.web.console.reading import reading
 from kulanz.web.console.records import RecordPages
 from kulanz.web.console.recovery import RecoveryPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
-from kulanz.web.console.times import Times, ZonePage, language
 from kulanz.web.console.todo import TodoPages
-from kulanz.web.languages import accepted
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
 SECTIONS = (
-    ("overview", "Overview"),
-    ("todo", "To do"),
-    ("recovery", "Recovery"),
-    ("accounts", "Accounts"),
-    ("events", "Events"),
-    ("effects", "Outgoing actions"),
-    ("mails", "Mails"),
-    ("disputes", "Disputes"),
-    ("refunds", "Refunds"),
-    ("policies", "Policies"),
-    ("queues", "Queues"),
-    ("log", "Log"),
+    ("overview", message("Overview")),
+    ("todo", message("To do")),
+    ("recovery", message("Recovery")),
+    ("accounts", message("Accounts")),
+    ("events", message("Events")),
+    ("effects", message("Outgoing actions")),
+    ("mails", message("Mails")),
+    ("disputes", message("Disputes")),
+    ("refunds", message("Refunds")),
+    ("policies", message("Policies")),
+    ("queues", message("Queues")),
+    ("log", message("Log")),
 )
+
+_AWAY = message("This cannot be answered at the moment; try again shortly.")
+_OF_HTTP: Mapping[int | None, Message] = {
+    404: message("There is no such page."),
+    405: message("This page cannot be asked so."),
+    413: message("The form is too large."),
+}
 
 
 def register(app: Flask, services: Services) -> None:
@@ -98,7 +104,7 @@ def _pages(services: Services) -> Blueprint:
         RecordPages(services),
         PolicyTrialPages(services),
         QueuePages(services, sessions),
-        ZonePage(),
+        PreferencesPage(),
     )
     for part in parts:
         part.register(pages)
@@ -110,7 +116,7 @@ def _pages(services: Services) -> Blueprint:
 
 
 def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
-    session, times = g.get("session"), Times.of(request)
+    session, reader = g.get("session"), reading()
     return {
         "token": sessions.token(session) if session else "",
         "user": g.get("user"),
@@ -119,19 +125,21 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "style": url_for("ops_assets.static", filename="ops.css", v=_version()),
         "icon": url_for("ops_assets.static", filename="icon.svg", v=_version()),
         "test_clock": services.settings.test_clock,
-        "language": language(),
-        "instant": times.instant,
-        "zone": times.zone,
-        "ago": formatting.ago,
-        "sentence": times.sentence,
-        "said": lambda each: times.sentence(accounts.read_by(accepted(), times.zone).read(each)),
-        "words": formatting.words,
+        "language": reader.language,
+        "zone": reader.zone,
+        "_": reader.text,
+        "counted": reader.counted,
+        "said": reader.said,
+        "sentence": reader.sentence,
+        "error": reader.error,
+        "words": reader.word,
+        "grouped": reader.grouped,
+        "percent": reader.percent,
+        "money": reader.money,
+        "instant": reader.instant,
+        "ago": reader.ago,
         "kind_of": formatting.kind,
         "tone": formatting.tone,
-        "money": money,
-        "as_money": money,
-        "how_many": how_many,
-        "percent": formatting.percent,
         "figure_name": formatting.figure_name,
         "event_id": event_id,
     }
@@ -143,19 +151,18 @@ def _section() -> str:
 
 
 def _nothing(rest: str) -> Response:
-    raise NotFoundError(f"There is no page /ops/{rest[:80]}.")
+    raise NotFoundError(message("There is no page {path}.", path=f"/ops/{rest[:80]}"))
 
 
 def _refused(error: KulanzError) -> Response:
-    detail = "This cannot be answered at the moment; try again shortly." if error.retryable else error.detail
-    return _page(error.status, error.title, detail)
+    return _page(error.status, error.title, _AWAY if error.retryable else error.said)
 
 
 def _of_http(error: HTTPException) -> Response:
-    return _page(error.code or 500, error.name, error.description or error.name)
+    return _page(error.code or 500, error.name, _OF_HTTP.get(error.code, error.description))
 
 
-def _page(status: int, title: str, detail: str) -> Response:
+def _page(status: int, title: str, detail: object) -> Response:
     return make_response(render_template("ops/refused.html", status=status, title=title, detail=detail), status)
 
 

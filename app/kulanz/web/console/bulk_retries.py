@@ -6,6 +6,7 @@ from time import monotonic
 
 from flask import Blueprint, g, render_template, request
 
+from kulanz.formats.messages import message
 from kulanz.processing import bulk_retry
 from kulanz.processing.bulk_retry import BulkRetry
 from kulanz.runtime.notifier import EFFECTS_QUEUE, EVENTS_QUEUE
@@ -40,7 +41,7 @@ class BulkRetryPages:
         with self._services.database.read() as conn:
             retry = bulk_retry.begin(conn, what, state, reason=reason, type=kind)
             number = bulk_retry.remaining(conn, retry)
-        return render_template("ops/retry_all.html", retry=retry, number=number, counted=False)
+        return render_template("ops/retry_all.html", retry=retry, number=number, tried=False)
 
     def retry_all(self, what: str) -> str:
         """Retry what was there when it was counted, for as long as one request may take.
@@ -50,7 +51,7 @@ class BulkRetryPages:
         """
         retry = self._run(_asked(what))
         self._services.notifier.notify(_QUEUES[what])
-        return render_template("ops/retry_all.html", retry=retry, counted=True)
+        return render_template("ops/retry_all.html", retry=retry, tried=True)
 
     def _run(self, requested: BulkRetry) -> BulkRetry:
         began, retry = monotonic(), requested
@@ -64,7 +65,7 @@ def _asked(what: str) -> BulkRetry:
     numbers = {name: questions.whole(name, form.get(name, "")) for name in ("after", "through", "done")}
     state, through = form.get("state", ""), numbers["through"]
     if state not in RETRYABLE[what] or through is None:
-        raise BadRequestError("Count first what would be tried again.")
+        raise BadRequestError(message("Count first what would be tried again."))
     return BulkRetry(
         what=what,
         state=state,

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from kulanz.formats.messages import Message, message
+from kulanz.web.console.reading import reading
+
 WIDTH, HEIGHT, GAP = 480, 96, 2
 BASELINE = HEIGHT - 1
 _STEPS = (1, 2, 5, 10)
@@ -23,9 +26,10 @@ class Series:
 
 
 def bars(
-    title: str, labels: Sequence[str], series: Sequence[Series], shown: Callable[[int], str] = "{:,}".format
+    title: str, labels: Sequence[str], series: Sequence[Series], shown: Callable[[int], str] | None = None
 ) -> Markup:
     """Return a chart with one group of bars for each label, its axes, and the same figures as a table."""
+    shown = shown or reading().grouped
     top = _scale(max((value for sery in series for value in sery.values), default=0))
     names = Markup("").join(
         Markup('<span class="legend"><span class="key {}"></span>{}</span> ').format(sery.tone, sery.name)
@@ -69,7 +73,15 @@ def _drawn(
         if sery.values[place]
     )
     text = ", ".join(
-        f"{sery.name} {shown(sum(sery.values))} in all, {shown(max(sery.values, default=0))} at most" for sery in series
+        _read(
+            message(
+                "{name} {sum} in all, {most} at most",
+                name=sery.name,
+                sum=shown(sum(sery.values)),
+                most=shown(max(sery.values, default=0)),
+            )
+        )
+        for sery in series
     )
     head = Markup(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">'
@@ -98,7 +110,11 @@ def _table(title: str, labels: Sequence[str], series: Sequence[Series], shown: C
         for place, label in enumerate(labels)
     )
     return Markup(
-        '<details class="figures"><summary>As a table</summary>'
+        '<details class="figures"><summary>{}</summary>'
         '<table class="plain sums"><caption class="hide">{}</caption>'
-        '<thead><tr><th scope="col">When</th>{}</tr></thead><tbody>{}</tbody></table></details>'
-    ).format(title, head, rows)
+        '<thead><tr><th scope="col">{}</th>{}</tr></thead><tbody>{}</tbody></table></details>'
+    ).format(_read(message("As a table")), title, _read(message("When")), head, rows)
+
+
+def _read(each: Message) -> str:
+    return reading().reader.read(each)

@@ -14,6 +14,7 @@ from kulanz.commands.commands import (
     RequestClosure,
     WithdrawClosure,
 )
+from kulanz.formats.messages import Message, message
 from kulanz.queries.views import JsonDocument
 
 RUNNING_STATES = frozenset({"waiting", "approval", "announced"})
@@ -25,22 +26,22 @@ class Choice:
 
     order: str
     subject: str
-    what: str
+    what: Message
     reasoned: bool = True
 
     @property
-    def title(self) -> str:
+    def title(self) -> Message:
         """Title of the command."""
         return CLOSING_TITLES[self.order]
 
 
 CLOSING_TITLES = {
-    "request_closure": "Close the account",
-    "withdraw_closure": "Withdraw the closure",
-    "approve_deletion": "Approve the deletion",
-    "propose_collection": "Propose collection",
-    "approve_collection": "Approve collection",
-    "recall_collection": "Recall from collection",
+    "request_closure": message("Close the account"),
+    "withdraw_closure": message("Withdraw the closure"),
+    "approve_deletion": message("Approve the deletion"),
+    "propose_collection": message("Propose collection"),
+    "approve_collection": message("Approve collection"),
+    "recall_collection": message("Recall from collection"),
 }
 CLOSING_COMMANDS: dict[str, Callable[[str, str], Command]] = {
     "request_closure": lambda _, reason: RequestClosure(reason=reason),
@@ -61,12 +62,12 @@ def choices(account: JsonDocument) -> list[Choice]:
 def _of_closures(account: JsonDocument) -> Iterator[Choice]:
     running = [item for item in account["closures"] if item["state"] in RUNNING_STATES]
     if not running and account["standing"] != "closed":
-        what = "The organisation asks to be deleted: what is paid for runs out first, and it is announced."
+        what = message("The organisation asks to be deleted: what is paid for runs out first, and it is announced.")
         yield Choice(order="request_closure", subject="", what=what)
     for item in running:
-        yield Choice(order="withdraw_closure", subject=item["id"], what="The organisation stays after all.")
+        yield Choice(order="withdraw_closure", subject=item["id"], what=message("The organisation stays after all."))
         if item["state"] == "approval":
-            what = "Its data are deleted on the announced day; a legal hold or an open dispute keeps them."
+            what = message("Its data are deleted on the announced day; a legal hold or an open dispute keeps them.")
             yield Choice(order="approve_deletion", subject=item["id"], what=what)
 
 
@@ -74,11 +75,11 @@ def _of_debts(account: JsonDocument) -> Iterator[Choice]:
     existing = {item["case_id"] for item in account["collections"] if item["state"] in {"proposed", "handed_over"}}
     for case in account["dunning_cases"]:
         if case["state"] == "exhausted" and case["id"] not in existing:
-            what = "Two people, by two names, have to approve it before anything is handed over."
+            what = message("Two people, by two names, have to approve it before anything is handed over.")
             yield Choice(order="propose_collection", subject=case["id"], what=what)
     for item in account["collections"]:
         if item["state"] == "proposed":
-            what = "By your name; the second one hands the debt over."
+            what = message("By your name; the second one hands the debt over.")
             yield Choice(order="approve_collection", subject=item["id"], what=what, reasoned=False)
         if item["state"] in {"proposed", "handed_over"}:
-            yield Choice(order="recall_collection", subject=item["id"], what="The debt is taken back.")
+            yield Choice(order="recall_collection", subject=item["id"], what=message("The debt is taken back."))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
+from kulanz.commands import by_hand
+from kulanz.commands.by_hand import DoneByHand
 from kulanz.errors import NotFoundError, RefusedError
+from kulanz.formats.messages import message
 from kulanz.queries import attention, sent_notices, waits
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import EFFECTS_QUEUE
@@ -12,7 +15,7 @@ from kulanz.services import Services
 from kulanz.store import audit_log, outbox, pages
 from kulanz.store.database import Connection
 from kulanz.store.outbox import EFFECT_STATES, EffectRow
-from kulanz.web.console import questions
+from kulanz.web.console import formatting, questions
 from kulanz.web.console.payloads import MASK
 from kulanz.web.console.questions import ROWS_PER_PAGE
 
@@ -29,6 +32,7 @@ class EffectPages:
         """Add the views."""
         blueprint.add_url_rule("/effects", "effects", self.list, methods=["GET"])
         blueprint.add_url_rule("/effects/retry", "retry_effect", self.retry, methods=["POST"])
+        blueprint.add_url_rule("/effects/done", "done_by_hand", self.record_done, methods=["POST"])
         blueprint.add_url_rule("/effects/<effect>", "notice", self.show, methods=["GET"])
         blueprint.add_url_rule("/effects/<effect>/words", "words", self.reveal, methods=["POST"])
 
@@ -61,7 +65,7 @@ class EffectPages:
             like=like,
             alike=alike,
             now=now,
-            done=questions.word("done", ("retried",)),
+            done=questions.word("done", ("retried", "by_hand")),
         )
 
     def show(self, effect: str) -> str:
@@ -87,26 +91,38 @@ class EffectPages:
         with self._services.database.write() as tx:
             row = outbox.get(tx, ident)
             if row is None:
-                raise NotFoundError("There is no such effect.")
+                raise NotFoundError(message("There is no such outgoing action."))
             if row.state not in STUCK_STATES:
-                raise RefusedError(f"This effect is {row.state}: there is nothing to try again.")
-            outbox.retry(tx, [ident])
+                raise RefusedError(
+                    message("The state is “{state}”: there is nothing to try again.", state=formatting.words(row.state))
+                )
+            outbox.retry(tx, [ident], real_now())
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="retried", subject=ident)
         self._services.notifier.notify(EFFECTS_QUEUE)
-        where = url_for("ops.effects", state=request.form.get("state") or None, done="retried")
-        return make_response(redirect(where, code=303))
+        return _back("retried")
+
+    def record_done(self) -> Response:
+        """Record that a person made a call to the provider; it is never made again."""
+        word = DoneByHand(effect=request.form.get("effect", ""), reason=questions.reason())
+        by_hand.record(self._services, word, g.user.name)
+        return _back("by_hand")
+
+
+def _back(done: str) -> Response:
+    where = url_for("ops.effects", state=request.form.get("state") or None, done=done)
+    return make_response(redirect(where, code=303))
 
 
 def _alike(conn: Connection, effect: str) -> tuple[str, str]:
     """Return the type and the error of the group that an outgoing action stands for."""
     row = outbox.get(conn, effect)
     if row is None:
-        raise NotFoundError("There is no such effect.")
+        raise NotFoundError(message("There is no such outgoing action."))
     return row.type, row.error or ""
 
 
 def _notice_row(conn: Connection, effect: str) -> EffectRow:
     row = outbox.get(conn, effect)
     if row is None or row.kind not in {"SendMail", "SendLetter"}:
-        raise NotFoundError("There is no such mail or letter.")
+        raise NotFoundError(message("There is no such mail or letter."))
     return row

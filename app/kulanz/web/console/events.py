@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
 
 from kulanz.errors import NotFoundError, RefusedError
+from kulanz.formats.messages import message
 from kulanz.processing import bulk_retry, circuit_breaker, unknown_words
 from kulanz.queries import attention, waits
 from kulanz.runtime.clock import real_now
@@ -13,7 +14,7 @@ from kulanz.store import audit_log, inbox, pages
 from kulanz.store.database import Connection
 from kulanz.store.inbox import EVENT_STATES, Event, event_id, number_of
 from kulanz.telemetry.logs import log
-from kulanz.web.console import payloads, questions
+from kulanz.web.console import formatting, payloads, questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
 
 RETRYABLE_STATES = bulk_retry.EVENT_STATES
@@ -82,9 +83,14 @@ class EventPages:
         with self._services.database.write() as tx:
             stored_event = inbox.get(tx, number)
             if stored_event is None:
-                raise NotFoundError(f"There is no event {event}.")
+                raise NotFoundError(message("There is no event {event}.", event=event))
             if stored_event.state not in RETRYABLE_STATES:
-                raise RefusedError(f"{event} is {stored_event.state}: there is nothing to try again.")
+                raise RefusedError(
+                    message(
+                        "The state is “{state}”: there is nothing to try again.",
+                        state=formatting.words(stored_event.state),
+                    )
+                )
             inbox.retry(tx, ids=[number])
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="retried", subject=event_id(number))
         self._services.notifier.notify()
@@ -95,7 +101,9 @@ class EventPages:
         number, reason = number_of(event), questions.reason()
         with self._services.database.write() as tx:
             if not inbox.skip(tx, number, f"{reason} ({g.user.name})"):
-                raise RefusedError(f"{event} is handled or gone: only what is not handled can be skipped.")
+                raise RefusedError(
+                    message("{event} is handled or gone: only what is not handled can be skipped.", event=event)
+                )
             circuit_breaker.recheck_waiting(tx, self._services.clock.now(tx))
             audit_log.record(
                 tx, at=real_now(), actor=g.user.name, act="skipped", subject=event_id(number), detail=reason
@@ -141,5 +149,5 @@ def _reason(conn: Connection, event: str) -> str:
 
 def _found(event: Event | None, number: int) -> Event:
     if event is None:
-        raise NotFoundError(f"There is no event {event_id(number)}.")
+        raise NotFoundError(message("There is no event {event}.", event=event_id(number)))
     return event

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from kulanz.formats.money import plain as money
+from kulanz.formats.messages import Message, Money, message
 from kulanz.policy.effects import (
     AlertOperators,
     CancelSubscription,
@@ -20,9 +20,15 @@ from kulanz.policy.effects import (
     SendLetter,
     SendMail,
 )
+from kulanz.policy.topics import topic_of
 
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
-_SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_SPANS = (
+    (86_400, message("{number} d")),
+    (3_600, message("{number} h")),
+    (60, message("{number} min")),
+    (1, message("{number} s")),
+)
 ACTION_KINDS = {
     "AlertOperators": "alert",
     "CancelSubscription": "provider",
@@ -52,6 +58,15 @@ STATE_TONES = {
     "approved": "warn",
     "sent": "warn",
     "failed": "bad",
+    "claim": "warn",
+    "paid_twice": "warn",
+    "held_back": "warn",
+    "late": "bad",
+    "held": "bad",
+    "urgent": "bad",
+    "in_force": "good",
+    "more_lenient": "good",
+    "stricter": "bad",
     "grace": "warn",
     "waiting": "warn",
     "pending": "warn",
@@ -70,51 +85,48 @@ STATE_TONES = {
 }
 
 STEP_WORDS = {
-    "retry": "provider's retry, before a notice",
-    "first_notice": "first notice",
-    "warning": "final warning",
-    "hold": "after the hold",
-    "given_up": "after it was given up",
-    "limit": "mass-action limit",
-    "look": "re-check at the provider",
+    "retry": message("provider's retry, before a notice"),
+    "first_notice": message("first notice"),
+    "warning": message("final warning"),
+    "hold": message("after the hold"),
+    "given_up": message("after it was given up"),
+    "limit": message("mass-action limit"),
+    "look": message("re-check at the provider"),
 }
 """Names of the steps of dunning on reports, and of the reasons for kept access; reminders have their numbers."""
 
 
-def span(of: timedelta) -> str:
+def span(of: timedelta) -> Message:
     """Return a length of time in its two largest units: `6 d 3 h`."""
     left = int(abs(of).total_seconds())
-    parts = []
+    parts: list[Message] = []
     for size, unit in _SPANS:
         number, left = divmod(left, size)
         if number:
-            parts.append(f"{number} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+            parts.append(unit.given(number=number))
+    larger, *smaller = parts or [_SPANS[-1][1].given(number=0)]
+    return (
+        larger if not smaller else Message(text="{larger} {smaller}", values={"larger": larger, "smaller": smaller[0]})
+    )
 
 
-def ago(at: datetime | str | None, now: datetime) -> str:
+def ago(at: datetime | str, now: datetime) -> Message:
     """Return the time since a past timestamp, or until a future one."""
-    if at is None:
-        return ""
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     if moment > now:
-        return f"in {span(moment - now)}"
-    return f"{span(now - moment)} ago"
+        return message("in {span}", span=span(moment - now))
+    return message("{span} ago", span=span(now - moment))
 
 
-def words(name: Any) -> str:
+def words(name: object) -> Message:
     """Return a name of ours as people write it."""
-    return str(name).replace("_", " ")
+    return Message(text=str(name).replace("_", " "))
 
 
-def percent(share: float | None) -> str:
-    """Return a share in whole percent."""
-    return "-" if share is None else f"{share:.0%}"
-
-
-def figure_name(key: str) -> str:
+def figure_name(key: str) -> Message | str:
     """Return a group's name in readable form: a step of dunning by its name, else the key."""
-    return STEP_WORDS.get(key, key.replace("_", " ", 1) if key.startswith("reminder_") else key)
+    number = key.removeprefix("reminder_")
+    return STEP_WORDS.get(key, key) if number == key else message("reminder {number}", number=number)
 
 
 def kind(effect_kind: str) -> str:
@@ -127,34 +139,40 @@ def tone(state: Any) -> str:
     return STATE_TONES.get(str(state), "plain")
 
 
-def effect(wanted: Effect) -> str:
+def effect(wanted: Effect) -> Message:
     """Return a sentence about an outgoing action."""
     match wanted:
         case SendMail():
-            return f"A mail “{words(wanted.notice)}” is sent to {wanted.to}."
+            return message("A mail “{notice}” is sent to {to}.", notice=words(wanted.notice), to=wanted.to)
         case Notify():
-            return f"Your product receives {wanted.type}."
+            return message("Your product receives {type}.", type=wanted.type)
         case AlertOperators():
-            return f"Operators are alerted: {words(wanted.topic)}."
+            return message("Operators are alerted: {topic}.", topic=words(topic_of(wanted.topic).says))
         case SendLetter():
-            return f"A letter “{words(wanted.notice)}” is sent to the customer."
+            return message("A letter “{notice}” is sent to the customer.", notice=words(wanted.notice))
         case DropFile():
-            return f"A file is left in the data directory: {words(wanted.kind)}."
+            return message("A file is left in the data directory: {kind}.", kind=words(wanted.kind))
         case _:
             return _call(wanted)
 
 
-def _call(wanted: Effect) -> str:
+def _call(wanted: Effect) -> Message:
     match wanted:
         case CancelSubscription():
-            return f"Subscription {wanted.subscription} is cancelled at the provider."
+            sentence = message("Subscription {subscription} is cancelled at the provider.")
+            return sentence.given(subscription=wanted.subscription)
         case ResumeSubscription():
-            return f"Our cancellation of subscription {wanted.subscription} is taken back at the provider."
+            sentence = message("Our cancellation of subscription {subscription} is taken back at the provider.")
+            return sentence.given(subscription=wanted.subscription)
         case LookUpSubscription():
-            return f"The provider is asked about subscription {wanted.subscription}."
+            sentence = message("The provider is asked about subscription {subscription}.")
+            return sentence.given(subscription=wanted.subscription)
         case RefundPayment():
-            return f"{money(wanted.amount, wanted.currency)} of payment {wanted.payment} go back at the provider."
+            amount = Money(wanted.amount, wanted.currency)
+            return message(
+                "{amount} of payment {payment} go back at the provider.", amount=amount, payment=wanted.payment
+            )
         case DisableLicence():
-            return f"Licence {wanted.licence} is disabled at the provider."
+            return message("Licence {licence} is disabled at the provider.", licence=wanted.licence)
         case _:
-            return f"{type(wanted).__name__}."
+            return words(type(wanted).__name__)

@@ -8,12 +8,13 @@ from datetime import timedelta
 
 from flask import url_for
 
-from kulanz.formats.wording import how_many
+from kulanz.formats.messages import Message, counted, message
 from kulanz.queries.overview import FlowFigures
 from kulanz.queries.worker_status import WorkerStatus
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.web.console.formatting import span
+from kulanz.web.console.formatting import span, words
+from kulanz.web.console.reading import reading
 
 SLOW, SILENT = timedelta(minutes=1), timedelta(minutes=5)
 
@@ -22,10 +23,10 @@ SLOW, SILENT = timedelta(minutes=1), timedelta(minutes=5)
 class Light:
     """A health indicator; `tone` is good, warn or bad, and `word` says it."""
 
-    name: str
-    value: str
+    name: Message | str
+    value: Message | str
     tone: str
-    word: str
+    word: Message | str
     link: str | None = None
 
 
@@ -44,28 +45,33 @@ def lights(services: Services, flow: FlowFigures, attendance: WorkerStatus) -> l
 def _of_events(flow: FlowFigures) -> Iterator[Light]:
     slow = flow.lag > SLOW
     yield Light(
-        name="Inbox lag",
+        name=message("Inbox lag"),
         value=span(flow.lag),
         tone="bad" if slow else "good",
-        word="behind" if slow else "up to date",
+        word=message("behind") if slow else message("up to date"),
         link=url_for("ops.events", state="received"),
     )
-    yield Light(name="Rate", value=f"{flow.per_minute:.1f} / min", tone="good", word="events, last 5 minutes")
-    for state in ("parked", "quarantined"):
+    yield Light(
+        name=message("Event rate"),
+        value=message("{number} / min", number=reading().grouped(round(flow.per_minute, 1))),
+        tone="good",
+        word=message("events, last 5 minutes"),
+    )
+    for state, name in (("parked", message("Parked events")), ("quarantined", message("Quarantined events"))):
         number = flow.events[state]
         yield Light(
-            name=f"{state.capitalize()} events",
-            value=f"{number:,}",
+            name=name,
+            value=_number(number),
             tone="bad" if number else "good",
-            word="need a person" if number else "none",
+            word=message("need a person") if number else message("none"),
             link=url_for("ops.events", state=state),
         )
     waiting = flow.events["waiting"]
     yield Light(
-        name="Waiting payments",
-        value=f"{waiting:,}",
+        name=message("Waiting payments"),
+        value=_number(waiting),
         tone="good",
-        word="for their subscription" if waiting else "none",
+        word=message("for their subscription") if waiting else message("none"),
         link=url_for("ops.events", state="waiting"),
     )
 
@@ -73,19 +79,24 @@ def _of_events(flow: FlowFigures) -> Iterator[Light]:
 def _of_effects(flow: FlowFigures) -> Iterator[Light]:
     late = flow.owed_for > SLOW
     yield Light(
-        name="Actions due",
-        value=f"{flow.effects['pending']:,}",
+        name=message("Actions due"),
+        value=_number(flow.effects["pending"]),
         tone="warn" if late else "good",
-        word=f"oldest due for {span(flow.owed_for)}" if late else "on time",
+        word=message("oldest due for {span}", span=span(flow.owed_for)) if late else message("on time"),
         link=url_for("ops.effects", state="pending"),
     )
     stuck = {state: flow.effects[state] for state in ("parked", "todo", "unknown")}
     number = sum(stuck.values())
+    held = [
+        Message(text="{number} {state}", values={"number": many, "state": words(state)})
+        for state, many in stuck.items()
+        if many
+    ]
     yield Light(
-        name="Actions stuck",
-        value=f"{number:,}",
+        name=message("Actions stuck"),
+        value=_number(number),
         tone="bad" if number else "good",
-        word=", ".join(f"{many} {state}" for state, many in stuck.items() if many) or "none",
+        word=Message(text="{stuck}", values={"stuck": held}) if held else message("none"),
         link=url_for("ops.effects", state=next((state for state, many in stuck.items() if many), "parked")),
     )
 
@@ -93,10 +104,10 @@ def _of_effects(flow: FlowFigures) -> Iterator[Light]:
 def _of_refunds(flow: FlowFigures) -> Iterator[Light]:
     number = flow.refunds_open
     yield Light(
-        name="Refund requests",
-        value=f"{number:,}",
+        name=message("Refund requests"),
+        value=_number(number),
         tone="good",
-        word="not yet denied or paid; see what is late" if number else "none",
+        word=message("not yet denied or paid; see what is late") if number else message("none"),
         link=url_for("ops.refunds", late="yes") if number else url_for("ops.refunds"),
     )
 
@@ -104,10 +115,10 @@ def _of_refunds(flow: FlowFigures) -> Iterator[Light]:
 def _of_warnings(flow: FlowFigures) -> Iterator[Light]:
     number = flow.warnings_open
     yield Light(
-        name="Chargeback warnings",
-        value=f"{number:,}",
+        name=message("Chargeback warnings"),
+        value=_number(number),
         tone="warn" if number else "good",
-        word="a refund in time prevents them" if number else "none",
+        word=message("a refund in time prevents them") if number else message("none"),
         link=url_for("ops.disputes", show="warnings"),
     )
 
@@ -115,35 +126,56 @@ def _of_warnings(flow: FlowFigures) -> Iterator[Light]:
 def _of_clock(flow: FlowFigures) -> Iterator[Light]:
     silent = flow.clock_seen is None or real_now() - flow.clock_seen > SILENT
     stands = flow.test_clock is not None
-    word = "test clock stands still" if stands else "clock is not running" if silent else "clock runs"
-    word = "host clock jumped: nothing fires" if flow.jump else word
+    word = (
+        message("test clock stands still")
+        if stands
+        else message("clock is not running")
+        if silent
+        else message("clock runs")
+    )
+    word = message("host clock jumped: nothing fires") if flow.jump else word
     bad = flow.jump or (silent and not stands)
-    yield Light(name="Timers due", value=f"{flow.timers_due:,}", tone="bad" if bad else "good", word=word)
+    yield Light(name=message("Timers due"), value=_number(flow.timers_due), tone="bad" if bad else "good", word=word)
     tripped = flow.breaker_tripped_at is not None
-    wait = how_many(flow.waiting_for_breaker, "account waits", "accounts wait")
+    wait = counted(
+        "{number} account waits: kulanz breaker release",
+        "{number} accounts wait: kulanz breaker release",
+        flow.waiting_for_breaker,
+    )
     yield Light(
-        name="Circuit breaker",
-        value="on" if tripped else "off",
+        name=message("Circuit breaker"),
+        value=message("on") if tripped else message("off"),
         tone="bad" if tripped else "good",
-        word=f"{wait}: kulanz breaker release" if tripped else "no mass downgrade",
+        word=wait if tripped else message("no mass downgrade"),
     )
 
 
 def _of_parts(services: Services, attendance: WorkerStatus) -> Iterator[Light]:
-    yield Light(name="Database", value=services.database.dialect, tone="good", word="answers")
+    yield Light(name=message("Database"), value=services.database.dialect, tone="good", word=message("answers"))
     away = attendance.problem is not None
     yield Light(
         name="Redis",
-        value="away" if away else "answers",
+        value=message("away") if away else message("answers"),
         tone="warn" if away else "good",
-        word=attendance.problem or f"{attendance.queued_jobs} queued, {attendance.failed_jobs} failed jobs",
+        word=attendance.problem
+        or message(
+            "{queued} queued, {failed} failed jobs", queued=attendance.queued_jobs, failed=attendance.failed_jobs
+        ),
         link=url_for("ops.queues", rest=""),
     )
     idle = attendance.unserved
     yield Light(
-        name="Workers",
-        value="unknown" if away else str(len(attendance.workers)),
+        name=message("Workers"),
+        value=message("unknown") if away else str(len(attendance.workers)),
         tone="warn" if away else "bad" if idle else "good",
-        word="Redis is away" if away else f"no worker for {', '.join(idle)}" if idle else "alive",
+        word=message("Redis is away")
+        if away
+        else message("no worker for {queues}", queues=[*idle])
+        if idle
+        else message("alive"),
         link=url_for("ops.queues", rest="0/view/workers"),
     )
+
+
+def _number(number: int) -> str:
+    return reading().grouped(number)

@@ -11,12 +11,14 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.commands import links
 from kulanz.commands.links import Link, Linked
 from kulanz.errors import RefusedError
+from kulanz.formats.messages import Message, message
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
 from kulanz.store.database import Connection
 from kulanz.web.api.form_fields import read
 from kulanz.web.api.forms import LinkForm
+from kulanz.web.console.orders import LINK, UNDO_LINK
 from kulanz.web.problems import BadRequestError
 
 
@@ -39,25 +41,25 @@ class LinkPages:
         """Make a previewed link once, unless other objects would move by now."""
         wanted, nonce = _wanted(name), request.form.get("nonce", "")
         if not nonce:
-            raise BadRequestError("Look at what would follow first.")
+            raise BadRequestError(message("Look at what would follow first."))
         if _digest(self._tried(wanted)) != request.form.get("seen"):
-            note = "The accounts have changed since you looked: this is what would move now."
+            note = message("The accounts have changed since you looked: this is what would move now.")
             return self._previewed(wanted, note, 409)
         actor, request_digest = g.user.name, sha256(repr(wanted).encode()).digest()
 
         def once(tx: Connection, _: object) -> None:
             if idempotency.begin(tx, f"ops:{actor}", nonce[:64], request_digest, real_now()) is not None:
-                raise RefusedError("This was done already: the form was sent twice.")
+                raise RefusedError(message("This was done already: the form was sent twice."))
             idempotency.finish(tx, f"ops:{actor}", nonce[:64], idempotency.StoredResponse(status=200, document=b""))
 
         links.link(self._services, [wanted], actor, then=once)
-        done = "undo_link" if wanted.undo else "link"
+        done = UNDO_LINK if wanted.undo else LINK
         return make_response(redirect(url_for("ops.account", name=wanted.target, done=done), code=303))
 
     def _tried(self, wanted: Link) -> Linked:
         return links.link(self._services, [wanted], g.user.name, dry_run=True)[0]
 
-    def _previewed(self, wanted: Link, note: str | None = None, status: int = 200) -> Response:
+    def _previewed(self, wanted: Link, note: Message | None = None, status: int = 200) -> Response:
         linked = self._tried(wanted)
         page = render_template(
             "ops/link.html",

@@ -9,6 +9,7 @@ from time import monotonic
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from kulanz.config import OpsUser
+from kulanz.formats.messages import Message, message
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, console_sessions
@@ -49,13 +50,13 @@ class LoginPages:
         wait = self._attempts.wait(source, monotonic())
         if wait:
             log.warning("ops.login_throttled", unknown_proxy=peers.behind_unknown_proxy(request, trusted))
-            response = self._page("Too many attempts. Wait a quarter of an hour.", 429)
+            response = self._page(message("Too many attempts. Wait a quarter of an hour."), 429)
             response.headers["Retry-After"] = str(ceil(wait))
             return response
         user = self._sessions.user(request.form.get("name", ""), request.form.get("password", ""))
         if user is None:
             log.warning("ops.login_refused")
-            return self._page("No user has this name and password.", 401)
+            return self._page(message("No user has this name and password."), 401)
         return self._begun(user, source)
 
     def leave(self) -> Response:
@@ -75,7 +76,7 @@ class LoginPages:
         self._sessions.write(self._sessions.begin(user), request, response)
         return response
 
-    def _page(self, problem: str | None = None, status: int = 200) -> Response:
+    def _page(self, problem: Message | None = None, status: int = 200) -> Response:
         users = self._services.settings.ops_users
         page = render_template(
             "ops/login.html",

@@ -11,6 +11,7 @@ from kulanz.delivery.languages import languages
 from kulanz.delivery.notices import REQUIRED
 from kulanz.formats.localised import parsed
 from kulanz.formats.mail_addresses import ascii_address
+from kulanz.formats.messages import message
 from kulanz.policy.effects import SendMail
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -65,7 +66,7 @@ class MailPages:
         effect, asked = _wanted(request.form)
         to = ascii_address(request.form.get("to", "").strip())
         if to is None:
-            raise BadRequestError("“to” is a mail address.")
+            raise BadRequestError(message("“to” is a mail address."))
         trial.send(effect, to, self._services.channels(), real_now())
         with self._services.database.write() as tx:
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="sent a test mail", subject=effect.notice)
@@ -77,7 +78,7 @@ def _wanted(given: Any) -> tuple[SendMail, dict[str, Any]]:
     notice = given.get("notice", "").strip() or next(iter(REQUIRED))
     locale = given.get("locale", "").strip() or None
     if locale is not None and parsed(locale) is None:
-        raise BadRequestError("“locale” is a language such as de or de-AT.")
+        raise BadRequestError(message("“locale” is a language such as de or de-AT."))
     step = questions.whole("step", given.get("step", "").strip())
     step = 1 if step is None else min(step, MOST_STEPS)
     return trial.sample(notice, step, locale), {"notice": notice, "locale": locale, "step": step}

@@ -21,6 +21,7 @@ from kulanz.commands.commands import (
     SetOverride,
 )
 from kulanz.errors import InvalidInputError
+from kulanz.formats.messages import Message, message
 from kulanz.formats.money import decimals_of
 from kulanz.policy.facts import DisputeStatus, OverrideKind
 from kulanz.queries.views import JsonDocument
@@ -36,18 +37,21 @@ FIELDS = (
 )
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 NOTE_CONTACT = "note_contact"
+LINK, UNDO_LINK = "link", "undo_link"
 APPROVE, DECLINE = "approve_override", "decline_override"
 APPROVE_REFUND, DENY_REFUND, REQUEST_REFUND = "approve_refund", "deny_refund", "request_refund"
 COMMAND_TITLES = {
-    CLOSE_DISPUTE: "Close the dispute",
-    APPROVE: "Approve the exception",
-    DECLINE: "Decline the exception",
-    APPROVE_REFUND: "Approve the refund",
-    DENY_REFUND: "Deny the refund",
-    REQUEST_REFUND: "Ask for the refund",
+    CLOSE_DISPUTE: message("Close the dispute"),
+    APPROVE: message("Approve the exception"),
+    DECLINE: message("Decline the exception"),
+    APPROVE_REFUND: message("Approve the refund"),
+    DENY_REFUND: message("Deny the refund"),
+    REQUEST_REFUND: message("Ask for the refund"),
+    LINK: message("Link the account"),
+    UNDO_LINK: message("Take the link back"),
     **closing.CLOSING_TITLES,
 }
-"""Titles of commands about an existing object."""
+"""Titles of commands about an existing object or another account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,38 +59,49 @@ class Offer:
     """A possible command, with its effect in a sentence."""
 
     order: str
-    title: str
-    what: str
+    title: Message
+    what: Message
     until: bool = True
 
 
 OFFERS = {
     "extend_grace": Offer(
         order="extend_grace",
-        title="Extend grace",
-        what="Access stays on until a later day; the customer may still pay.",
+        title=message("Extend grace"),
+        what=message("Access stays on until a later day; the customer may still pay."),
     ),
     "waive": Offer(
-        order="waive", title="Waive", what="The debt is waived: the case closes as void, not as paid.", until=False
+        order="waive",
+        title=message("Waive"),
+        what=message("The debt is waived: the case closes as void, not as paid."),
+        until=False,
     ),
     "reinstate": Offer(
-        order="reinstate", title="Reinstate", what="The holds are lifted until a day; what is owed stays owed."
+        order="reinstate",
+        title=message("Reinstate"),
+        what=message("The holds are lifted until a day; what is owed stays owed."),
     ),
     "suspend": Offer(
-        order="suspend", title="Suspend", what="Access ends at once, until a day; log-in and export stay possible."
+        order="suspend",
+        title=message("Suspend"),
+        what=message("Access ends at once, until a day; log-in and export stay possible."),
     ),
-    "exempt": Offer(order="exempt", title="Exempt from dunning", what="No grace, reminder or hold until a day."),
-    "legal_hold": Offer(order="legal_hold", title="Legal hold", what="None of its data is destroyed until a day."),
+    "exempt": Offer(
+        order="exempt", title=message("Exempt from dunning"), what=message("No grace, reminder or hold until a day.")
+    ),
+    "legal_hold": Offer(
+        order="legal_hold", title=message("Legal hold"), what=message("None of its data is destroyed until a day.")
+    ),
     OPEN_DISPUTE: Offer(
         order=OPEN_DISPUTE,
-        title="Open a dispute",
-        what="Record a chargeback that was reported to you; the policy says what follows.",
+        title=message("Open a dispute"),
+        what=message("Record a chargeback that was reported to you; the policy says what follows."),
         until=False,
     ),
     NOTE_CONTACT: Offer(
         order=NOTE_CONTACT,
-        title="Note a contact",
-        what="The customer wrote or spoke to you: a chargeback after it is for you to decide.",
+        title=message("Note a contact"),
+        what=message("The customer wrote or spoke to you: a chargeback after it is for you to decide."),
         until=False,
     ),
 }
@@ -140,7 +155,7 @@ def command(fields: dict[str, str]) -> Command:
         reason = "" if order in closing.WITHOUT_REASON else _reason(fields)
         return closing.CLOSING_COMMANDS[order](fields.get("subject", ""), reason)
     if order not in {*OverrideKind}:
-        raise InvalidInputError("order: there is no such order.")
+        raise InvalidInputError(message("order: there is no such order."))
     until = None if order == OverrideKind.WAIVE else until_of(fields.get("until", ""))
     form = {"kind": order, "reason": fields.get("reason", ""), "until": until}
     return read(msgspec.json.encode(form), SetOverride)
@@ -150,7 +165,7 @@ def _closed(fields: dict[str, str]) -> CloseDispute:
     """Return how a dispute ended."""
     outcome = fields.get("outcome", "")
     if outcome not in FINAL:
-        raise InvalidInputError("outcome: say how the dispute ended.")
+        raise InvalidInputError(message("outcome: say how the dispute ended."))
     return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
 
 
@@ -225,9 +240,15 @@ def _minor(field: str, written: str, currency: str, decimals: str | None = None)
     try:
         amount = Decimal(written.replace(",", ".")).scaleb(places)
     except InvalidOperation as error:
-        raise InvalidInputError(f"{field}: an amount such as 19.99.") from error
+        raise InvalidInputError(message("{field}: an amount such as 19.99.", field=field)) from error
     if not amount.is_finite() or amount != amount.to_integral_value():
-        raise InvalidInputError(f"{field}: an amount such as 19.99, with no more decimals than {currency} has.")
+        raise InvalidInputError(
+            message(
+                "{field}: an amount such as 19.99, with no more decimals than {currency} has.",
+                field=field,
+                currency=currency,
+            )
+        )
     return int(amount)
 
 
@@ -236,5 +257,7 @@ def until_of(written: str, field: str = "until") -> str:
     try:
         at = datetime.fromisoformat(written)
     except ValueError as error:
-        raise InvalidInputError(f"{field}: say when it ends, as a day and a time in UTC.") from error
+        raise InvalidInputError(
+            message("{field}: say when it ends, as a day and a time in UTC.", field=field)
+        ) from error
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()

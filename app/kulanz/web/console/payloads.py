@@ -9,10 +9,12 @@ import msgspec
 
 from kulanz.crypto import places
 from kulanz.errors import UnreadableError
+from kulanz.formats.messages import message
 from kulanz.services import Services
 from kulanz.store import accounts
 from kulanz.store.database import Connection
 from kulanz.store.inbox import Event
+from kulanz.web.console.reading import reading
 
 MASK = "•••"
 PLAIN = re.compile(
@@ -28,11 +30,15 @@ def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) 
     try:
         body = _opened(services, conn, event)
     except UnreadableError as error:
-        return f"The content cannot be opened: {error.detail}."
+        return reading().reader.read(message("The content cannot be opened: {reason}.", reason=error.said))
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return body.decode(errors="replace") if plainly else f"Not JSON: {len(body)} bytes, hidden."
+        return (
+            body.decode(errors="replace")
+            if plainly
+            else reading().reader.read(message("Not JSON: {number} bytes, hidden.", number=len(body)))
+        )
     return msgspec.json.format(msgspec.json.encode(document if plainly else masked(document)), indent=2).decode()
 
 
@@ -51,6 +57,6 @@ def _opened(services: Services, conn: Connection, event: Event) -> bytes:
         return services.vault.open(event.body, places.event(event.provider, event.delivery_key))
     key = accounts.data_key(conn, event.account) if event.account else None
     if key is None:
-        raise UnreadableError("the account's key is gone, as after an erasure")
+        raise UnreadableError(message("the account's key is gone, as after an erasure"))
     place = places.event(event.provider, event.delivery_key, event.account)
     return services.vault.data_key(key, str(event.account)).open(event.body, place)

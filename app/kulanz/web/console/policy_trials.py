@@ -11,6 +11,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from kulanz.commands import versions
 from kulanz.errors import InvalidInputError, KulanzError, PolicyError, RefusedError
+from kulanz.formats.messages import message
 from kulanz.policy import document
 from kulanz.policy.document.differences import Difference, differences
 from kulanz.queries.replay import simulation
@@ -82,10 +83,10 @@ class PolicyTrialPages:
         text, sha256 = _document(), request.form.get("sha256", "")
         try:
             if document.parse(text).sha256 != sha256:
-                raise RefusedError("This is not the document that you looked at: try it first.")
+                raise RefusedError(message("This is not the document that you looked at: try it first."))
             with self._services.database.read() as conn:
                 if str(policies.newest(conn)) != request.form.get("newest", ""):
-                    raise RefusedError("Another version has been put in force meanwhile: try it again.")
+                    raise RefusedError(message("Another version has been put in force meanwhile: try it again."))
             reason = questions.reason()
             done = versions.activate(self._services, text, actor=g.user.name, effective_from=_since())
         except PolicyError as error:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kulanz.commands import silence
-from kulanz.formats.messages import Reader
-from kulanz.formats.money import plain as money
-from kulanz.policy.consequences.effects import rfc3339
+from kulanz.formats.messages import Message, Money, Reader, message
 from kulanz.policy.effects import AlertOperators, DropFile, Effect, Notify, SendLetter, SendMail
 from kulanz.policy.state import Decision, State
 from kulanz.queries import sentences
@@ -16,15 +14,15 @@ from kulanz.store import codec
 from kulanz.store.account_list import LOOKS, Deadline
 from kulanz.web.console import formatting
 
-CUSTOMER = "The customer"
-_AUDIENCES: Mapping[type[Effect], str] = {
+CUSTOMER = message("The customer")
+_AUDIENCES: Mapping[type[Effect], Message] = {
     SendMail: CUSTOMER,
     SendLetter: CUSTOMER,
-    Notify: "Your product",
-    AlertOperators: "Operators",
-    DropFile: "The data directory",
+    Notify: message("Your product"),
+    AlertOperators: message("Operators"),
+    DropFile: message("The data directory"),
 }
-_PROVIDER = "The provider"
+_PROVIDER = message("The provider")
 NOTHING = "\N{EN DASH}"
 
 
@@ -56,11 +54,12 @@ class Preview:
 
 def preview(decision: Decision, deadline: Deadline | None, reader: Reader) -> Preview:
     """Return the effect of a decision that was not executed; `deadline` is the account's next one before it."""
-    told: dict[str, list[str]] = {CUSTOMER: []}
+    told: dict[str, list[str]] = {reader.read(CUSTOMER): []}
     for effect in decision.effects:
-        told.setdefault(_AUDIENCES.get(type(effect), _PROVIDER), []).append(formatting.effect(effect))
-    before = dict(_shown(decision.before, deadline)) if decision.before else {}
-    after = _shown(decision.state, _next(decision.state))
+        audience = reader.read(_AUDIENCES.get(type(effect), _PROVIDER))
+        told.setdefault(audience, []).append(reader.read(formatting.effect(effect)))
+    before = dict(_shown(decision.before, deadline, reader)) if decision.before else {}
+    after = _shown(decision.state, _next(decision.state), reader)
     return Preview(
         changes=[sentences.sentence(codec.change_document(change), reader) for change in decision.changes],
         told=told,
@@ -69,15 +68,18 @@ def preview(decision: Decision, deadline: Deadline | None, reader: Reader) -> Pr
     )
 
 
-def _shown(state: State, deadline: Deadline | None) -> Iterator[tuple[str, str]]:
-    yield "standing", formatting.words(state.standing)
-    yield "plan", state.plan
-    yield "access", formatting.words(state.access)
-    yield "grace ends", rfc3339(state.grace_ends_at) if state.grace_ends_at else NOTHING
-    shown = f"{formatting.words(deadline.kind)}, {rfc3339(deadline.due_at)}" if deadline else NOTHING
-    yield "next deadline", shown
-    yield "owed", _owed(state)
-    yield "holds", ", ".join(sorted(formatting.words(hold.owner) for hold in state.holds)) or NOTHING
+def _shown(state: State, deadline: Deadline | None, reader: Reader) -> Iterator[tuple[str, str]]:
+    values: Iterable[tuple[Message, object]] = (
+        (message("standing"), formatting.words(state.standing)),
+        (message("plan"), state.plan),
+        (message("access"), formatting.words(state.access)),
+        (message("grace ends"), state.grace_ends_at),
+        (message("next deadline"), [formatting.words(deadline.kind), deadline.due_at] if deadline else None),
+        (message("owed"), _owed(state)),
+        (message("holds"), [formatting.words(owner) for owner in sorted({str(hold.owner) for hold in state.holds})]),
+    )
+    for name, value in values:
+        yield reader.read(name), reader.write(value) if value else NOTHING
 
 
 def _next(state: State) -> Deadline | None:
@@ -85,12 +87,11 @@ def _next(state: State) -> Deadline | None:
     return min(due, key=lambda each: (each.due_at, each.kind), default=None)
 
 
-def _owed(state: State) -> str:
+def _owed(state: State) -> list[Money]:
     """Return the debt in each currency."""
     sums: dict[tuple[str | None, int | None], int] = {}
     for case in state.cases:
         if case.amount_due and (case.open or case.holds):
             place = case.currency, case.decimals
             sums[place] = sums.get(place, 0) + case.amount_due
-    owed = (money(amount, currency, decimals) for (currency, decimals), amount in sums.items())
-    return ", ".join(sorted(owed)) or NOTHING
+    return [Money(amount, currency, decimals) for (currency, decimals), amount in sorted(sums.items(), key=repr)]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from flask import request
 
+from kulanz.formats.messages import message
 from kulanz.web.problems import BadRequestError
 
 ROWS_PER_PAGE = 50
@@ -17,7 +18,7 @@ def word(name: str, existing: Collection[str]) -> str | None:
     """Return one of the known words, None for an empty field."""
     given = request.args.get(name, "").strip()
     if given and given not in existing:
-        raise BadRequestError(f"“{name}” is one of: {', '.join(sorted(existing))}.")
+        raise BadRequestError(message("“{name}” is one of: {words}.", name=name, words=[*sorted(existing)]))
     return given or None
 
 
@@ -31,7 +32,7 @@ def whole(name: str, given: str) -> int | None:
     if not given:
         return None
     if not (given.isascii() and given.isdigit()) or int(given[:20]) > _LARGEST:
-        raise BadRequestError(f"“{name}” is a whole number.")
+        raise BadRequestError(message("“{name}” is a whole number.", name=name))
     return int(given)
 
 
@@ -43,7 +44,7 @@ def instant(name: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(given)
     except ValueError as error:
-        raise BadRequestError(f"“{name}” is a time such as 2026-03-02T14:08:20Z.") from error
+        raise BadRequestError(message("“{name}” is a time such as 2026-03-02T14:08:20Z.", name=name)) from error
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
@@ -51,7 +52,9 @@ def text(name: str, longest: int = 200) -> str | None:
     """Return a line of text, None where nothing is asked."""
     given = request.args.get(name, "").strip()
     if len(given) > longest or not given.isprintable():
-        raise BadRequestError(f"“{name}” is a line of at most {longest} characters.")
+        raise BadRequestError(
+            message("“{name}” is a line of at most {longest} characters.", name=name, longest=longest)
+        )
     return given or None
 
 
@@ -59,7 +62,7 @@ def given(name: str, longest: int) -> str | None:
     """Return a text as it was given, also an empty one; None where nothing is asked."""
     value = request.args.get(name)
     if value is not None and len(value) > longest:
-        raise BadRequestError(f"“{name}” has at most {longest} characters.")
+        raise BadRequestError(message("“{name}” has at most {longest} characters.", name=name, longest=longest))
     return value
 
 
@@ -67,5 +70,5 @@ def reason() -> str:
     """Return the reason in a form; it is recorded, so it must not be empty."""
     given = request.form.get("reason", "").strip()
     if not given or len(given) > 500 or not all(char.isprintable() or char in "\r\n" for char in given):  # noqa: PLR2004
-        raise BadRequestError("Say why, in at most 500 characters: the reason is recorded.")
+        raise BadRequestError(message("Say why, in at most 500 characters: the reason is recorded."))
     return " ".join(given.split())

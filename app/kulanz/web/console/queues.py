@@ -27,10 +27,12 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from kulanz.errors import NotFoundError
+from kulanz.formats.messages import message
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import connect
 from kulanz.services import Services
 from kulanz.store import audit_log
+from kulanz.web.console.reading import reading
 from kulanz.web.console.sessions import ConsoleSessions
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ QUEUE_CONTENT_SECURITY = (
 )
 
 
-FRAME: ContextVar[dict[str, str]] = ContextVar("frame")
+FRAME: ContextVar[dict[str, Any]] = ContextVar("frame")
 """Values of our frame around the dashboard's pages, for the current request."""
 
 
@@ -75,12 +77,12 @@ class QueuePages:
         """Answer as the dashboard does, or say that Redis is away."""
         allowed = CHANGES if request.method == "POST" else READABLE
         if not allowed.fullmatch(rest):
-            raise NotFoundError("There is no such page among the queues.")
+            raise NotFoundError(message("There is no such page among the queues."))
         url = self._services.settings.redis_url
         if find_spec("rq_dashboard") is None:
             return Response(render_template("ops/no_queues.html", missing="kulanz[dashboard]"), 503)
         if url is None:
-            return Response(render_template("ops/no_queues.html", why="REDIS_URL is not set"), 503)
+            return Response(render_template("ops/no_queues.html", why=message("REDIS_URL is not set")), 503)
         dashboard = self._made(url)
         try:
             dashboard.redis_conn.ping()
@@ -95,6 +97,8 @@ class QueuePages:
         script = url_for("ops.queues", rest="").rstrip("/")
         frame = {
             "nonce": nonce,
+            "text": reading().text,
+            "language": reading().language,
             "token": self._sessions.token(g.session),
             "style": url_for("ops_assets.static", filename="queues.css"),
             "console_style": url_for("ops_assets.static", filename="ops.css"),
@@ -139,7 +143,7 @@ def _dashboard(redis: Redis) -> Dashboard:
     app.before_request_funcs.pop(
         "rq_dashboard", None
     )  # It would open a new connection for each request, by an address with its password.
-    app.context_processor(lambda: {"frame": FRAME.get()})
+    app.context_processor(lambda: {"frame": FRAME.get(), "_": FRAME.get()["text"]})
     app.register_error_handler(RedisError, lambda _: ("Redis does not answer.", 503))
     return app
 

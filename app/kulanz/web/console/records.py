@@ -8,6 +8,7 @@ from difflib import unified_diff
 from flask import Blueprint, render_template
 
 from kulanz.errors import NotFoundError
+from kulanz.formats.messages import Message, message
 from kulanz.policy import document
 from kulanz.policy.document.differences import differences
 from kulanz.services import Services
@@ -15,6 +16,7 @@ from kulanz.store import audit_log, policies
 from kulanz.store.policies import PolicyRow
 from kulanz.web.console import questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
+from kulanz.web.console.reading import reading
 
 
 class RecordPages:
@@ -80,8 +82,11 @@ class RecordPages:
 
 
 def _choices(rows: list[PolicyRow]) -> list[tuple[str, str]]:
-    versions = [(str(row.version), f"version {row.version} ({row.name})") for row in reversed(rows)]
-    return [*versions, *((name, f"preset {name}") for name in document.presets())]
+    versions = [
+        (str(row.version), _read(message("version {version} ({name})", version=row.version, name=row.name)))
+        for row in reversed(rows)
+    ]
+    return [*versions, *((name, _read(message("preset {name}", name=name))) for name in document.presets())]
 
 
 def _text(name: str, rows: list[PolicyRow]) -> str:
@@ -90,7 +95,11 @@ def _text(name: str, rows: list[PolicyRow]) -> str:
             return row.document
     if name in document.presets():
         return document.preset(name)
-    raise NotFoundError("There is no such policy.")
+    raise NotFoundError(message("There is no such policy."))
+
+
+def _read(each: Message) -> str:
+    return reading().reader.read(each)
 
 
 def _called(name: str) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 from flask import Blueprint, Response, render_template
 
 from kulanz.errors import InvalidInputError
-from kulanz.formats.money import plain
+from kulanz.formats.messages import message
 from kulanz.queries import recovery
 from kulanz.queries.recovery import WITHIN, Figures, Report
 from kulanz.services import Services
 from kulanz.web.console import questions
 from kulanz.web.console.charts import Series, bars
+from kulanz.web.console.reading import reading
 from kulanz.web.problems import BadRequestError
 
 _CHARTS = 3
@@ -49,10 +50,11 @@ class RecoveryPages:
         try:
             return recovery.report(self._services, questions.text("from"), questions.text("to"))
         except InvalidInputError as error:
-            raise BadRequestError(f"{error.detail}.") from error
+            raise BadRequestError(error.said) from error
 
 
 def _charts(report: Report) -> Any:
+    reader = reading()
     rows: dict[str, dict[str, Figures]] = {}
     for row in report.months:
         rows.setdefault(row.currency, {})[row.key] = row
@@ -60,15 +62,14 @@ def _charts(report: Report) -> Any:
     largest = sorted(report.totals, key=lambda total: -total.amount)[:_CHARTS]
     for currency in (total.currency for total in largest):
         series = [
-            Series(name=name, tone=tone, values=[_amount(rows[currency].get(month), name) for month in months])
+            Series(
+                name=reader.word(name), tone=tone, values=[_amount(rows[currency].get(month), name) for month in months]
+            )
             for name, tone in _SERIES
         ]
-        yield currency, bars(f"Outcomes of failed payments in {currency}", months, series, partial(_shown, currency))
+        title = reader.reader.read(message("Outcomes of failed payments in {currency}", currency=currency))
+        yield currency, bars(title, months, series, partial(reader.money, currency=currency))
 
 
 def _amount(row: Figures | None, name: str) -> int:
     return 0 if row is None else int(getattr(row, f"{name}_amount"))
-
-
-def _shown(currency: str, amount: int) -> str:
-    return plain(amount, currency)

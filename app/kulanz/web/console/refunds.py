@@ -5,14 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, g, render_template
 
 from kulanz.queries import refunds, sentences
-from kulanz.queries.accounts import read_by
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log
 from kulanz.telemetry.logs import log
 from kulanz.web.console import questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
-from kulanz.web.languages import accepted
+from kulanz.web.console.reading import reading
 
 REFUND_STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
 UNDECIDED_STATES = frozenset({"requested", "review"})
@@ -56,7 +55,7 @@ class RefundPages:
         with self._services.database.read() as conn:
             now, noted = self._services.clock.now(conn), audit_log.about(conn, str(matches["id"]))
         undecided = matches["state"] in UNDECIDED_STATES
-        reader = read_by(accepted(), self._services.settings.timezone)
+        reader = reading().reader
         return render_template(
             "ops/refund.html",
             one=matches,

@@ -5,11 +5,16 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from kulanz.commands import todos
+from kulanz.formats.messages import message
 from kulanz.queries import todo
 from kulanz.services import Services
 from kulanz.web.console import questions
 
-_DONE = {"seen": "It is noted that you have seen it.", "done": "It is done.", "assigned": "It is noted who takes care."}
+_DONE = {
+    "seen": message("It is noted that you have seen it."),
+    "done": message("It is done."),
+    "assigned": message("It is noted who takes care."),
+}
 
 
 class TodoPages:

@@ -96,7 +96,8 @@ class PayPages:
         if not self._places.acquire(blocking=False):
             raise FarEndError("the provider is being asked for others", retryable=True)
         try:
-            return pay_links.payment_page(self._services.clients, page.subscription, page.invoice)
+            pages = self._services.payment_pages
+            return pay_links.payment_page(pages, page.subscription, page.invoice, page.customer)
         finally:
             self._places.release()
 

@@ -155,12 +155,14 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         question = replace(question, policy=_decided_by(decided, versions))
     base = payment.base(base_only=question.rules.base_only)
     answer = _as_decided(decided) if decided else judge(question)
+    left = question.left
     state = RefundState.REVIEW if lapsed else _state(fact, log, payment, answer, base)
     if decided is None and state is RefundState.PAID:
         # What it was worth while the money was still here.
         before_refund = replace(question, payment=replace(payment, refunded=fact.refunded))
         question = replace(question, policy=kindest(before_refund, versions).policy)
-        answer = judge(replace(before_refund, policy=question.policy))
+        before_refund = replace(before_refund, policy=question.policy)
+        answer, left = judge(before_refund), before_refund.left
     # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
     back_at = log.confirmed.at if log.confirmed else None
     outcome = readers.disputed(payment, but=full_refunds.NO_OUTCOME, by=back_at)
@@ -173,7 +175,8 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         payment=payment,
         state=state,
         answer=answer,
-        amount=decided.amount if decided else _asked_for(fact, answer),
+        verdict_clause=(decided.verdict_clause if decided else "") or answer.clause,
+        amount=decided.amount if decided else _asked_for(fact, answer, left),
         reason=fact.reason,
         requested_at=fact.at,
         decide_by=fact.decide_by,
@@ -208,8 +211,9 @@ def _as_decided(decided: RefundDecided) -> RefundAnswer:
     return RefundAnswer(Verdict(decided.verdict), decided.clause, decided.refundable, decided.why)
 
 
-def _asked_for(fact: RefundRequested, answer: RefundAnswer) -> int:
-    return answer.refundable if fact.amount is None else fact.amount
+def _asked_for(fact: RefundRequested, answer: RefundAnswer, left: int) -> int:
+    """Return the amount of an approval without one; a refusal grants nothing, but all that is left was asked for."""
+    return fact.amount or answer.refundable or left
 
 
 def _latest_payment(fact: RefundRequested, answer: RefundAnswer, question: Question, terms: Terms) -> datetime | None:

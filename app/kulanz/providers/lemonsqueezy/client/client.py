@@ -67,7 +67,7 @@ class LemonSqueezyClient(Transport):
         """Return a licence key, without the key itself."""
         return self._one(ResourceKind.LICENCES, licence, _reconciled)
 
-    def payment_page(self, subscription: str, _invoice: str | None, /) -> str | None:
+    def payment_page(self, subscription: str, _invoice: str | None, _customer: str, /) -> str | None:
         """Return the signed address for another card, else that of the customer's portal; each lasts for a day."""
         data = _data(self.ask(_path(ResourceKind.SUBSCRIPTIONS, subscription)))
         urls = PayloadReader(data, "data").below("attributes").below("urls")

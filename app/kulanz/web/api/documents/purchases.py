@@ -53,12 +53,17 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     account_id: str
     state: RefundState
     verdict: Verdict
+    verdict_clause: str | None
+    """The clause of the verdict; a decision does not change it."""
     clause: str | None
+    """The clause of the decision; before it, of the verdict."""
     why: str
     developer: Developer | None
     """The product's developer, if the policy leaves the product to its developer and knows them."""
     refundable_amount: int
+    """What the verdict grants; 0 where it is `not_eligible`."""
     amount: int
+    """What goes back, as decided; before, what an approval without an amount gives back."""
     refunded_amount: int
     currency: str
     decimals: int

@@ -205,6 +205,18 @@ class Todo(Document, frozen=True, kw_only=True):
     assigned_to: str | None
 
 
+class OutgoingAction(Document, frozen=True, kw_only=True):
+    """An outgoing action, such as a call to the provider."""
+
+    id: str
+    state: str
+    type: str
+    account_id: str | None
+    subject: str
+    created_at: datetime
+    done_at: datetime | None
+
+
 class Todos(Document, frozen=True, kw_only=True):
     """All items that wait for a person."""
 

@@ -150,6 +150,15 @@ assign_todo = Operation(
     answer=standing.Todo,
 )
 
+record_done = Operation(
+    name="record_done",
+    method="POST",
+    path="/effects/{effect_id}/done",
+    summary="Say that a person made a call to the provider by hand; it is never made again.",
+    form=forms.Reason,
+    answer=standing.OutgoingAction,
+)
+
 
 @reads(
     "/reports/recovery", reports.Recovery, query=("from_month", "to_month"), refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,)
@@ -159,7 +168,7 @@ def recovery(services: Services, _: str, params: Parameters) -> JsonDocument:
     return recovery_queries.document(recovery_queries.report(services, params["first"], params["last"]))
 
 
-ABOUT_TODO = (todo, acknowledge_todo, assign_todo)
+ABOUT_TODO = (todo, acknowledge_todo, assign_todo, record_done)
 ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, explanation, timeline, evidence, certificates)
