@@ -219,6 +219,9 @@ def _open_reminders(
     requested = _asked(case, book, REMINDER)
     sent = max(step for step, _ in requested) if requested else 0
     spans = enumerate(case.policy.dunning.reminders[sent:], start=sent + 1)
+    rules = case.policy.notices
+    if rules.hours is None and not rules.one_a_day:
+        return [(step, span.after(case.opened_at, zone)) for step, span in spans]
     return [(step, _reminder_at(case, span, book, zone)) for step, span in spans]
 
 
