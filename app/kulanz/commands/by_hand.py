@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kulanz.crypto import places
+from kulanz.documents.standing import OutgoingAction
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.formats.messages import Message, message
-from kulanz.policy.consequences.effects import reported, rfc3339
+from kulanz.policy.consequences.effects import reported
 from kulanz.policy.effects import Effect
 from kulanz.policy.facts import Outcome
 from kulanz.policy.state import Decision
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
-from kulanz.queries.views import JsonDocument
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, audit_log, codec, outbox
@@ -79,17 +79,9 @@ def record(
     return Recorded(row=row, effect=effect, decision=decision)
 
 
-def document(row: EffectRow) -> JsonDocument:
+def document(row: EffectRow) -> OutgoingAction:
     """Return an outgoing action's document in the API."""
-    return {
-        "id": row.id,
-        "state": row.state,
-        "type": row.type,
-        "account_id": row.account or None,
-        "subject": row.subject,
-        "created_at": rfc3339(row.created_at),
-        "done_at": rfc3339(row.done_at) if row.done_at is not None else None,
-    }
+    return OutgoingAction.of(row, account_id=row.account or None)
 
 
 def _waiting(tx: Connection, ident: str) -> EffectRow:

@@ -26,3 +26,7 @@ def test_a_shop_runs_by_one_command_and_follows_what_the_customer_does(tmp_path:
 
         play("chargeback", "anna", data_dir)
         until(lambda: sees("Plan: free, access: none"))
+        denied = requests.get(f"{shop}/reports", timeout=5)
+        assert denied.status_code == 403
+        assert "You can export your data" in denied.text
+        assert requests.post(f"{shop}/kulanz", data="{}", timeout=5).status_code == 401

@@ -14,7 +14,7 @@ from kulanz.errors import KulanzError, RefusedError
 from kulanz.formats.messages import Message, Reader, message
 from kulanz.policy.facts import Channel, Fact
 from kulanz.policy.state import Decision
-from kulanz.queries import account_page, exceptions
+from kulanz.queries import account_page
 from kulanz.queries.accounts import read_by
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -94,8 +94,7 @@ class AccountPages:
             now = self._services.clock.now(conn)
         done = questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES])
         offers = orders.offers(stored_account_page.account)
-        ends = stored_account_page.account["grace_ends_at"]
-        start = max(now, now if ends is None else now.fromisoformat(ends))
+        start = max(now, stored_account_page.account.grace_ends_at or now)
         return render_template(
             "ops/account.html",
             found=stored_account_page,
@@ -103,10 +102,9 @@ class AccountPages:
             offers=[offer for offer in offers if offer.order not in orders.DANGEROUS],
             dangers=[offer for offer in offers if offer.order in orders.DANGEROUS],
             dangerous=orders.DANGEROUS,
-            warned=orders.warned(stored_account_page.account),
             closable=orders.closable(stored_account_page.account),
             choices=closing.choices(stored_account_page.account),
-            waiting=[*exceptions.waiting(stored_account_page.account)],
+            waiting=[each for each in stored_account_page.account.overrides if each.state == "awaiting_approval"],
             outcomes=orders.FINAL,
             channels=[*Channel],
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
