@@ -54,13 +54,27 @@ def test_an_account_is_found_by_whatever_part_of_it_is_at_hand(services: Service
         *("org_cobalt_7", "org_c", "cobalt", "OBAL", "lemonsqueezy:2", "77001", "lemonsqueezy:77001"),
         *("ADA.lovelace+bills@Difference-Engines.example", "ada", "lovel", "bills", "difference", "lovelace ada"),
         *("müller", "MULLER", "ludensch", "ada@difference"),
+        *("@difference-engines.ex", "difference-engines.example", "bills@difference-engines.e"),
     ):
         assert search(services, at_hand) == ["org_cobalt_7"], at_hand
     assert search(services, "engines") == ["org_8", "org_cobalt_7"]
 
 
 def test_nothing_is_found_by_what_is_too_short_or_says_nothing_or_does_not_fit_together(services: Services) -> None:
-    for at_hand in ("lo", "example", "ada bob", "velace", "7700", "", "  ", "@", "%%%", "____"):
+    for at_hand in (
+        "lo",
+        "example",
+        "ada bob",
+        "velace",
+        "7700",
+        "",
+        "  ",
+        "@",
+        "%%%",
+        "____",
+        ".example",
+        "@.example",
+    ):
         assert search(services, at_hand) == [], at_hand
 
 

@@ -35,6 +35,12 @@ def word_digests(vault: Vault, text: str) -> set[bytes]:
     return {_word(vault, word) for word in words(text)}
 
 
+def domain_digests(vault: Vault, text: str) -> set[bytes]:
+    """Return the search keys for a part of a mail address without the last part of its domain, which is not hashed."""
+    named, dot, last = text.rpartition(".")
+    return word_digests(vault, named) if dot and last.strip().isalnum() else set()
+
+
 def digests(vault: Vault, facts: Iterable[Fact], book: Book) -> set[bytes]:
     """Return the hashes of the customer's names in facts, except those that the book has from the same purchase."""
     found: set[bytes] = set()

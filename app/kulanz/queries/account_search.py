@@ -53,6 +53,7 @@ def _named(services: Services, conn: Connection, text: str, *, masked: bool) -> 
         yield account_list.beginning(conn, text, MOST)
     if not masked:
         yield search_index.find_all(conn, search_words.word_digests(vault, text))
+        yield search_index.find_all(conn, search_words.domain_digests(vault, text))
     if is_id and len(text) >= search_words.SHORTEST:
         yield account_list.containing(conn, text, MOST)
 
