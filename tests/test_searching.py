@@ -11,17 +11,17 @@ import pytest
 from sqlalchemy import text
 
 from kulanz.commands import books, execute, links
-from kulanz.commands.commands import EraseAccount
+from kulanz.commands.commands import EraseAccount, RequestRefund
 from kulanz.processing.search_words import words
 from kulanz.queries.account_search import search
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import shared_values
+from kulanz.store import case_index, shared_values
 from tests import paddle, standard
 from tests.adapters.payload_source import BOUGHT_AT, PayloadSource, StoryEvent
 from tests.adapters.payloads import PAYLOAD_SOURCES
 from tests.days import product, settings_of, tell
-from tests.lemonsqueezy import subscription_created, subscription_payment_success
+from tests.lemonsqueezy import dispute_created, order_created, subscription_created, subscription_payment_success
 
 LEMONSQUEEZY, STRIPE, PADDLE, DODO, POLAR = PAYLOAD_SOURCES
 NOW = real_now().replace(microsecond=0)
@@ -31,7 +31,7 @@ ADA: dict[str, Any] = {
     "email": "ada.lovelace+bills@difference-engines.example",
     "customer": 1,
     "subscription": 2,
-    "order": 3,
+    "order": 30003,
 }
 BOB: dict[str, Any] = {"account": "org_8", "buyer": "Bob", "email": "bob@engines.example", "customer": 4}
 
@@ -55,9 +55,22 @@ def test_an_account_is_found_by_whatever_part_of_it_is_at_hand(services: Service
         *("ADA.lovelace+bills@Difference-Engines.example", "ada", "lovel", "bills", "difference", "lovelace ada"),
         *("müller", "MULLER", "ludensch", "ada@difference"),
         *("@difference-engines.ex", "difference-engines.example", "bills@difference-engines.e"),
+        *("30003", "lemonsqueezy:30003"),
     ):
         assert search(services, at_hand) == ["org_cobalt_7"], at_hand
     assert search(services, "engines") == ["org_8", "org_cobalt_7"]
+
+
+def test_an_account_is_found_by_its_disputes_and_requests_for_refunds(services: Services) -> None:
+    tell(services, dispute_created(at=NOW, **ADA, dispute=3030))
+    asked = RequestRefund(payment="lemonsqueezy:6000", contact_email="bob@engines.example", organisation="Bakery")
+    tell(services, order_created(at=NOW, account="org_8", customer=4, subscription=5, order=6000))
+    execute.command(services, "org_8", asked, "ops")
+    with services.database.read() as conn:
+        (request,) = [key for kind, key, _ in case_index.of_account(conn, "org_8") if kind == case_index.REFUND]
+
+    assert search(services, "3030") == search(services, "lemonsqueezy:3030") == ["org_cobalt_7"]
+    assert search(services, request) == ["org_8"]
 
 
 def test_nothing_is_found_by_what_is_too_short_or_says_nothing_or_does_not_fit_together(services: Services) -> None:

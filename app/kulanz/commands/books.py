@@ -30,12 +30,13 @@ from kulanz.store.journal import JournalRow
 from kulanz.store.timers import TimerRow
 from kulanz.store.todos import TodoRow
 
-FORM = 5
+FORM = 6
 """Version of the rules by which a book is made, and of what a decision promises and checks.
 
 2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
 for cases that other rules kept from a hold, and for plans that other rules gave. 4: to-do items.
 5: plan, step and deadline of each case; names of customers, and the words by which accounts are found.
+6: orders among these words.
 """
 _NAME = "form_of_books"
 

@@ -1,4 +1,4 @@
-"""Keyed hashes for the search of accounts: of mail addresses, words of names and their beginnings, invoices."""
+"""Keyed hashes for the search of accounts: of mail addresses, beginnings of names, invoices and orders."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def invoice_digest(vault: Vault, number: str) -> bytes:
     return vault.fingerprint(f"invoice:{number.strip()}")[:_DIGEST_BYTES]
 
 
+def order_digest(vault: Vault, number: str) -> bytes:
+    """Return the search hash of an order: of the provider's own number."""
+    return vault.fingerprint(f"order:{number.strip()}")[:_DIGEST_BYTES]
+
+
 def word_digests(vault: Vault, text: str) -> set[bytes]:
     """Return the search keys for a text that a person searches for: each of its words, as far as it was typed."""
     return {_word(vault, word) for word in words(text)}
@@ -51,6 +56,9 @@ def digests(vault: Vault, facts: Iterable[Fact], book: Book) -> set[bytes]:
         known = list(_known(book, stated))
         if isinstance(stated, InvoiceSeen) and all(seen.key != stated.key for seen in known):
             found.add(invoice_digest(vault, stated.key.partition(":")[2]))
+        order = _order(stated)
+        if order and all(_order(seen) != order for seen in known):
+            found.add(order_digest(vault, order.partition(":")[2]))
         if stated.email and all(seen.email != stated.email for seen in known):
             found |= _of_address(vault, stated.email)
         if stated.name and all(seen.name != stated.name for seen in known):
@@ -62,6 +70,10 @@ def words(text: str) -> list[str]:
     """Return the words of a text without capitals and accents; every character but letters and digits divides words."""
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
     return [word for word in _GAP.split(plain) if word][:MOST_WORDS]
+
+
+def _order(stated: _Told) -> str | None:
+    return stated.key if isinstance(stated, OrderSeen) else getattr(stated, "order", None)
 
 
 def _of_address(vault: Vault, mail: str) -> set[bytes]:

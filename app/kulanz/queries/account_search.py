@@ -46,7 +46,9 @@ def _named(services: Services, conn: Connection, text: str, *, masked: bool) -> 
     if is_id:
         yield [text]
     yield [*bindings.find(conn, _keys(text)).values()]
-    yield search_index.find(conn, search_words.invoice_digest(vault, text.rpartition(":")[2]))
+    number = text.rpartition(":")[2]
+    yield search_index.find(conn, search_words.invoice_digest(vault, number))
+    yield search_index.find(conn, search_words.order_digest(vault, number))
     if "@" in text:
         yield search_index.find(conn, search_words.address_digest(vault, text))
     if is_id:
@@ -63,4 +65,5 @@ def _keys(text: str) -> list[str]:
     kinds = [f"{provider}:{kind}:{text}" for provider in PROVIDERS for kind in KINDS_OF_OBJECT]
     provider, _, number = text.partition(":")
     written = [f"{provider}:{kind}:{number}" for kind in KINDS_OF_OBJECT if number and ":" not in number]
-    return [*kinds, *written, text, f"dispute:{text}"]
+    disputes = [f"dispute:{provider}:{text}" for provider in PROVIDERS]
+    return [*kinds, *written, text, *disputes, f"dispute:{text}", f"refund:{text}"]
