@@ -63,6 +63,14 @@ def test_pages_of_any_order_follow_each_other(operator: Operator, services: Serv
         assert len(names) == len({*names}) == 62, sort
 
 
+def test_every_page_has_a_search_for_accounts(operator: Operator) -> None:
+    for path in ("/ops/", "/ops/todo", "/ops/disputes", "/ops/accounts", "/ops/accounts/org_42", "/ops/zone"):
+        page = operator.see(path)
+
+        assert page.count('role="search"') == 1, path
+        assert 'action="/ops/accounts"' in page
+
+
 def test_who_may_only_look_sees_no_address_whole(operator: Operator, reader: Operator) -> None:
     for path in ("/ops/accounts", "/ops/accounts?sort=amount"):
         assert "ada@shop.example" in operator.see(path)
