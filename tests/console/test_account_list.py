@@ -63,6 +63,20 @@ def test_pages_of_any_order_follow_each_other(operator: Operator, services: Serv
         assert len(names) == len({*names}) == 62, sort
 
 
+def test_a_second_click_on_a_column_turns_its_order_round(operator: Operator) -> None:
+    for sort, once, twice in (("id", "▲", "▼"), ("amount", "▼", "▲"), ("standing", "▲", "▼")):
+        first = operator.see(f"/ops/accounts?sort={sort}")
+        (again,) = re.findall(r'href="(/ops/accounts\?[^"]*reverse=1[^"]*)"', first)
+        second = operator.see(again.replace("&amp;", "&"))
+
+        assert once in first
+        assert twice in second
+        assert "reverse=1" not in second.partition("<thead>")[2].partition("</thead>")[0]
+
+    assert listed(operator, "") == listed(operator, "sort=id&reverse=1")[::-1] == ["aaa", "org_42"]
+    assert listed(operator, "sort=standing&reverse=1") == ["aaa", "org_42"]
+
+
 def test_every_page_has_a_search_for_accounts(operator: Operator) -> None:
     for path in ("/ops/", "/ops/todo", "/ops/disputes", "/ops/accounts", "/ops/accounts/org_42", "/ops/zone"):
         page = operator.see(path)

@@ -26,6 +26,14 @@ ORDERS = {
     Sort.AMOUNT: "gbcdg" + "aef",
 }
 
+REVERSED = {
+    Sort.ID: "gfedcba",
+    Sort.PLAN: "cafebgd",
+    Sort.STANDING: "faecgdb",
+    Sort.DEADLINE: "decg" + "abf",
+    Sort.AMOUNT: "bcggd" + "aef",
+}
+
 
 @pytest.fixture
 def filled(database: Database) -> Database:
@@ -74,6 +82,7 @@ def test_a_list_in_any_order_has_every_account_once_however_long_its_pages_are(
 ) -> None:
     with filled.read() as tx:
         assert walked(tx, AccountQuery(sort=sort), limit) == ORDERS[sort]
+        assert walked(tx, AccountQuery(sort=sort, reverse=True), limit) == REVERSED[sort]
 
 
 @pytest.mark.parametrize("sort", [*Sort])

@@ -49,6 +49,8 @@ class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Filter and sort order of a list of accounts."""
 
     sort: Sort = Sort.ID
+    reverse: bool = False
+    """Whether the order is turned round; accounts without a deadline, or that owe nothing, stay last."""
     standing: str | None = None
     plan: str | None = None
     due_before: datetime | None = None
@@ -136,6 +138,8 @@ def page(conn: Connection, wanted: AccountQuery, after: Place | None, limit: int
     """Return the places of the accounts behind one of them; aliases are not among them."""
     found: list[Place] = []
     parts = _PARTS[wanted.sort]
+    if wanted.reverse and wanted.sort is Sort.STANDING:
+        parts = parts[::-1]
     for number in range(after.part if after else 0, len(parts)):
         begin = after if after is not None and after.part == number else None
         rows = conn.execute(parts[number](wanted, begin).limit(limit - len(found)))
@@ -191,20 +195,29 @@ def _wanted(query: Select[Any], wanted: AccountQuery) -> Select[Any]:
 
 
 def _by_id(wanted: AccountQuery, after: Place | None, *conditions: ColumnElement[bool]) -> Select[Any]:
-    query = _wanted(select(accounts.c.id.label("account")), wanted).where(*conditions).order_by(accounts.c.id)
+    query = _wanted(select(accounts.c.id.label("account")), wanted).where(*conditions)
     if wanted.due_before is not None:
         query = query.where(_has_deadline(timers.c.due_at < wanted.due_before))
-    return query if after is None else query.where(accounts.c.id > after.account)
+    reverse = wanted.reverse and wanted.sort is Sort.ID
+    return _ordered(query, (accounts.c.id,), (after.account,) if after else None, reverse=reverse)
 
 
 def _by_plan(wanted: AccountQuery, after: Place | None) -> Select[Any]:
     query = _wanted(select(accounts.c.id.label("account"), accounts.c.plan.label("text")), wanted)
     if wanted.due_before is not None:
         query = query.where(_has_deadline(timers.c.due_at < wanted.due_before))
-    query = query.order_by(accounts.c.plan, accounts.c.id)
+    place = (after.text, after.account) if after else None
+    return _ordered(query, (accounts.c.plan, accounts.c.id), place, reverse=wanted.reverse)
+
+
+def _ordered(
+    query: Select[Any], columns: tuple[Any, ...], after: tuple[object, ...] | None, *, reverse: bool
+) -> Select[Any]:
+    """Order a query by columns, from a place on: a keyset page."""
+    query = query.order_by(*(column.desc() if reverse else column for column in columns))
     if after is None:
         return query
-    return query.where(tuple_(accounts.c.plan, accounts.c.id) > (after.text, after.account))
+    return query.where(tuple_(*columns) < after if reverse else tuple_(*columns) > after)
 
 
 def _of_standing(standing: str) -> _Part:
@@ -213,9 +226,13 @@ def _of_standing(standing: str) -> _Part:
 
 def _by_deadline(wanted: AccountQuery, after: Place | None) -> Select[Any]:
     query = _wanted(_NEXT, wanted).with_only_columns(timers.c.account, timers.c.due_at.label("at"))
-    query = query.order_by(timers.c.due_at, timers.c.account)
     if wanted.due_before is not None:
         query = query.where(timers.c.due_at < wanted.due_before)
+    if wanted.reverse:
+        query = query.order_by(timers.c.due_at.desc(), timers.c.account.desc())
+        earlier = or_(timers.c.due_at < after.at, timers.c.account < after.account) if after else None
+        return query if after is None or earlier is None else query.where(timers.c.due_at <= after.at, earlier)
+    query = query.order_by(timers.c.due_at, timers.c.account)
     if after is None:
         return query
     return query.where(
@@ -234,10 +251,12 @@ def _by_amount(wanted: AccountQuery, after: Place | None) -> Select[Any]:
     query = _wanted(columns.join(accounts, accounts.c.id == owing.c.account), wanted)
     if wanted.due_before is not None:
         query = query.where(_has_deadline(timers.c.due_at < wanted.due_before))
-    query = query.order_by(owing.c.currency, owing.c.amount.desc(), owing.c.account)
+    amount = owing.c.amount if wanted.reverse else owing.c.amount.desc()
+    query = query.order_by(owing.c.currency, amount, owing.c.account)
     if after is None:
         return query
-    same, less = owing.c.currency == after.text, owing.c.amount < after.amount
+    same = owing.c.currency == after.text
+    less = owing.c.amount > after.amount if wanted.reverse else owing.c.amount < after.amount
     behind = or_(less, and_(owing.c.amount == after.amount, owing.c.account > after.account))
     return query.where(or_(owing.c.currency > after.text, and_(same, behind)))
 

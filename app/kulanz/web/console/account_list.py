@@ -20,7 +20,7 @@ from kulanz.web.console.questions import ROWS_PER_PAGE
 
 HEADERS = (
     (Sort.ID, message("Account"), "", "ascending"),
-    (Sort.STANDING, message("Standing"), "", "other"),
+    (Sort.STANDING, message("Standing"), "", "ascending"),
     (Sort.PLAN, message("Plan"), "wide", "ascending"),
     (Sort.AMOUNT, message("Owed"), "number", "descending"),
     (Sort.DEADLINE, message("Next deadline"), "", "ascending"),
@@ -60,6 +60,7 @@ class AccountListPages:
                 rows=page.items,
                 more=page.after,
                 sort=wanted.sort,
+                reverse=wanted.reverse,
                 now=now,
                 headers=HEADERS,
                 standings=[*Standing],
@@ -98,6 +99,7 @@ class AccountListPages:
         days = questions.word("due", DUE_WITHIN)
         return AccountQuery(
             sort=Sort(questions.word("sort", [*Sort]) or Sort.ID),
+            reverse=questions.word("reverse", ("1",)) is not None,
             standing=questions.word("standing", [*Standing]),
             plan=questions.text("plan"),
             due_before=self._services.clock.now(conn) + timedelta(days=int(days)) if days else None,
@@ -106,4 +108,4 @@ class AccountListPages:
 
 def _chosen() -> dict[str, str]:
     """Return the filters and the order as they were asked for: every link keeps them."""
-    return {name: value for name in ("sort", "standing", "plan", "due") if (value := request.args.get(name))}
+    return {name: value for name in ("sort", "reverse", "standing", "plan", "due") if (value := request.args.get(name))}
