@@ -63,6 +63,16 @@ def test_a_mail_is_opened_from_the_list_and_its_words_are_shown_to_whom_asks(app
     assert [(act.actor, act.act) for act in noted] == [("ops", "looked at personal data")]
 
 
+def test_the_story_names_a_mail_once_and_folds_the_record_of_its_words(app: WebApp) -> None:
+    page = somebody(app, "ops", "correct horse").see("/ops/accounts/org_1")
+    story, _, records = page.partition('id="story"')[2].partition("Records of the mails")
+
+    assert story.count("is sent to the customer") == 1
+    assert "with the hash" not in story
+    assert "with the hash" in records
+    assert all("<summary>" in line for line in story.splitlines() if "· notice." in line)
+
+
 def test_what_is_no_mail_is_not_found(app: WebApp, services: Services) -> None:
     operator = somebody(app, "ops", "correct horse")
     with services.database.read() as conn:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from kulanz.commands import execute
 from kulanz.commands.commands import Command
+from kulanz.documents import Step
 from kulanz.errors import KulanzError, RefusedError
 from kulanz.formats.messages import Message, Reader, message
 from kulanz.policy.facts import Channel, Fact
@@ -109,6 +110,7 @@ class AccountPages:
             channels=[*Channel],
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
             now=now,
+            is_record=_is_record,
             done=_title(done) if done else None,
             **more,
         )
@@ -145,3 +147,10 @@ class AccountPages:
 
 def _title(order: str) -> Message:
     return orders.OFFERS[order].title if order in orders.OFFERS else orders.COMMAND_TITLES[order]
+
+
+def _is_record(step: Step) -> bool:
+    """Return whether a step only records the words of mails that arrived: their sending is a step before it."""
+    return all(
+        change["rule"] == "notice.recorded" and change["detail"]["outcome"] == "done" for change in step.changes
+    ) and bool(step.changes)
