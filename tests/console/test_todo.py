@@ -15,7 +15,8 @@ from kulanz.runtime.clock import real_now
 from kulanz.runtime.clock_guard import LAST_SEEN_KEY
 from kulanz.runtime.notifier import QUEUES
 from kulanz.services import Services
-from kulanz.store import audit_log, shared_values
+from kulanz.store import audit_log, shared_values, todos
+from kulanz.store.todos import TodoRow
 from kulanz.web.application import WebApp
 from tests.console.operator import Operator
 from tests.days import tell
@@ -60,6 +61,17 @@ def test_an_unrequested_refund_is_in_front_of_whoever_looks_and_all_is_not_well(
     assert "All is well" not in page
     assert "1 thing waits</a>" in page.replace(" for a person", "")
     assert "without a request here" in page
+
+
+def test_the_overview_says_how_many_more_things_wait_than_it_lists(operator: Operator, services: Services) -> None:
+    with services.database.write() as tx:
+        rows = [TodoRow(f"td_{n}", "org_1", "renewal_overdue", f"s{n}", real_now(), by_policy=False) for n in range(7)]
+        todos.add(tx, rows)
+
+    page = operator.see("/ops/")
+
+    assert "7 things wait for a person" in page
+    assert '<a href="/ops/todo">and 2 more</a>' in page
 
 
 @pytest.mark.usefixtures("refunded")
