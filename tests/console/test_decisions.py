@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kulanz.commands import refund_requests
+from kulanz.commands import refund_requests, versions
 from kulanz.commands.commands import RequestRefund
 from kulanz.policy import document
 from kulanz.queries import accounts, refunds
@@ -159,6 +159,16 @@ def test_what_is_wrong_with_a_document_is_said_on_the_page_with_the_document_sti
     assert "This cannot be used" in page.text
     assert late.status_code == 409
     assert "in the past" in late.text
+
+
+def test_a_comparison_begins_with_the_previous_and_the_newest_version(operator: Operator, services: Services) -> None:
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    versions.activate(services, LENIENT, actor="ada")
+
+    page = operator.see("/ops/policies")
+
+    assert re.findall(r'<option value="([^"]+)" selected', page) == ["1", "2"]
 
 
 def test_two_policies_are_compared_key_by_key(operator: Operator) -> None:

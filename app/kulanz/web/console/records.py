@@ -44,6 +44,7 @@ class RecordPages:
             presets=presets,
             in_force=current.version if current else None,
             choices=_choices(rows),
+            **_latest_two(rows),
             now=now,
             done=questions.number("done"),
         )
@@ -79,6 +80,11 @@ class RecordPages:
             rows=rows[:ROWS_PER_PAGE],
             more=rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None,
         )
+
+
+def _latest_two(rows: list[PolicyRow]) -> dict[str, str]:
+    """Return the versions with which a comparison begins: the previous one and the newest."""
+    return {"old": str(rows[-2].version), "new": str(rows[-1].version)} if len(rows) > 1 else {}
 
 
 def _choices(rows: list[PolicyRow]) -> list[tuple[str, str]]:
