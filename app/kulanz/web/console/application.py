@@ -29,6 +29,7 @@ from kulanz.web.console.mails import MailPages
 from kulanz.web.console.overview import OverviewPage
 from kulanz.web.console.policy_trials import PolicyTrialPages
 from kulanz.web.console.preferences import PreferencesPage
+from kulanz.web.console.proposals import proposed
 from kulanz.web.console.queues import QueuePages
 from kulanz.web.console.reading import reading
 from kulanz.web.console.records import RecordPages
@@ -131,6 +132,7 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "_": reader.text,
         "counted": reader.counted,
         "said": reader.said,
+        "proposed_act": proposed,
         "sentence": reader.sentence,
         "error": reader.error,
         "words": reader.word,
