@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 
+from kulanz.runtime.clock import real_now
 from tests.console.operator import Operator
+
+DAY = f"{real_now() + timedelta(days=20):%Y-%m-%d}"
+A_DAY = f"{DAY}T12:00"
 
 pytestmark = pytest.mark.usefixtures("in_grace")
 
@@ -45,3 +52,29 @@ def test_a_zone_that_there_is_not_is_refused_and_a_cookie_that_names_one_is_igno
 
     operator.client.set_cookie("kulanz_zone", "Mars/Olympus", path="/ops")
     assert "When (UTC)" in operator.see("/ops/accounts/org_42")
+
+
+def test_all_times_of_a_page_are_in_the_one_zone_that_the_reader_chose(operator: Operator) -> None:
+    operator.post("/ops/zone", zone="Asia/Kolkata")
+    operator.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en-US"
+    page = operator.see("/ops/accounts/org_42")
+    looked = operator.post("/ops/accounts/org_42/preview", order="extend_grace", reason="kind", until=A_DAY)
+
+    for shown in (page, looked.text):
+        main = shown.partition("<main")[2]
+        assert "(UTC)" not in main
+        assert "UTC</time>" not in main
+    assert re.search(r"stays on until <time [^>]+>\w+ \d+, 20\d\d \d\d:\d\d (IST|UTC\+05:30)</time>", page)
+    assert "Until (Asia/Kolkata)" in page
+    assert "Next deadline (Asia/Kolkata)" in operator.see("/ops/accounts")
+
+
+def test_a_form_takes_times_in_the_readers_zone(operator: Operator) -> None:
+    operator.post("/ops/zone", zone="Asia/Kolkata")
+
+    looked = operator.post("/ops/accounts/org_42/preview", order="extend_grace", reason="kind", until=A_DAY)
+    none = operator.post("/ops/accounts/org_42/preview", order="extend_grace", reason="kind", until="0001-01-01T00:00")
+
+    assert looked.status_code == 200
+    assert f'datetime="{DAY}T06:30:00Z"' in looked.text
+    assert none.status_code == 422

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kulanz.crypto import places
 from kulanz.errors import NotFoundError, RefusedError
+from kulanz.formats.messages import message
 from kulanz.policy.consequences.effects import reported, rfc3339
 from kulanz.policy.effects import Effect
 from kulanz.policy.facts import Outcome
@@ -63,7 +64,9 @@ def record(
         book = unit_of_work.account(row.account).book
         facts = tuple(reported(effect, Outcome.DONE, unit_of_work.now, book))
         if not dry_run and not outbox.done_by_hand(tx, row.id, real_now()):
-            raise RefusedError(f"{row.id} is tried again at this moment: look at its outcome first")
+            raise RefusedError(
+                message("{effect} is tried again at this moment: look at its outcome first", effect=row.id)
+            )
         decision = unit_of_work.decide(row.account, facts, Cause(kind="command", name="DoneByHand", ref=actor))
         if not dry_run:
             unit_of_work.save()
@@ -94,9 +97,9 @@ def _waiting(tx: Connection, ident: str) -> EffectRow:
     if row is None:
         raise NotFoundError(f"no effect {ident!r}")
     if row.kind not in PROVIDER_CALLS:
-        raise RefusedError(f"{ident} is no call to the provider: only such a call can be made by hand")
+        raise RefusedError(message("{effect} is no call to the provider: only that is done by hand", effect=ident))
     if not row.may_be_done_by_hand:
-        raise RefusedError(f"{ident} is {row.state}: it does not wait for a person")
+        raise RefusedError(message("{effect} is {state}: it does not wait for a person", effect=ident, state=row.state))
     return row
 
 

@@ -92,11 +92,17 @@ def bound(services: Services, key: str, otherwise: str) -> str:
 
 
 def explanation(
-    services: Services, name: str, *, steps: int = MOST_STEPS, languages: Sequence[str] = ()
+    services: Services,
+    name: str,
+    *,
+    steps: int = MOST_STEPS,
+    languages: Sequence[str] = (),
+    reader: Reader | None = None,
 ) -> JsonDocument:
     """Explain an account's state: each step with its event, rule, clause and policy, and possible changes.
 
-    The language is the first one with translations, else plain English. Only the last steps are returned.
+    The language is the first one with translations, else plain English; times are in the account's zone, or as a
+    `reader` has them. Only the last steps are returned.
     """
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
@@ -104,7 +110,7 @@ def explanation(
         row = stored.answering(conn, name)
         rows = ledger.of_account(conn, row.id, max(0, row.seq - steps), steps) if row is not None and steps else []
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
-    reader = reader_for(seen, languages)
+    reader = reader or reader_for(seen, languages)
     return {
         "account_id": seen.account.id,
         "standing": str(seen.account.standing),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import request
 
 from kulanz.formats.messages import message
+from kulanz.web.console.reading import reading
 from kulanz.web.problems import BadRequestError
 
 ROWS_PER_PAGE = 50
@@ -42,10 +43,9 @@ def instant(name: str) -> datetime | None:
     if not given:
         return None
     try:
-        at = datetime.fromisoformat(given)
-    except ValueError as error:
+        return reading().moment(given)
+    except (ValueError, OverflowError) as error:
         raise BadRequestError(message("“{name}” is a time such as 2026-03-02T14:08:20Z.", name=name)) from error
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def text(name: str, longest: int = 200) -> str | None:

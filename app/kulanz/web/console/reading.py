@@ -19,14 +19,22 @@ from flask import g, request
 from markupsafe import Markup, escape
 
 from kulanz.formats.languages import LANGUAGES
-from kulanz.formats.localised import LocalReader
-from kulanz.formats.messages import Message, Money, Reader
+from kulanz.formats.localised import LocalReader, zone_name
+from kulanz.formats.messages import PLAIN, Message, Money, Reader
 from kulanz.queries.accounts import read_by
 from kulanz.web.console import formatting
 from kulanz.web.languages import accepted
 
 ZONE_COOKIE, LANGUAGE_COOKIE = "kulanz_zone", "kulanz_language"
-PLAIN = "%Y-%m-%d %H:%M"
+ISO = "%Y-%m-%d %H:%M"
+
+
+class PageReader(LocalReader):
+    """Reader of a page's sentences: their timestamps stay in RFC 3339, and the page writes them as all others."""
+
+    def moment(self, instant: datetime) -> str:
+        """Return a timestamp to the second in UTC, which `Reading.sentence` marks up."""
+        return PLAIN.moment(instant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,15 @@ class Reading:
         exact = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
         return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, self._written(moment))
 
+    def moment(self, written: str) -> datetime:
+        """Return the time of a form's field: in the reader's zone, unless it names one; ValueError if it is none."""
+        at = datetime.fromisoformat(written)
+        return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+
+    def field(self, at: datetime) -> str:
+        """Return a time as a browser's field holds it, in the reader's zone."""
+        return f"{at.astimezone(ZoneInfo(self.zone)):%Y-%m-%dT%H:%M}"
+
     def sentence(self, sentence: str) -> Markup:
         """Return a sentence with its timestamps marked up, so that no line breaks within one.
 
@@ -113,13 +130,14 @@ class Reading:
     def _marked(self, exact: str) -> Markup:
         if self.locale is None and self.zone == "UTC":
             return Markup('<time datetime="{0}">{0}</time>').format(exact)
-        local = self._written(datetime.fromisoformat(exact)) + (" UTC" if self.zone == "UTC" else "")
-        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, local)
+        moment = datetime.fromisoformat(exact)
+        zone = zone_name(moment.astimezone(ZoneInfo(self.zone)), self.locale or Locale("en"))
+        return Markup('<time datetime="{0}" title="{0}">{1} {2}</time>').format(exact, self._written(moment), zone)
 
     def _written(self, moment: datetime) -> str:
         local = moment.astimezone(ZoneInfo(self.zone))
         if self.locale is None:
-            return local.strftime(PLAIN)
+            return local.strftime(ISO)
         day = format_skeleton("yMMMd", local, locale=self.locale)
         return f"{day} {format_time(local, 'HH:mm', locale=self.locale)}"
 
@@ -131,7 +149,9 @@ def reading() -> Reading:
         zone, languages = zone if zone in zones() else "UTC", accepted()
         if chosen in LANGUAGES:
             languages = (*(name for name in languages if name.startswith(chosen)), chosen, *languages)
-        g.reading = Reading(zone, languages, read_by(languages, zone))
+        reader = read_by(languages, zone)
+        local = PageReader(reader.locale, reader.zone) if isinstance(reader, LocalReader) else reader
+        g.reading = Reading(zone, languages, local)
     found: Reading = g.reading
     return found
 

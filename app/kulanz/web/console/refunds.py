@@ -7,7 +7,7 @@ from flask import Blueprint, g, render_template
 from kulanz.queries import refunds, sentences
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import audit_log
+from kulanz.store import audit_log, outbox
 from kulanz.telemetry.logs import log
 from kulanz.web.console import questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
@@ -54,6 +54,7 @@ class RefundPages:
     def _page(self, matches: dict[str, object], *, plainly: bool) -> str:
         with self._services.database.read() as conn:
             now, noted = self._services.clock.now(conn), audit_log.about(conn, str(matches["id"]))
+            stopped = outbox.stopped(conn, str(matches["account_id"]), str(matches["id"]))
         undecided = matches["state"] in UNDECIDED_STATES
         reader = reading().reader
         return render_template(
@@ -64,4 +65,5 @@ class RefundPages:
             acts=noted,
             now=now,
             undecided=undecided,
+            stopped=stopped,
         )

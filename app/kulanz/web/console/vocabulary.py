@@ -48,7 +48,15 @@ _BADGES = ("claim", "frozen", "held", "in_force", "late", "open", "own_terms", "
 _CAUSES = ("command", "effect", "event", "import", "ownership", "reconcile", "timer")
 _MODES = ("live", "test")
 _ACTS = (
-    *("changed a queue", "downloaded", "logged in", "looked at personal data", "moved the database", "put in force"),
+    *(
+        "changed a queue",
+        "done by hand",
+        "downloaded",
+        "logged in",
+        "looked at personal data",
+        "moved the database",
+        "put in force",
+    ),
     *("retried", "sent a test mail", "skipped", "took the evidence file"),
 )
 
