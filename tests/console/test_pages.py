@@ -256,7 +256,11 @@ def test_disputes_are_listed_by_when_they_are_answered_with_their_evidence_file_
 
     assert page.index("/ops/accounts/org_42") < page.index("/ops/accounts/org_43")
     assert f"{due:%Y-%m-%d %H:%M}" in page
-    assert "Lacks: the disputed payment is not known here; no notice to the customer was sent; no contact" in page
+    assert (
+        "Lacks: the disputed payment is not known here; no notice to the customer was sent before the dispute; no contact"
+        in page
+    )
+    assert page.count("The provider named no time: look there.") == 1
     assert taken.headers["Content-Disposition"] == 'attachment; filename="org_42.evidence.html"'
     assert "kulanz evidence" in taken.text
     assert "took the evidence file" in operator.see("/ops/log")
