@@ -72,7 +72,7 @@ def _lacks(services: Services, conn: Connection, row: CaseRow) -> Iterator[Messa
         yield message("no mail address of the buyer")
     opened = chargeback.opened_at
     sent = outbox.of_account(conn, seen.account.id)
-    if not any(row.kind in _NOTICES and row.state == "done" and row.created_at <= opened for row in sent):
+    if not any(row.kind in _NOTICES and row.state == "done" and row.created_at < opened for row in sent):
         yield message("no notice to the customer was sent before the dispute")
     if not any(_is_contact_before(contact.noted, chargeback, book) for contact in book.contacts.values()):
         yield message("no contact with the customer before the dispute is noted (`kulanz account contact`)")
