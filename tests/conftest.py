@@ -6,9 +6,10 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -36,7 +37,23 @@ settings.register_profile("thorough", settings.get_profile("kulanz"), max_exampl
 settings.load_profile("kulanz")
 
 
+HERE = Path(__file__).parent
+ABOVE_THE_STORE = (
+    *("cli", "console", "reconcile", "refunds", "web"),
+    *("test_audit.py", "test_evidence.py", "test_mails_off.py", "test_recovery.py", "test_silent_orders.py"),
+    *("test_simulation.py", "test_todo.py", "test_tracing.py", "test_versions.py", "test_waits.py"),
+    *("test_whole_ledger.py", "test_words_kept.py"),
+)
+"""Tests of what says nothing to a database by itself: the store has all the SQL, and its tests run on both."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--above-the-store",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="The database under what is above the store; with PostgreSQL only its tests run.",
+    )
     parser.addoption(
         "--presets-on",
         choices=["sqlite", "postgresql", "pgbouncer"],
@@ -48,6 +65,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Start one worker more than there are cores, if no number is given: many tests wait for other processes."""
     return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what is above the store on one database: its SQL is the store's."""
+    kept, left_out = [], []
+    on_postgresql = config.getoption("--above-the-store") == "postgresql"
+    for item in items:
+        above = item.path.relative_to(HERE).parts[0] in ABOVE_THE_STORE
+        second = above and any(str(value).startswith("postgresql") for value in _parameters(item))
+        (kept if second == on_postgresql else left_out).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _parameters(item: pytest.Item) -> Iterable[Any]:
+    return item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
 
 
 def pytest_collection_finish() -> None:

@@ -491,7 +491,7 @@ class Polar(Seller):
             account=self.account,
             email=self.email,
             began=self.began,
-            customer=f"customer-{number}",
+            customer=f"0f9a4c27-8f0a-4c0a-9b62-{number:012}",
             subscription=f"subscription-{number}",
             product="prod_pro",
             payment=f"order-{number}",

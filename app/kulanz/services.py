@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kulanz.config import Settings, policy_text
@@ -69,7 +70,7 @@ class Services:
         newest = policies.newest(conn)
         if newest not in self._terms:
             rows = policies.all(conn) or [self.first_policy(conn)]
-            versions = {row.version: _policy(row) for row in rows}
+            versions = {row.version: _policy(row.document, row.version) for row in rows}
             self._terms[newest] = Terms(
                 policies=tuple((moment, versions[row.version]) for moment, row in policies.line(rows)),
                 versions=versions,
@@ -90,7 +91,7 @@ class Services:
     def first_policy(self, conn: Connection) -> PolicyRow:
         """Return the configured policy as the version that it will be when it is the first."""
         text = policy_text(self.settings.policy)
-        policy = document.parse(text, version=1)
+        policy = _policy(text, 1)
         now = self.clock.now(conn)
         return PolicyRow(
             version=1,
@@ -175,8 +176,9 @@ def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> 
     )
 
 
-def _policy(row: PolicyRow) -> Policy:
-    return document.parse(row.document, version=row.version)
+@lru_cache(maxsize=64)
+def _policy(text: str, version: int) -> Policy:
+    return document.parse(text, version=version)
 
 
 def _keys(settings: Settings) -> Mapping[str, tuple[str, str]]:

@@ -13,9 +13,12 @@ from kulanz.config import OpsUser, Settings
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.web.application import WebApp, create_app
+from tests.compiled_templates import COMPILED
 from tests.console.operator import Operator
 from tests.days import product, settings_of, tell
 from tests.lemonsqueezy import subscription_created, subscription_payment_failed, subscription_updated
+
+WebApp.jinja_options = {"bytecode_cache": COMPILED}
 
 
 @pytest.fixture

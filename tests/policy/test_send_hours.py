@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from kulanz.errors import PolicyError
 from kulanz.policy import document
 from kulanz.policy.calendar.hours import SendHours, Window
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.document.collections import LevelRules
 from kulanz.policy.document.rules import NoticeRules
 from kulanz.policy.effects import SendMail
+from kulanz.policy.facts import DisputeStatus
 from kulanz.policy.state import CaseState
 from tests.policy.stories import (
     DAY,
@@ -28,6 +31,7 @@ from tests.policy.stories import (
     a_success,
     plexo_but,
     terms,
+    told_by_operator,
 )
 
 GRACE = 'name = "mine"\n[dunning]\ngrace = "7d"\n'
@@ -118,6 +122,41 @@ def test_a_warning_that_has_no_hours_left_goes_out_all_the_same() -> None:
     assert account.case.state is CaseState.ON_HOLD
 
 
+def test_a_dunning_letter_waits_for_the_hours_and_for_monday() -> None:
+    levels = (
+        LevelRules(after=Span(days=3), text="reminder", clause="4"),
+        LevelRules(after=Span(days=5), text="demand", clause="4"),
+    )
+    account = an_account(
+        send_between=OFFICE, weekends=False, zone=VIENNA, dunning={"levels": levels, "grace": "60d", "reminders": ()}
+    )
+    account.hear(a_failure(at(0, 20)), at=at(0, 20))
+
+    account.wait(at(20, 0))
+
+    letters = [moment for notice, moment in sent(account) if notice == "dunning_level"]
+    assert letters == [at(4, 8), at(7, 8)]  # Friday morning; two days later is a Sunday.
+
+
+@pytest.mark.parametrize("weekends", [False, True])
+def test_the_notices_of_a_deletion_come_no_later_than_was_promised(*, weekends: bool) -> None:
+    account = an_account(send_between=OFFICE, weekends=weekends)
+    lost_at = at(5, 20)
+    account.hear(told_by_operator(DisputeStatus.LOST, lost_at), at=lost_at)
+    eligible = account.state.deletion_eligible_at
+    assert eligible is not None
+    spans = account.terms.current.dispute.deletion_notices
+
+    account.wait(eligible)
+
+    notices = [moment for notice, moment in sent(account) if notice == "data_deletion_notice"]
+    promised = [span.before(eligible, "UTC") for span in spans]
+    first, *later = zip(notices, promised, strict=True)
+    assert first[0] == lost_at  # It is due at once: a promise does not wait for the hours.
+    assert all(moment <= wanted < moment + 4 * DAY for moment, wanted in later)
+    assert all(9 <= moment.hour < 17 and (weekends or moment.weekday() < 5) for moment, _ in later)
+
+
 @pytest.mark.parametrize("one_a_day", [False, True])
 def test_two_reminders_of_one_day_come_on_two(*, one_a_day: bool) -> None:
     account = an_account(one_a_day=one_a_day)
@@ -142,6 +181,31 @@ def test_a_reminder_gives_way_to_a_final_warning_of_its_day() -> None:
     account.wait(MONDAY + 6 * DAY + 12 * HOUR)
 
     assert [notice for notice, _ in sent(account)] == ["grace_started", "grace_warning"]
+
+
+def test_no_reminder_comes_on_the_day_of_the_final_warning() -> None:
+    reminders = tuple(document.parse(f'{GRACE}reminders = ["4d20h"]').dunning.reminders)
+    account = an_account(one_a_day=True, dunning={"reminders": reminders})
+    account.hear(a_failure(), at=MONDAY)
+
+    account.wait(MONDAY + 6 * DAY)
+
+    assert [notice for notice, _ in sent(account)] == ["grace_started", "grace_warning"]
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_two_addresses_of_one_account_are_two_recipients(*, same: bool) -> None:
+    account = an_account(one_a_day=True)
+    own = account.account.book.subscriptions[account.state.grants[0].subscription].seen.email
+    told = {"key": OTHER, "renews_at": MONDAY, "email": own if same else "other@bakery.example"}
+    paid = {"key": "lemonsqueezy:2200000", "subscription": OTHER, "created_at": MONDAY - 30 * DAY}
+    account.hear(a_subscription(**told), a_success(MONDAY - 30 * DAY, **paid))
+    account.hear(a_failure(), a_failure(key="lemonsqueezy:2200001", subscription=OTHER), at=MONDAY)
+
+    account.wait(MONDAY + 3 * DAY + 12 * HOUR)
+
+    days = [moment.date() - MONDAY.date() for notice, moment in sent(account) if notice == "grace_reminder"]
+    assert days == ([2 * DAY, 3 * DAY] if same else [2 * DAY, 2 * DAY])
 
 
 INSTANTS = st.integers(0, 2 * 366 * 86400).map(lambda seconds: MONDAY + timedelta(seconds=seconds))

@@ -14,6 +14,7 @@ from kulanz.config import ApiToken, Settings
 from kulanz.ingest.receiver import WebhookResponse
 from kulanz.services import Services, build
 from kulanz.web.application import WebApp, assemble
+from tests.compiled_templates import COMPILED
 from tests.days import DAY, product, settings_of, tell
 from tests.lemonsqueezy import (
     MONDAY,
@@ -23,6 +24,8 @@ from tests.lemonsqueezy import (
     subscription_payment_failed,
     subscription_updated,
 )
+
+WebApp.jinja_options = {"bytecode_cache": COMPILED}
 
 
 class ReceiverInMemory:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kulanz.errors import RefusedError
 from kulanz.policy.areas.dunning import enforcement
+from kulanz.policy.areas.dunning.notices import REMINDER
 from kulanz.policy.areas.keeping import area as keeping
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
@@ -24,6 +25,7 @@ from kulanz.processing import facts_first, moving
 from kulanz.processing.circuit_breaker import Allowance, Expiries
 from kulanz.processing.decision_log import Cause, DecisionLog
 from kulanz.processing.entry import Entry, opened
+from kulanz.processing.recipients import Recipients
 from kulanz.processing.waiting import waiting
 from kulanz.processing.withdrawal import Withdrawal
 from kulanz.services import Services
@@ -51,6 +53,7 @@ class UnitOfWork:
         self._withdrawal = Withdrawal(tx, now)
         self._allowance = Allowance(tx, self.terms, now)
         self._expiries = Expiries(tx, self.terms, now)
+        self._recipients = Recipients(services, tx, now)
 
     def lock(self, names: Collection[str]) -> None:
         """Take accounts under lock, making those that do not exist."""
@@ -138,6 +141,7 @@ class UnitOfWork:
             facts = (*facts, longer)
             decision = self._decided(entry, facts)
         self._log.record(entry, decision, cause, facts, self.terms)
+        self._recipients.note(entry.row.id, decision.effects)
         withdrawn = self._withdrawal.facts(entry)
         if withdrawn:
             self.decide(name, withdrawn, Cause(kind="effect", name="withdrawn"))
@@ -204,5 +208,9 @@ class UnitOfWork:
         elif behind:
             entry.look_again = facts_first.FACTS_FIRST, self.now
         else:
-            return Situation(braked=enforcement.takes(decision.facts) and self._allowance.exhausted)
+            put_off = self._recipients.put_off(decision, self.terms)
+            if put_off:
+                entry.look_again = REMINDER, min(put_off.values())
+            braked = enforcement.takes(decision.facts) and self._allowance.exhausted
+            return Situation(braked=braked, written_to=frozenset(put_off))
         return Situation(parked=parked, behind=behind)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
+from werkzeug.routing import Rule
 
 from kulanz.config import Settings
 from kulanz.ingest.receiver import Receiver
@@ -21,8 +23,26 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
+class LazyRule(Rule):
+    """URL rule that compiles its URL builders at their first use: most addresses are only matched."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: FBT001, FBT002
+        compile_builder = super()._compile_builder
+
+        @cache
+        def builder() -> Callable[..., tuple[str, str]]:
+            return compile_builder(append_unknown)
+
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+            return builder()(rule, **values)
+
+        return build
+
+
 class WebApp(Flask):
     """The application; `closing` returns whether its server is shutting down."""
+
+    url_rule_class = LazyRule
 
     def __init__(self, receiver: Receiver, trusted_proxies: Sequence[str] = ()) -> None:
         super().__init__(__name__, static_folder=None)

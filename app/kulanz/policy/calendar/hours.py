@@ -76,6 +76,11 @@ def local_day(instant: datetime, zone: str) -> date:
     return instant.astimezone(ZoneInfo(zone)).date()
 
 
+def day_of(instant: datetime, zone: str) -> datetime:
+    """Return when the day of an instant began in a zone."""
+    return _moment(local_day(instant, zone), timedelta(), zone)
+
+
 def day_after(instant: datetime, zone: str) -> datetime:
     """Return when the next day begins in a zone."""
     return _moment(local_day(instant, zone), timedelta(days=1), zone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from kulanz.policy.calendar.hours import SendHours, Window
 from kulanz.policy.calendar.time import Span
@@ -106,14 +107,14 @@ class MassActionLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRules:
-    """Notices: when to write to customers about a failed renewal; a final warning is rather early than late."""
+    """Notices: when to write to customers; a final warning or a notice of deletion is rather early than late."""
 
     send_between: Window | None = field(
         default=None,
         metadata=read.key(
             read.window,
-            "in which hours of the account's zone the start of grace, reminders and the final warning go out; none: at"
-            " any hour",
+            "in which hours of the account's zone the start of grace, reminders, the final warning, dunning letters and"
+            " notices of deletion go out; none: at any hour",
             read.NEUTRAL,
         ),
     )
@@ -123,7 +124,9 @@ class NoticeRules:
     one_a_day: bool = field(
         default=False,
         metadata=read.key(
-            read.flag, "whether a reminder waits for a day on which the account got no other notice", read.NEUTRAL
+            read.flag,
+            "whether a reminder waits for a day on which its mail address got no other notice, from any account",
+            read.NEUTRAL,
         ),
     )
 
@@ -133,6 +136,16 @@ class NoticeRules:
         if self.send_between is None and self.weekends:
             return None
         return SendHours(window=self.send_between or Window(), weekends=self.weekends)
+
+    def at_or_after(self, instant: datetime, zone: str) -> datetime:
+        """Return the first moment of the hours from an instant on."""
+        hours = self.hours
+        return instant if hours is None else hours.at_or_after(instant, zone)
+
+    def at_or_before(self, instant: datetime, zone: str) -> datetime:
+        """Return the last moment of the hours up to an instant: for what is promised to come no later."""
+        hours = self.hours
+        return instant if hours is None else hours.at_or_before(instant, zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

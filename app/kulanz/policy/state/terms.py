@@ -174,6 +174,8 @@ class Situation:
     """Deliveries that were acknowledged earlier are not applied yet: the same."""
     braked: bool = False
     """More accounts than the policy allows would lose access: operators decide (the circuit breaker)."""
+    written_to: frozenset[str] = frozenset()
+    """Addresses to which another account has written today: a reminder to them waits."""
 
     @property
     def facts_missing(self) -> bool:

@@ -120,6 +120,14 @@ def _as_given(_: str, text: str | None) -> str | None:
 
 
 PARAMETERS: Mapping[str, Parameter] = {
+    "silent": Parameter(
+        schema={
+            "type": "boolean",
+            "default": False,
+            "description": "Withholds mails that promise nothing and take nothing: you inform the customer.",
+        },
+        read=_flag,
+    ),
     "standing": Parameter(schema={"type": "string", "enum": [*Standing]}, read=_one_of(tuple(Standing))),
     "plan": Parameter(schema={"type": "string"}, read=_plan),
     "sort": Parameter(

@@ -79,7 +79,9 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
 """By the fact that an order is: the name in the account's document, and the fact's attribute that has the id."""
 
 
-def order(services: Services, account: str, command: Command, actor: str, keep: StoreResponse) -> JsonDocument:
+def order(
+    services: Services, account: str, command: Command, actor: str, keep: StoreResponse, *, silent: bool
+) -> JsonDocument:
     """Carry out a command and return the dispute or exception that it is about, kept with it in one transaction."""
     made: list[JsonDocument] = []
 
@@ -87,7 +89,7 @@ def order(services: Services, account: str, command: Command, actor: str, keep: 
         made.append(_result(accounts.account_in(services, tx, account), facts))
         keep(tx, made[0])
 
-    execute.command(services, account, command, actor, signed_in=True, then=then)
+    execute.command(services, account, command, actor, signed_in=True, silent=silent, then=then)
     return made[0]
 
 

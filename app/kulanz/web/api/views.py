@@ -26,7 +26,7 @@ from kulanz.web import languages
 from kulanz.web.api import cursors, form_fields, forms, openapi, query_parameters, results
 from kulanz.web.api.idempotency import StoreResponse, forgotten, once
 from kulanz.web.api.operations import ID, OPERATIONS, Operation, questions
-from kulanz.web.api.operations.shape import Answers, Orders
+from kulanz.web.api.operations.shape import SILENT, Answers, Orders
 from kulanz.web.api.tokens import authenticate
 from kulanz.web.bodies import read_body
 from kulanz.web.problems import BadRequestError
@@ -101,10 +101,10 @@ class Api:
 
     def agree_terms(self, account_id: str) -> Response:
         """Put an account under a policy of its own, or end that; a policy may be named that is kept here."""
-        _nothing_asked()
+        silent = _is_silent()
         form = form_fields.read(_body(), forms.TermsForm)
         document = form.document if form.policy is None else self._policy(form.policy)
-        return self._ordered(_known_form(account_id), form.command(document), status=201)
+        return self._ordered(_known_form(account_id), form.command(document), silent=silent, status=201)
 
     def request_refund(self) -> Response:
         """Request a refund: 201 for a new request, 200 for an open one, amended or repeated."""
@@ -161,12 +161,12 @@ class Api:
         return _page(operation.lists or "", stored_page) if isinstance(stored_page, Page) else _json(stored_page)
 
     def _given(self, operation: Operation, orders: Orders, **ids: str) -> Response:
-        _nothing_asked()
+        silent = _is_silent()
         subject = next((ident for name, ident in ids.items() if name != "account_id"), "")
         command = orders(_body(), subject)
         account = self._account_of({name: _known_form(ident) for name, ident in ids.items()})
         shown = accounts.account_document(self._services, account)[operation.repeats] if operation.repeats else ()
-        return self._ordered(account, command, status=operation.status, existing=shown)
+        return self._ordered(account, command, silent=silent, status=operation.status, existing=shown)
 
     def _account_of(self, ids: Mapping[str, str]) -> str:
         match ids:
@@ -179,11 +179,13 @@ class Api:
         return refunds.account_of_request(self._services, ids["request_id"])
 
     def _ordered(
-        self, account: str, command: Command, *, status: int, existing: Collection[JsonDocument] = ()
+        self, account: str, command: Command, *, silent: bool, status: int, existing: Collection[JsonDocument] = ()
     ) -> Response:
         """Carry a command out, once for each Idempotency-Key; what was `known` before is not made again."""
         services, actor = self._services, g.actor
-        document, repeated = self._once(actor, lambda keep: results.order(services, account, command, actor, keep))
+        document, repeated = self._once(
+            actor, lambda keep: results.order(services, account, command, actor, keep, silent=silent)
+        )
         return _json(document, 200 if repeated or document in existing else status)
 
     def _once(self, actor: str, act: Callable[[StoreResponse], JsonDocument]) -> tuple[JsonDocument, bool]:
@@ -192,7 +194,8 @@ class Api:
             return act(forgotten), False
         if not IDEMPOTENCY_KEY.fullmatch(key):
             raise BadRequestError("`Idempotency-Key` has 1 to 255 visible ASCII characters.")
-        requested = sha256(b"\0".join((request.method.encode(), request.path.encode(), _body()))).digest()
+        path = request.full_path.removesuffix("?")
+        requested = sha256(b"\0".join((request.method.encode(), path.encode(), _body()))).digest()
         return once(self._services, actor=actor, key=key, request=requested, act=act)
 
 
@@ -201,6 +204,11 @@ def _known_form(identifier: str) -> str:
     if not ID.fullmatch(identifier):
         raise NotFoundError("There is nothing under such an id.")
     return identifier
+
+
+def _is_silent() -> bool:
+    """Return whether a command withholds the mails that it may."""
+    return bool(query_parameters.read(request.args, SILENT)["silent"])
 
 
 def _nothing_asked() -> None:

@@ -104,7 +104,8 @@ def _following(case: Case, book: Book, zone: str) -> tuple[int, datetime] | None
         due = _after(last.at, _gap(before.after, rules.after), case, book, zone)
     else:
         due = _after(begun, rules.after, case, book, zone)
-    return step, max(due, _last_step(case, book) + MIN_GAP_BETWEEN_LETTERS)
+    due = max(due, _last_step(case, book) + MIN_GAP_BETWEEN_LETTERS)
+    return step, case.policy.notices.at_or_after(due, zone)
 
 
 def _begun(case: Case, book: Book) -> datetime | None:

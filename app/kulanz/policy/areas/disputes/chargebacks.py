@@ -383,4 +383,5 @@ def _deletion_notices(chargeback: Chargeback, zone: str) -> Iterator[tuple[int, 
     """Yield each step and time of the notices that data may be deleted; only after a loss is it certain."""
     if chargeback.decided_at is not None and chargeback.deletion_eligible_at is not None:
         for step, span in enumerate(chargeback.policy.dispute.deletion_notices, start=1):
-            yield step, span.before(chargeback.deletion_eligible_at, zone)
+            at = span.before(chargeback.deletion_eligible_at, zone)
+            yield step, chargeback.policy.notices.at_or_before(at, zone)

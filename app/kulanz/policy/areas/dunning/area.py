@@ -97,7 +97,7 @@ class DunningArea(Area):
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the promises, notices and holds that are due."""
         acts = [act for case in state.cases for act in enforcement.due(case, book, moment)] if state.cases else []
-        return notices.one_a_day(acts, state) if acts else ()
+        return notices.one_a_day(acts, state, book, moment.situation.written_to) if acts else ()
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield the reasons why a due hold is not placed, and the claims of strangers."""

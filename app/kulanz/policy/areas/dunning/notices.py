@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from kulanz.policy import facts as f
+from kulanz.policy.areas.addresses import mail_address
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
-from kulanz.policy.calendar.hours import SendHours, day_after, local_day
+from kulanz.policy.calendar.hours import day_after, local_day
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.facts import Outcome, OwnFact
-from kulanz.policy.state import Case, CaseState, Moment, State, Timer
+from kulanz.policy.state import Case, CaseState, Decision, Moment, State, Timer
 
 WARNING = "grace_warning"
 WARNING_CALLBACK = f"{WARNING}.callback"
@@ -29,9 +30,9 @@ def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Return the notices whose time has come; in a catch-up only the one that matters most."""
     now, last = moment.at, last_warning(case, book)
     warning_at = _warning_at(case, moment.zone)
-    ready = [
-        open_reminder for open_reminder in _open_reminders(case, last, book, moment.zone) if open_reminder[1] <= now
-    ]
+    ready = [reminder for reminder in _open_reminders(case, last, book, moment.zone) if reminder[1] <= now]
+    if case.policy.notices.one_a_day and local_day(now, moment.zone) >= local_day(warning_at, moment.zone):
+        ready = []
     wanted = now >= warning_at and not _announced(case, last)
     if not (ready or wanted):
         return _start(case, book, moment)
@@ -92,18 +93,34 @@ def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
     return stored_timers
 
 
-def one_a_day(acts: list[OwnFact], state: State) -> list[OwnFact]:
-    """Return the steps of several cases without the reminders that another notice of the same moment puts off."""
+def one_a_day(acts: list[OwnFact], state: State, book: Book, written_to: Collection[str]) -> list[OwnFact]:
+    """Return the steps without the reminders that another notice of the day to the same address puts off."""
+    if not any(isinstance(act, f.NoticeReported) and act.kind == REMINDER for act in acts):
+        return acts
     kept: list[OwnFact] = []
-    noticed = any(isinstance(act, f.NoticeReported) and act.kind != REMINDER for act in acts)
+    others = (act for act in acts if isinstance(act, f.NoticeReported) and act.kind != REMINDER)
+    noticed = {*written_to, *(_recipient(act.subject, book) for act in others)}
     for act in acts:
         if isinstance(act, f.NoticeReported) and act.kind == REMINDER:
-            case = state.case(act.subject)
-            if noticed and case is not None and case.policy.notices.one_a_day:
+            case, to = state.case(act.subject), _recipient(act.subject, book)
+            waits = to in noticed or None in noticed
+            if waits and case is not None and case.policy.notices.one_a_day:
                 continue
-            noticed = True
+            noticed.add(to)
         kept.append(act)
     return kept
+
+
+def one_a_day_for(decision: Decision, zone: str, now: datetime) -> dict[str, datetime]:
+    """Return the addresses that get one notice a day and now a reminder, each with the hours of the next day."""
+    found: dict[str, datetime] = {}
+    for act in decision.facts:
+        if isinstance(act, f.NoticeReported) and act.kind == REMINDER:
+            case = decision.state.case(act.subject)
+            to = mail_address(case.subscription, decision.account.book) if case is not None else None
+            if to is not None and case is not None and case.policy.notices.one_a_day:
+                found[to] = case.policy.notices.at_or_after(day_after(now, zone), zone)
+    return found
 
 
 def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
@@ -141,36 +158,43 @@ def _start(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
 
 def _start_at(case: Case, book: Book, zone: str) -> datetime | None:
     """Return when to tell the customer that grace has begun; None where another notice, or the provider, does so."""
-    hours = case.policy.notices.hours
-    if hours is None or case.policy.dunning.is_mailed_by_provider(case.subscription):
+    rules = case.policy.notices
+    if rules.hours is None or case.policy.dunning.is_mailed_by_provider(case.subscription):
         return None
     logs = (log for name in case.names for log in book.notices_about(name).sent.values())
-    return None if any(log.at >= case.opened_at for log in logs) else hours.at_or_after(case.opened_at, zone)
+    return None if any(log.at >= case.opened_at for log in logs) else rules.at_or_after(case.opened_at, zone)
 
 
 def _warning_at(case: Case, zone: str) -> datetime:
     """Return when the final warning goes out: where its time lies outside the hours, in the last of them before."""
-    at, hours = case.policy.dunning.final_warning.before(case.deadline, zone), case.policy.notices.hours
-    return at if hours is None else hours.at_or_before(at, zone)
+    return case.policy.notices.at_or_before(case.policy.dunning.final_warning.before(case.deadline, zone), zone)
 
 
 def _reminder_at(case: Case, span: Span, book: Book, zone: str) -> datetime:
     """Return when a reminder goes out: in the next of the hours, and on a day without another notice."""
-    rules, at = case.policy.notices, span.after(case.opened_at, zone)
-    if rules.hours is None and not rules.one_a_day:
-        return at
-    hours = rules.hours or SendHours()
-    at = hours.at_or_after(at, zone)
-    last = _last_notice(book) if rules.one_a_day else None
+    rules = case.policy.notices
+    at = rules.at_or_after(span.after(case.opened_at, zone), zone)
+    last = _last_notice(mail_address(case.subscription, book), book) if rules.one_a_day else None
     if last is not None and local_day(last, zone) >= local_day(at, zone):
-        return hours.at_or_after(day_after(last, zone), zone)
+        return rules.at_or_after(day_after(last, zone), zone)
     return at
 
 
-def _last_notice(book: Book) -> datetime | None:
-    """Return when the account's last notice went out that was not withdrawn."""
-    logs = (log for notices in book.notices.values() for log in notices.sent.values())
+def _last_notice(to: str | None, book: Book) -> datetime | None:
+    """Return when the last notice to an address, or to one that is not known, was sent and not withdrawn."""
+    logs = (
+        log
+        for subject, notices in book.notices.items()
+        if _recipient(subject, book) in {to, None}
+        for log in notices.sent.values()
+    )
     return max((log.at for log in logs if log.outcome is not Outcome.WITHDRAWN), default=None)
+
+
+def _recipient(subject: str, book: Book) -> str | None:
+    """Return the address of the notices about a case; None for another subject, whose address is not looked up."""
+    names = (subject.rpartition(":")[0], subject.partition("@")[0])
+    return next((mail_address(name, book) for name in names if name in book.subscriptions), None)
 
 
 def _announced(case: Case, warning: tuple[int, RequestLog] | None) -> bool:

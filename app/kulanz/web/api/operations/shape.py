@@ -33,11 +33,15 @@ BadRequestError for invalid JSON, InvalidInputError for a wrong form.
 """
 
 
+SILENT = ("silent",)
+"""Query parameter of every command about an account."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """A method on a path.
 
-    An operation without query and command has a view of its own, by its name, in `kulanz.web.api.views`.
+    An operation without `answers` and `orders` has a view of its own, by its name, in `kulanz.web.api.views`.
     """
 
     name: str
@@ -107,6 +111,7 @@ def orders(
             path=path,
             form=form,
             answer=answer,
+            query=SILENT,
             status=status,
             repeats=repeats,
             orders=lambda body, named: function(form_fields.read(body, form), named),
@@ -123,7 +128,7 @@ def ends(path: str, answer: type[Struct]) -> Callable[[Callable[[str], Command]]
             form_fields.read(body, form_fields.Nothing)
             return function(named)
 
-        return Operation(**_named(function), method="DELETE", path=path, answer=answer, orders=order)
+        return Operation(**_named(function), method="DELETE", path=path, answer=answer, query=SILENT, orders=order)
 
     return made
 

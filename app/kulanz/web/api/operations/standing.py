@@ -16,7 +16,7 @@ from kulanz.commands.commands import (
 from kulanz.policy.facts import DisputeStatus
 from kulanz.web.api import forms
 from kulanz.web.api.documents import standing
-from kulanz.web.api.operations.shape import Operation, orders
+from kulanz.web.api.operations.shape import SILENT, Operation, orders
 
 
 @orders("/accounts/{account_id}/disputes", OpenDispute, standing.Dispute, status=201)
@@ -56,6 +56,7 @@ agree_terms = Operation(
     summary="Put the account under a policy of its own for a period, or end that.",
     form=forms.TermsForm,
     answer=standing.Terms,
+    query=SILENT,
     status=201,
 )
 
