@@ -79,7 +79,7 @@ def test_an_operator_puts_things_right(browsing: Shop) -> None:
     form.get_by_role("button", name="Preview").click()
     assert "ops extended the grace period" in page.inner_text("main")
     page.get_by_role("button", name="Do it: extend grace").click()
-    assert page.get_by_role("status").inner_text().startswith("Done: extend grace")
+    assert page.get_by_role("status").inner_text().startswith("Done: Extend grace")
 
     page.get_by_text("Open a dispute").click()
     form = page.locator("details[open]")

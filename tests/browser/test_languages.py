@@ -32,7 +32,8 @@ KEPT = re.compile(
     rf"""
     Kulanz | Deutsch | English | Français | kulanz-\w+ | kulanz\s[\w-]+ .* | SHA-256 | Redis | sqlite | ops |
     postgresql | browser | [a-z]+@[\w.]+ | (org|evt|rr)_\w+ | {LONG_NAME} | plexo | plexo[\s:,].* | lemonsqueezy.* |
-    professional | free | subscription[\s_][\w\s]* | dispute[\s_]created | order[\s_]created | account\.[\w.]+ | ops\.\w+ | Name | Status |
+    professional | free | subscription[\s_][\w\s]* | dispute[\s_]created | order[\s_]created |
+    account\.[\w.]+ | ops\.\w+ | Name | Status |
     Bakery\sAda | RF\s18\s5390
     """,
     re.VERBOSE,

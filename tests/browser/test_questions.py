@@ -50,7 +50,7 @@ def test_the_owners_ten_questions_take_three_clicks_at_most(store: Shop) -> None
     page = store.page
 
     # Who loses access this week?
-    Owner(store).reads(account_of("emerald"), "49.00 EUR", within="section[aria-labelledby=losing]")
+    Owner(store).reads(account_of("emerald"), "€49.00", within="section[aria-labelledby=losing]")
 
     # What was recovered last month, and how?
     Owner(store).click("Recovery by month, step and plan").click("2026-05").reads("By step", "after the hold")
@@ -67,7 +67,7 @@ def test_the_owners_ten_questions_take_three_clicks_at_most(store: Shop) -> None
     Owner(store).click("Policies").click("from version 1").click("recovery by policy version").reads(
         "By policy version"
     )
-    assert "EUR" in row(page, "2 ")
+    assert "€" in row(page, "2 ")
 
     # Which mails did this account get?
     Owner(store).click("on hold").click(account_of("mica")).reads("mail: grace reminder", "mail: downgraded")

@@ -85,7 +85,7 @@ def test_a_refund_that_waits_for_a_person_is_recorded_from_its_own_page(
     assert "Record it as done by hand" in offered
     assert "Record it as done by hand" not in reader.see(path)
     assert reader.post(f"/ops/effects/{row.id}/done", reason="x").status_code == 403
-    assert (empty.status_code, done.status_code, again.status_code) == (422, 303, 409)
+    assert (empty.status_code, done.status_code, again.status_code) == (400, 303, 409)
     assert "It is recorded as done by hand." in operator.see(done.location)
     assert refunds.refund_request(services, asked)["state"] == "sent"
     with services.database.read() as conn:

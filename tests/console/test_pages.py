@@ -22,7 +22,7 @@ from kulanz.store import audit_log, inbox, outbox
 from kulanz.store.inbox import NewEvent
 from kulanz.web.application import WebApp
 from tests.console.operator import HIDDEN, Operator
-from tests.days import tell
+from tests.days import settle, tell
 from tests.lemonsqueezy import dispute_created, order_created, subscription_created
 from tests.store.rows import an_effect, an_event
 
@@ -256,10 +256,8 @@ def test_disputes_are_listed_by_when_they_are_answered_with_their_evidence_file_
 
     assert page.index("/ops/accounts/org_42") < page.index("/ops/accounts/org_43")
     assert f"{due:%Y-%m-%d %H:%M}" in page
-    assert (
-        "Lacks: the disputed payment is not known here; no notice to the customer was sent before the dispute; no contact"
-        in page
-    )
+    assert "Lacks: the disputed payment is not known here; no notice to the customer was sent before" in page
+    assert "the dispute; no contact with the customer before the dispute is noted" in page
     assert page.count("The provider named no time: look there.") == 1
     assert taken.headers["Content-Disposition"] == 'attachment; filename="org_42.evidence.html"'
     assert "kulanz evidence" in taken.text
@@ -473,9 +471,33 @@ def test_stuck_outgoing_actions_are_shown_first_by_type_and_reason_and_retried_b
         states = [row.state for name in "abc" if (row := outbox.get(conn, name)) is not None]
     assert len(re.findall("Retry all", group)) == 4
     assert "account.grace started: 503" in group
-    assert shown.count('name="effect"') == 1
+    assert shown.count('/act"') == 1
     assert "<strong>1</strong> is due again" in done.text
     assert states == ["pending", "parked", "parked"]
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_call_that_a_person_made_at_the_provider_is_recorded_and_offered_to_no_reader(
+    operator: Operator, reader: Operator, services: Services
+) -> None:
+    operator.order("org_42", order="open_dispute", amount="49.00", currency="EUR", reason="told by the bank")
+    settle(services)
+    with services.database.read() as conn:
+        (effect,) = outbox.listing(conn, "todo", "org_42")
+    offer, path = f"/ops/effects/{effect.id}/act", f"/ops/effects/{effect.id}/done"
+
+    page, read = operator.see("/ops/effects?state=todo"), reader.see("/ops/effects?state=todo")
+    unexplained = operator.post(path, reason=" ")
+    done = operator.post(path, reason="cancelled in the dashboard")
+    again = operator.post(path, reason="twice")
+
+    with services.database.read() as conn:
+        assert [row.state for row in [outbox.get(conn, effect.id)] if row is not None] == ["done"]
+    assert (offer in page, offer in read) == (True, False)
+    assert (unexplained.status_code, done.status_code, again.status_code) == (400, 303, 409)
+    assert "it does not wait for a person" in again.text
+    assert "recorded as done by hand" in operator.see(done.location)
+    assert "cancelled in the dashboard" in operator.see("/ops/log")
 
 
 def test_lists_go_on_page_by_page_without_gap_or_repeat(operator: Operator, services: Services) -> None:

@@ -78,3 +78,30 @@ def test_a_form_takes_times_in_the_readers_zone(operator: Operator) -> None:
     assert looked.status_code == 200
     assert f'datetime="{DAY}T06:30:00Z"' in looked.text
     assert none.status_code == 422
+
+
+@pytest.mark.parametrize(("chosen", "lang"), [("fr", "fr"), ("en", "en"), ("", "de")])
+def test_a_chosen_language_goes_before_the_browsers(operator: Operator, chosen: str, lang: str) -> None:
+    german = {"Accept-Language": "de-AT, fr;q=0.5"}
+    operator.post("/ops/zone", zone="UTC", language="it")
+    assert '<html lang="de">' in operator.client.get("/ops/log", headers=german).text
+
+    operator.post("/ops/zone", zone="UTC", language=chosen)
+
+    assert f'<html lang="{lang}">' in operator.client.get("/ops/log", headers=german).text
+
+
+def test_a_language_without_words_is_refused(operator: Operator) -> None:
+    refused = operator.client.post(
+        "/ops/zone", data={"token": operator.token, "zone": "UTC", "language": "it"}, headers={"Accept-Language": "de"}
+    )
+
+    assert refused.status_code == 400
+    assert "Die Konsole spricht diese Sprache nicht." in refused.text
+
+
+def test_an_amount_and_a_number_are_written_as_the_reader_writes_them(operator: Operator) -> None:
+    page = operator.client.get("/ops/accounts/org_42", headers={"Accept-Language": "de-DE"}).text
+
+    assert "49,00\N{NO-BREAK SPACE}€" in page
+    assert "EUR" not in page.partition('id="cases"')[2].partition("</section>")[0]

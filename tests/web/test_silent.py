@@ -85,6 +85,7 @@ def test_every_command_about_an_account_takes_it() -> None:
     without = {path for (path, _), names in calls.items() if "silent" not in names}
 
     assert without == {
+        "/v1/effects/{effect_id}/done",
         "/v1/accounts/{account_id}/links",
         "/v1/refund-requests",
         "/v1/todo/{todo_id}/acknowledge",

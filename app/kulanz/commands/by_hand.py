@@ -20,10 +20,12 @@ from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.queries.views import JsonDocument
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import accounts, audit_log, codec, erasing, outbox
+from kulanz.store import accounts, audit_log, codec, outbox
 from kulanz.store.database import Connection
 from kulanz.store.outbox import PROVIDER_CALLS, EffectRow
 
+_GONE = message("{account}: the account was closed and its data were destroyed")
+_TRIED_NOW = message("{effect} is tried again at this moment: look at its outcome first")
 Then = Callable[[Connection, EffectRow], None]
 """Additional work in the transaction that records it."""
 
@@ -59,7 +61,7 @@ def record(
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
         unit_of_work.lock([row.account])
         if unit_of_work.is_erased(row.account):
-            raise RefusedError(f"{row.account}: {erasing.ERASED}")
+            raise RefusedError(_GONE.given(account=row.account))
         effect = _opened(services, tx, row)
         book = unit_of_work.account(row.account).book
         facts = tuple(reported(effect, Outcome.DONE, unit_of_work.now, book))
@@ -95,7 +97,7 @@ def document(row: EffectRow) -> JsonDocument:
 def _waiting(tx: Connection, ident: str) -> EffectRow:
     row = outbox.get(tx, ident)
     if row is None:
-        raise NotFoundError(f"no effect {ident!r}")
+        raise NotFoundError(message("no outgoing action {effect}", effect=repr(ident)))
     if row.kind not in PROVIDER_CALLS:
         raise RefusedError(message("{effect} is no call to the provider: only that is done by hand", effect=ident))
     if not row.may_be_done_by_hand:
@@ -107,6 +109,6 @@ def _opened(services: Services, tx: Connection, row: EffectRow) -> Effect:
     """Return the effect of a row; the account's lock keeps its key."""
     key = accounts.data_key(tx, row.account)
     if key is None:
-        raise RefusedError(f"{row.account}: {erasing.ERASED}")
+        raise RefusedError(_GONE.given(account=row.account))
     data_key = services.vault.data_key(key, row.account)
     return codec.read_effect(row.kind, data_key.open(row.payload, places.effect(row.account, row.id)))

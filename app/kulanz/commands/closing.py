@@ -14,6 +14,7 @@ from kulanz.commands.commands import (
     WithdrawClosure,
 )
 from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.formats.messages import message
 from kulanz.policy.areas.closure import retention
 from kulanz.policy.areas.closure.area import RETENTION_TIMER, has_ended
 from kulanz.policy.areas.closure.obstacles import protected
@@ -22,7 +23,7 @@ from kulanz.policy.facts import AccountClosed, ClosureRequested, ClosureWithdraw
 from kulanz.policy.state import Account, CaseState, State, Terms
 from kulanz.policy.state.closure import ClosureCase
 
-_WORDS = {"dispute_open": "a dispute is open", "legal_hold": "its data are under a legal hold"}
+_WORDS = {"dispute_open": message("a dispute is open"), "legal_hold": message("the data are under a legal hold")}
 
 
 def facts_of(order: Closing, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
@@ -62,33 +63,41 @@ def _closure(state: State) -> ClosureCase:
     for closure_case in state.deletions:
         if closure_case.cause == "closure":
             return closure_case
-    raise RefusedError("no closure of this account is under way")
+    raise RefusedError(message("no closure of this account is under way"))
 
 
 def _waiting(order: ApproveDeletion, state: State, now: datetime) -> ClosureCase:
     named = [closure_case for closure_case in state.deletions if order.subject in {None, closure_case.subject}]
     if not named:
-        raise RefusedError("no deletion of this account's data waits for an approval")
+        raise RefusedError(message("no deletion of this account's data waits for an approval"))
     if len(named) > 1:
         subjects = ", ".join(closure_case.subject for closure_case in named)
-        raise InvalidInputError(f"subject: say which deletion is approved ({subjects})")
+        raise InvalidInputError(message("subject: say which deletion is approved ({subjects})", subjects=subjects))
     if "approval" not in named[0].obstacles:
-        raise RefusedError(f"{named[0].subject}: no approval is needed, or it was given")
+        raise RefusedError(message("{subject}: no approval is needed, or it was given", subject=named[0].subject))
     if named[0].due_at is not None and now < named[0].due_at:
-        raise RefusedError(f"{named[0].subject}: the customer's notices have not had their time yet")
+        raise RefusedError(
+            message("{subject}: the customer's notices have not had their time yet", subject=named[0].subject)
+        )
     return named[0]
 
 
 def _refuse_what_is_protected(state: State, account: Account, now: datetime) -> None:
     matches = protected(state, account.book, now)
     if matches:
-        raise RefusedError(f"{account.id}: {' and '.join(_WORDS[each] for each in matches)}: nothing is destroyed (I9)")
+        raise RefusedError(
+            message(
+                "{id}: {matches}: nothing is destroyed",
+                id=account.id,
+                matches=[_WORDS[each] for each in matches],
+            )
+        )
 
 
 def _refuse_a_claim(state: State, account: Account) -> None:
     """Refuse to destroy the evidence of a claim that others pursue (GDPR, Art. 17 (3) e)."""
     if any(case.state is CaseState.IN_COLLECTIONS for case in state.cases):
-        raise RefusedError(f"{account.id}: a debt was handed over to collections; recall it first")
+        raise RefusedError(message("{id}: a debt was handed over to collections; recall it first", id=account.id))
 
 
 def _refuse_a_question(state: State, account: Account) -> None:
@@ -99,12 +108,18 @@ def _refuse_a_question(state: State, account: Account) -> None:
     undecided = [refund.key for refund in state.refunds if refund.undecided]
     if undecided:
         named = ", ".join(undecided)
-        raise RefusedError(f"{account.id}: a refund was asked for and is undecided ({named}); approve or deny it first")
+        raise RefusedError(
+            message(
+                "{id}: a refund was asked for and is undecided ({named}); approve or deny it first",
+                id=account.id,
+                named=named,
+            )
+        )
 
 
 def _refuse_what_is_kept(state: State, account: Account, terms: Terms, now: datetime) -> None:
     if not has_ended(state):
-        raise RefusedError(f"{account.id}: the account is in use")
+        raise RefusedError(message("{id}: the account is in use", id=account.id))
     end = retention.ends_at(account.book, terms.current.retention, account.zone(terms))
     if end is None or end > now:
-        raise RefusedError(f"{account.id}: its records are to be kept")
+        raise RefusedError(message("{id}: its records are to be kept", id=account.id))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.formats.messages import Message, message
 from kulanz.policy import facts as f
 from kulanz.policy.areas.collections import handover
 from kulanz.policy.assess import assess
@@ -30,11 +31,13 @@ def proposed(
     """Return the proposal to hand a debt over; raise RefusedError with the policy's unmet conditions."""
     stored_case = _case(_state(account, terms, now), case)
     if handover.current(stored_case, account.book) is not None:
-        raise RefusedError("a hand-over of this debt is proposed or made already")
+        raise RefusedError(message("a hand-over of this debt is proposed or made already"))
     _check(stored_case, account, terms, now)
     only = stored_case.policy.collections.only_where_needed
     if unknown := sorted(set(also) - set(only)):
-        raise InvalidInputError(f"include: the policy has no such field that goes only where needed: {unknown[0]}")
+        raise InvalidInputError(
+            message("include: the policy has no such field that goes only where needed: {unknown}", unknown=unknown[0])
+        )
     return f.CollectionProposed(
         id=ident,
         case=stored_case.key,
@@ -51,7 +54,11 @@ def approved(account: Account, terms: Terms, *, ident: str, actor: str, now: dat
     """Return the approval of a hand-over by another name than those that approved it before."""
     collection, case = _found(account, terms, ident, now)
     if collection.state != "proposed" or case is None:
-        raise RefusedError(f"it is {collection.state.replace('_', ' ')}: there is nothing to approve")
+        raise RefusedError(
+            message(
+                "it is {state}: there is nothing to approve", state=Message(text=collection.state.replace("_", " "))
+            )
+        )
     _another(actor, collection.approvals)
     _check(case, account, terms, now)
     return f.CollectionApproved(id=ident, at=now, actor=actor)
@@ -63,7 +70,7 @@ def recalled(
     """Return that a hand-over, or its proposal, is taken back by a person."""
     collection, _ = _found(account, terms, ident, now)
     if collection.recalled is not None:
-        raise RefusedError("it was recalled already")
+        raise RefusedError(message("it was recalled already"))
     return f.CollectionRecalled(id=ident, at=now, cause="operator", actor=actor, reason=reason)
 
 
@@ -71,13 +78,13 @@ def reported(account: Account, terms: Terms, *, ident: str, actor: str, now: dat
     """Return the approval of a report to a credit bureau; never of a debt that is disputed, paid or not handed over."""
     collection, case = _found(account, terms, ident, now)
     if not collection.in_force or case is None:
-        raise RefusedError("only a debt that is with the agency is reported")
+        raise RefusedError(message("only a debt that is with the agency is reported"))
     if case.frozen_since is not None:
-        raise RefusedError("the debt is disputed: it is not reported")
+        raise RefusedError(message("the debt is disputed: it is not reported"))
     if not case.policy.collections.credit_report.fields:
-        raise RefusedError("its policy reports no debts")
+        raise RefusedError(message("its policy reports no debts"))
     if collection.reported is not None:
-        raise RefusedError("it was reported already")
+        raise RefusedError(message("it was reported already"))
     _another(actor, collection.reports)
     return f.CreditReportApproved(id=ident, at=now, actor=actor)
 
@@ -88,7 +95,7 @@ def told(account: Account, fields: Mapping[str, str | None], *, actor: str, now:
     given = {name: value for name, value in fields.items() if value}
     for name in sorted(DATES & given.keys()):
         if _day(name, given[name]) > now.date():
-            raise InvalidInputError(f"{name}: that is in the future")
+            raise InvalidInputError(message("{name}: that is in the future", name=name))
     number = debtor.told.number + 1 if debtor else 1
     return f.DebtorTold(number=number, at=now, actor=actor, fields=tuple(sorted(given.items())))
 
@@ -102,9 +109,9 @@ def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.Man
     """Return the fact that a mandate is revoked for the future; no reason is asked for."""
     mandate = account.book.mandates.get(ident)
     if mandate is None:
-        raise NotFoundError(f"no mandate {ident!r}")
+        raise NotFoundError(message("no mandate {ident}", ident=repr(ident)))
     if mandate.revoked is not None:
-        raise RefusedError("the mandate was revoked already")
+        raise RefusedError(message("the mandate was revoked already"))
     return f.MandateRevoked(id=ident, at=now, actor=actor)
 
 
@@ -123,36 +130,36 @@ def _case(state: State, key: str | None) -> Case:
     if key is not None:
         stored_case = state.case(key)
         if stored_case is None:
-            raise InvalidInputError("case_id: the account has no such open debt")
+            raise InvalidInputError(message("case_id: the account has no such open debt"))
         return stored_case
     given_up = [case for case in state.cases if case.given_up]
     if len(given_up) > 1:
-        raise InvalidInputError("case_id: the account has several debts; say which one")
+        raise InvalidInputError(message("case_id: the account has several debts; say which one"))
     if not given_up:
-        raise RefusedError("the account has no debt that is given up and could be handed over")
+        raise RefusedError(message("the account has no debt that is given up and could be handed over"))
     return given_up[0]
 
 
 def _check(case: Case, account: Account, terms: Terms, now: datetime) -> None:
     why = handover.obstacle(case, account.book, account.zone(terms), now)
     if why is not None:
-        raise RefusedError(f"this debt may not be handed over: {why}")
+        raise RefusedError(message("this debt may not be handed over: {why}", why=why))
 
 
 def _found(account: Account, terms: Terms, ident: str, now: datetime) -> tuple[Collection, Case | None]:
     collection = account.book.collections.get(ident)
     if collection is None or collection.proposed is None:
-        raise NotFoundError(f"no hand-over {ident!r}")
+        raise NotFoundError(message("no hand-over {ident}", ident=repr(ident)))
     return collection, _state(account, terms, now).case(collection.proposed.case)
 
 
 def _another(actor: str, before: Iterable[tuple[datetime, str]]) -> None:
     if any(actor == name for _, name in before):
-        raise RefusedError(f"{actor} has approved it already: two approvals need two names")
+        raise RefusedError(message("{actor} has approved it already: two approvals need two names", actor=actor))
 
 
 def _day(name: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidInputError(f"{name}: expected a day such as 1980-05-17") from None
+        raise InvalidInputError(message("{name}: expected a day such as 1980-05-17", name=name)) from None

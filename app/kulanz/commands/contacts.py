@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kulanz.commands.fields import Day, Form, Reference, Text
 from kulanz.errors import InvalidInputError, NotFoundError
+from kulanz.formats.messages import message
 from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Channel, ContactNoted
@@ -30,9 +31,9 @@ def note(order: NoteContact, book: Book, moment: Moment, *, ident: str, actor: s
     """Return the contact, or raise the reason why it cannot be recorded."""
     contacted_at = _began(order.contacted_on, moment.zone) if order.contacted_on else moment.at
     if contacted_at > moment.at:
-        raise InvalidInputError("date: it is in the future")
+        raise InvalidInputError(message("date: it is in the future"))
     if contacted_at < moment.at - LONGEST_AGO:
-        raise InvalidInputError("date: at most a year ago")
+        raise InvalidInputError(message("date: at most a year ago"))
     return ContactNoted(
         id=ident,
         contacted_at=contacted_at,
@@ -51,7 +52,7 @@ def _began(day: date, zone: str) -> datetime:
 def _payment(name: str, book: Book) -> str:
     matches = named(name, payments(book))
     if not matches:
-        raise NotFoundError("the account has no such payment")
+        raise NotFoundError(message("the account has no such payment"))
     if len(matches) > 1:
-        raise InvalidInputError("more than one payment is meant: name one by its provider's key")
+        raise InvalidInputError(message("more than one payment is meant: name one by its provider's key"))
     return matches[0].key

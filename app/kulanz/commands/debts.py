@@ -22,6 +22,7 @@ from kulanz.commands.commands import (
     VoidPayment,
 )
 from kulanz.errors import RefusedError
+from kulanz.formats.messages import message
 from kulanz.policy.areas.collections import voiding
 from kulanz.policy.facts import Fact, PaymentRecorded
 from kulanz.policy.state import Account, Terms
@@ -33,7 +34,7 @@ def fact_of(order: AboutDebt, account: Account, terms: Terms, actor: str, now: d
     Only a name that was authenticated (`signed_in`) approves anything.
     """
     if isinstance(order, ApproveCollection | ApproveCreditReport) and not signed_in:
-        raise RefusedError("an approval takes an authenticated name: give a token, or use the API")
+        raise RefusedError(message("an approval takes an authenticated name: give a token, or use the API"))
     match order:
         case RecordPayment():
             return _recorded(order, account, terms, actor, now)

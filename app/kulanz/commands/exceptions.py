@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from kulanz.commands.commands import ApproveOverride, DeclineOverride, Overruling, SetOverride
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.formats.messages import message
 from kulanz.policy.assess import assess
 from kulanz.policy.book.approvals import Proposal
 from kulanz.policy.facts import Fact, OverrideApproved, OverrideAsked, OverrideDeclined, OverrideKind, OverrideSet
@@ -49,10 +50,10 @@ def _approved(
 ) -> tuple[OverrideApproved | OverrideSet, ...]:
     """Return the approval, and the exception itself once enough people have approved it."""
     if not signed_in:
-        raise RefusedError("an approval needs a name that is signed in: the API or the console")
+        raise RefusedError(message("an approval needs a name that is signed in: the API or the console"))
     proposal, fact = _waiting(order.override, account, now)
     if actor in proposal.names:
-        raise RefusedError(f"{actor} stands for it already: a second person has to approve it")
+        raise RefusedError(message("{actor} stands for it already: a second person has to approve it", actor=actor))
     _check(fact.kind, fact.until, assess(account.book, terms, account.zone(terms), now), now)
     approval = OverrideApproved(id=fact.id, at=now, actor=actor)
     names = {*proposal.names, actor}
@@ -75,13 +76,13 @@ def _made(fact: OverrideAsked, names: set[str], now: datetime) -> OverrideSet:
 def _waiting(override: str, account: Account, now: datetime) -> tuple[Proposal, OverrideAsked]:
     proposal = account.book.proposals.get(override)
     if override in account.book.overrides:
-        raise RefusedError("the exception was made already")
+        raise RefusedError(message("the exception was made already"))
     if proposal is None or proposal.asked is None:
-        raise NotFoundError(f"no exception {override!r}")
+        raise NotFoundError(message("no exception {override}", override=repr(override)))
     if proposal.declined is not None:
-        raise RefusedError(f"{proposal.declined.actor} declined it")
+        raise RefusedError(message("{actor} declined it", actor=proposal.declined.actor))
     if not proposal.waits(now):
-        raise RefusedError("the exception would have ended already")
+        raise RefusedError(message("the exception would have ended already"))
     return proposal, proposal.asked
 
 
@@ -92,25 +93,25 @@ def _check(kind: OverrideKind, until: datetime | None, state: State, now: dateti
     if kind is OverrideKind.EXTEND_GRACE:
         _check_extension(cases, until)
     if kind is OverrideKind.WAIVE and not cases and not any(case.state is CaseState.EXHAUSTED for case in state.cases):
-        raise RefusedError("the account has no open dunning case to waive")
+        raise RefusedError(message("the account has no open dunning case to waive"))
     if kind is OverrideKind.REINSTATE and not state.holds:
-        raise RefusedError("nothing is held from the account: there is no hold to lift")
+        raise RefusedError(message("nothing is held from the account: there is no hold to lift"))
 
 
 def _check_until(until: datetime | None, now: datetime) -> None:
     if until is None:
-        raise InvalidInputError("until: say when the exception ends")
+        raise InvalidInputError(message("until: say when the exception ends"))
     if until <= now:
-        raise InvalidInputError("until: the exception would have ended already")
+        raise InvalidInputError(message("until: the exception would have ended already"))
     if until > now + LONGEST_EXCEPTION:
-        raise InvalidInputError("until: at most 366 days away")
+        raise InvalidInputError(message("until: at most 366 days away"))
 
 
 def _check_extension(cases: list[Case], until: datetime | None) -> None:
     if not cases:
-        raise RefusedError("the account has no open dunning case to extend")
+        raise RefusedError(message("the account has no open dunning case to extend"))
     if all(case.state is CaseState.ON_HOLD for case in cases):
-        raise RefusedError("the case is on hold already; use reinstate")
+        raise RefusedError(message("the case is on hold already; use reinstate"))
     earliest = min(case.deadline for case in cases if case.state is CaseState.GRACE)
     if until is not None and until <= earliest:
-        raise InvalidInputError("until: not later than the deadline that was promised")
+        raise InvalidInputError(message("until: not later than the deadline that was promised"))

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from kulanz.commands import elsewhere, handler, silence, versions
 from kulanz.commands.commands import Command
 from kulanz.errors import NotFoundError, RefusedError
+from kulanz.formats.messages import message
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Decision
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.services import Services
-from kulanz.store import accounts, erasing
+from kulanz.store import accounts
 from kulanz.store.database import Connection
 
 
@@ -37,9 +38,11 @@ def command(
     with services.database.write() as tx:
         row = accounts.answering(tx, account)
         if row is None:
-            raise NotFoundError(f"no account {account!r}")
+            raise NotFoundError(message("no account {account}", account=repr(account)))
         if row.key is None:
-            raise RefusedError(f"{account}: {erasing.ERASED}")
+            raise RefusedError(
+                message("{account}: the account was closed and its data were destroyed", account=account)
+            )
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
         unit_of_work.lock([row.id])
         versions.prepare(services, unit_of_work, tx, order, actor, dry_run=dry_run)

@@ -32,6 +32,7 @@ from kulanz.commands.commands import (
     SetsOrEnds,
 )
 from kulanz.errors import InvalidInputError, NotFoundError
+from kulanz.formats.messages import message
 from kulanz.policy.areas.disputes.chargebacks import known
 from kulanz.policy.facts import DisputeSeen, DisputeStatus, Fact, Provenance, Stamp
 from kulanz.policy.state import Account, Terms
@@ -96,9 +97,9 @@ def _open_dispute(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:
 def _close_dispute(order: CloseDispute, account: Account, terms: Terms, actor: str, now: datetime) -> DisputeSeen:
     dispute = known(account.book, terms).get(order.dispute)
     if dispute is None:
-        raise NotFoundError(f"no dispute {order.dispute!r}")
+        raise NotFoundError(message("no dispute {dispute}", dispute=repr(order.dispute)))
     if order.outcome in {DisputeStatus.INQUIRY, DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW}:
-        raise InvalidInputError(f"{order.outcome} is not how a dispute ends")
+        raise InvalidInputError(message("{outcome} is not how a dispute ends", outcome=order.outcome))
     seen = dispute.seen
     return DisputeSeen(
         key=seen.key,

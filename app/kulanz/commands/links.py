@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.formats.messages import message
 from kulanz.processing import owners
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.ownership import read
 from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.providers.naming import is_usable
 from kulanz.services import Services
-from kulanz.store import accounts, bindings, erasing
+from kulanz.store import accounts, bindings
 from kulanz.store.bindings import BindingRow
 from kulanz.store.database import Connection
 
@@ -73,7 +74,7 @@ def _link(services: Services, tx: Connection, wanted: Link, actor: str) -> Linke
     _check(tx, wanted)
     rows = _undone(tx, wanted) if wanted.undo else _owned(tx, wanted.source)
     if not rows:
-        raise RefusedError(f"{wanted.source}: {_NOTHING[wanted.undo]}")
+        raise RefusedError(_NOTHING[wanted.undo].given(account=wanted.source))
     unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
     account = "" if wanted.undo else wanted.target
     resolver = owners.linked(services, tx, dict.fromkeys(rows, account), unit_of_work.now, wanted.source)
@@ -92,18 +93,18 @@ def _link(services: Services, tx: Connection, wanted: Link, actor: str) -> Linke
 
 def _check(tx: Connection, wanted: Link) -> None:
     if wanted.source == wanted.target:
-        raise InvalidInputError("an account cannot be linked to itself")
+        raise InvalidInputError(message("an account cannot be linked to itself"))
     source, target = accounts.exactly(tx, wanted.source), accounts.exactly(tx, wanted.target)
     # A customer whose purchases all name accounts has no account of its own, and may have one by the next purchase.
     if source is None and not wanted.undo and not _owned(tx, wanted.source):
-        raise NotFoundError(f"no account {wanted.source!r}")
+        raise NotFoundError(message("no account {account}", account=repr(wanted.source)))
     if target is None and (wanted.undo or not is_usable(wanted.target)):
-        raise NotFoundError(f"no account {wanted.target!r}")
+        raise NotFoundError(message("no account {account}", account=repr(wanted.target)))
     for row in (source, target):
         if row is not None and row.key is None:
-            raise RefusedError(f"{row.id}: {erasing.ERASED}")
+            raise RefusedError(message("{account}: the account was closed and its data were destroyed", account=row.id))
         if row is not None and row.alias_of is not None:
-            raise RefusedError(f"{row.id} is another name of {row.alias_of}")
+            raise RefusedError(message("{id} is another name of {alias_of}", id=row.id, alias_of=row.alias_of))
 
 
 def _owned(tx: Connection, account: str) -> list[str]:
@@ -128,4 +129,7 @@ def _is_object(row: BindingRow) -> bool:
 
 _PARTS = 2
 _NAMES = ("dispute:", "refund:", "collection:")
-_NOTHING = {False: "it owns nothing that could be linked", True: "no such link is in force"}
+_NOTHING = {
+    False: message("{account}: it owns nothing that could be linked"),
+    True: message("{account}: no such link is in force"),
+}

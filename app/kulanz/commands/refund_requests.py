@@ -8,6 +8,7 @@ from kulanz.commands import execute
 from kulanz.commands import refunds as refund_orders
 from kulanz.commands.commands import DecideRefund, RequestRefund
 from kulanz.errors import NotFoundError
+from kulanz.formats.messages import message
 from kulanz.policy.facts import Fact, RefundAmended, RefundRequested
 from kulanz.policy.state import Decision
 from kulanz.queries import refund_documents
@@ -45,7 +46,7 @@ def decide(services: Services, command: DecideRefund, actor: str, *, dry_run: bo
     decision = execute.command(services, account, command, actor, dry_run=dry_run)
     refund = decision.state.refund(command.request)
     if refund is None:
-        raise NotFoundError(f"no refund request {command.request!r}")
+        raise NotFoundError(message("no refund request {request}", request=repr(command.request)))
     return refund_documents.refund_request(decision.account.id, refund, decision.state.as_of)
 
 

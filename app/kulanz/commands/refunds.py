@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from kulanz.commands.commands import DecideRefund, MarkDeployed, RequestRefund
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.formats.messages import Message, message
 from kulanz.policy.areas.refunds.eligibility import judge, kindest
 from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.areas.refunds.reading import RefundReader, promised_answer, promised_payment
@@ -89,15 +90,15 @@ def _decided(
     zone, own = account.zone(terms), terms.under(account.book, now)
     refund = assess(account.book, terms, zone, now).refund(order.request)
     if refund is None:
-        raise NotFoundError(f"no refund request {order.request!r}")
+        raise NotFoundError(message("no refund request {request}", request=repr(order.request)))
     if not refund.undecided:
-        raise RefusedError(f"the request is closed: it is {refund.state}")
+        raise RefusedError(message("the request is closed: it is {state}", state=Message(text=str(refund.state))))
     if order.approve:
         _check_approval(order, refund)
     elif order.amount is not None:
-        raise InvalidInputError("amount: a request that is denied gives nothing back")
+        raise InvalidInputError(message("amount: a request that is denied gives nothing back"))
     elif refund.answer.verdict is not Verdict.NOT_ELIGIBLE and not order.reason:
-        raise InvalidInputError("reason: say why it is denied, as the policy does not refuse it")
+        raise InvalidInputError(message("reason: say why it is denied, as the policy does not refuse it"))
     decision = RefundDecided(
         request=refund.key,
         at=now,
@@ -121,16 +122,18 @@ def _decided(
 def _payment(order: RequestRefund, book: Book, zone: str, now: datetime) -> Payment:
     stored_payments = _named_payments(order, book, zone, now)
     if not stored_payments:
-        raise NotFoundError("the account has no such payment")
+        raise NotFoundError(message("the account has no such payment"))
     if len(stored_payments) > 1:
-        raise InvalidInputError("more than one payment is meant: name one by `payment_id`")
+        raise InvalidInputError(message("more than one payment is meant: name one by `payment_id`"))
     return stored_payments[0]
 
 
 def _named_payments(order: RequestRefund, book: Book, zone: str, now: datetime) -> list[Payment]:
     ways = [order.payment is not None, order.licence is not None, order.paid_on is not None]
     if sum(ways) != 1:
-        raise InvalidInputError("name the payment one way: payment_id, licence_id, or transaction_date and amount")
+        raise InvalidInputError(
+            message("name the payment one way: payment_id, licence_id, or transaction_date and amount")
+        )
     existing_payments = payments(book)
     if order.payment is not None:
         return named(order.payment, existing_payments)
@@ -143,9 +146,9 @@ def _named_payments(order: RequestRefund, book: Book, zone: str, now: datetime) 
 def _paid_that_day(order: RequestRefund, existing_payments: list[Payment], zone: str, now: datetime) -> list[Payment]:
     day, local = order.paid_on, ZoneInfo(zone)
     if day is None or order.paid_amount is None:
-        raise InvalidInputError("transaction_date: give the amount that was paid on that day, too")
+        raise InvalidInputError(message("transaction_date: give the amount that was paid on that day, too"))
     if day > now.astimezone(local).date():
-        raise InvalidInputError("transaction_date: it is in the future")
+        raise InvalidInputError(message("transaction_date: it is in the future"))
     on_day = (
         payment for payment in existing_payments if day in (payment.at.astimezone(local).date(), payment.at.date())
     )
@@ -155,7 +158,7 @@ def _paid_that_day(order: RequestRefund, existing_payments: list[Payment], zone:
 def _licence(name: str, book: Book) -> str:
     matches = [key for key in sorted(book.licences) if name in (key, key.partition(":")[2])]
     if not matches:
-        raise NotFoundError(f"the account has no licence {name!r}")
+        raise NotFoundError(message("the account has no licence {name}", name=repr(name)))
     return matches[0]
 
 
@@ -204,22 +207,41 @@ def _amended(order: RequestRefund, refund: Refund, book: Book, actor: str, now: 
 
 def _check_amount(order: RequestRefund, currency: str, most: int) -> None:
     if order.currency not in (None, currency):
-        raise InvalidInputError(f"currency: the payment was made in {currency}")
+        raise InvalidInputError(message("currency: the payment was made in {currency}", currency=currency))
     if order.amount is not None and not 0 < order.amount <= most:
-        raise InvalidInputError(f"amount: {order.amount} is more than can be refunded, which is {most} {currency}")
+        raise InvalidInputError(
+            message(
+                "amount: {amount} is more than can be refunded, which is {most} {currency}",
+                amount=order.amount,
+                most=most,
+                currency=currency,
+            )
+        )
 
 
 def _check_approval(order: DecideRefund, refund: Refund) -> None:
     if refund.disputed:
-        raise RefusedError("a dispute about the payment is open or lost: the money would go back twice")
+        raise RefusedError(message("a dispute about the payment is open or lost: the money would go back twice"))
     if refund.pending:
-        raise RefusedError("another refund of the payment is on its way: decide once that money is back")
+        raise RefusedError(message("another refund of the payment is on its way: decide once that money is back"))
     if refund.answer.verdict is not Verdict.ELIGIBLE and not order.reason:
-        raise InvalidInputError("reason: say why it is granted, as the policy alone does not")
+        raise InvalidInputError(message("reason: say why it is granted, as the policy alone does not"))
     if not 0 < _granted(order, refund) <= refund.left:
-        raise InvalidInputError(f"amount: at most {refund.left} {refund.payment.currency} is left of the payment")
+        raise InvalidInputError(
+            message(
+                "amount: at most {left} {currency} is left of the payment",
+                left=refund.left,
+                currency=refund.payment.currency,
+            )
+        )
     if _granted(order, refund) != refund.amount and not order.reason:
-        raise InvalidInputError(f"reason: say why it is another amount than {refund.amount} {refund.payment.currency}")
+        raise InvalidInputError(
+            message(
+                "reason: say why it is another amount than {refund} {currency}",
+                refund=refund.amount,
+                currency=refund.payment.currency,
+            )
+        )
 
 
 def _granted(order: DecideRefund, refund: Refund) -> int:

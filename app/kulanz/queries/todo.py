@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from kulanz.errors import NotFoundError
-from kulanz.formats.messages import Message, counted, message
+from kulanz.formats.messages import Message, Money, counted, message
 from kulanz.formats.wording import shell_word
 from kulanz.ingest import secret_usage
 from kulanz.policy.consequences.effects import rfc3339
@@ -19,7 +19,7 @@ from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import case_index, pages, todos
-from kulanz.store.case_index import COLLECTION, DISPUTE, REFUND
+from kulanz.store.case_index import COLLECTION, DISPUTE, REFUND, WARNING, CaseRow
 from kulanz.store.database import Connection
 from kulanz.store.inbox.events import event_id
 from kulanz.store.todos import TodoMark, todo_id
@@ -33,6 +33,8 @@ _OPEN_QUESTIONS = (
     (DISPUTE, "inquiry", "dispute_to_answer"),
     (COLLECTION, "proposed", "collection_to_approve"),
 )
+_WITH_STAKES = (DISPUTE, REFUND, WARNING, COLLECTION)
+_BY_HAND = "todo_effects"
 _COULD_BE_LINKED, _ENDPOINT = "account_could_be_linked", "endpoint_cannot_work"
 _GRAVER_THAN_ASKED = ("refund_to_decide_again", "refund_answer_late", "dispute_answer_due")
 
@@ -55,6 +57,11 @@ class Todo:
     path: str = ""
     """Path of the console's page about it; empty: its account's page."""
     said: TodoMark | None = None
+    due_at: datetime | None = None
+    """The time by which a person has to act; None: no such time is known."""
+    amount: int = 0
+    """The money that it is about, in minor units; 0: none, or unknown."""
+    currency: str | None = None
 
     @property
     def id(self) -> str:
@@ -63,8 +70,16 @@ class Todo:
 
     @property
     def severity(self) -> Severity:
-        """Urgency of the item."""
+        """Urgency of the item: calls to be made by hand are urgent where they pay money back."""
+        if self.topic == _BY_HAND and self.subject != "refund":
+            return Severity.NORMAL
         return topic_of(self.topic).severity
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Place in the list: the urgent first; of those the soonest due, then the most money, then the oldest."""
+        due = (self.due_at is None, self.due_at or self.since)
+        return (self.severity is not Severity.URGENT, *due, -self.amount, self.since, self.id)
 
     @property
     def ends_when_seen(self) -> bool:
@@ -126,7 +141,7 @@ class Todo:
 
 
 def todo_list(services: Services) -> list[Todo]:
-    """Return the items, urgent ones first, then by age."""
+    """Return the items in their order."""
     with services.database.read() as conn:
         return todo_list_in(services, conn)
 
@@ -136,10 +151,24 @@ def todo_list_in(services: Services, conn: Connection) -> list[Todo]:
     found = [*_told(services, conn), *_stuck(conn), *_of_the_house(services, conn)]
     graver = {(each.account, each.subject) for each in found if each.topic in _GRAVER_THAN_ASKED}
     found += [each for each in _questions(conn) if (each.account, each.subject) not in graver]
+    stakes = {(row.account, row.key): row for kind in _WITH_STAKES for row in _open_rows(conn, kind)}
+    found = [_with_stake(each, stakes.get((each.account, each.subject))) for each in found]
     said = todos.marks(conn, [each.id for each in found])
     known = [replace(each, said=said.get(each.id)) for each in found]
     waiting = [each for each in known if not each.ends_when_seen or each.acknowledged_at is None]
-    return sorted(waiting, key=lambda each: (each.severity is not Severity.URGENT, each.since, each.id))
+    return sorted(waiting, key=lambda each: each.order)
+
+
+def _open_rows(conn: Connection, kind: str) -> list[CaseRow]:
+    """Return the open matters of a kind: those due soonest, and the newest."""
+    due = case_index.soonest_due(conn, kind, MOST)
+    return [*due, *case_index.page(conn, kind, only_open=True, after=None, limit=MOST)]
+
+
+def _with_stake(todo: Todo, row: CaseRow | None) -> Todo:
+    if row is None:
+        return todo
+    return replace(todo, due_at=row.deadline, amount=row.amount, currency=row.currency)
 
 
 def one(services: Services, conn: Connection, ident: str) -> Todo:
@@ -159,6 +188,9 @@ def document(todo: Todo) -> JsonDocument:
         "subject": todo.subject,
         "account_id": todo.account or None,
         "since": rfc3339(todo.since),
+        "due_at": rfc3339(todo.due_at) if todo.due_at is not None else None,
+        "amount": todo.amount if todo.currency else None,
+        "currency": todo.currency,
         "number": todo.number,
         "what": todo.what,
         "act": todo.proposed,
@@ -236,8 +268,10 @@ def _questions(conn: Connection) -> Iterator[Todo]:
     for kind, state, topic in _OPEN_QUESTIONS:
         for row in case_index.page(conn, kind, only_open=True, after=None, limit=MOST, state=state):
             path = _path_of(topic, row.key)
-            due = message("{dispute}, answer by {deadline}", dispute=row.key, deadline=row.deadline)
-            detail = due if kind == DISPUTE and row.deadline else row.key
+            amount = Money(row.amount, row.currency) if row.amount and row.currency else None
+            due = message("answer by {deadline}", deadline=row.deadline) if kind == DISPUTE and row.deadline else None
+            parts = [part for part in (row.key, amount, due) if part is not None]
+            detail = Message(text="{parts}", values={"parts": parts})
             yield Todo(topic, row.key, row.opened_at, account=row.account, detail=detail, path=path)
 
 

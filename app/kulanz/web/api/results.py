@@ -80,7 +80,7 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
 
 
 def order(
-    services: Services, account: str, command: Command, actor: str, keep: StoreResponse, *, silent: bool
+    services: Services, account: str, command: Command, actor: str, keep: StoreResponse, *, silent: bool = False
 ) -> JsonDocument:
     """Carry out a command and return the dispute or exception that it is about, kept with it in one transaction."""
     made: list[JsonDocument] = []

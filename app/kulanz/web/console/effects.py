@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from kulanz.commands import by_hand
 from kulanz.commands.by_hand import DoneByHand
-from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.errors import NotFoundError, RefusedError
 from kulanz.formats.messages import message
 from kulanz.queries import attention, sent_notices, waits
 from kulanz.runtime.clock import real_now
@@ -20,7 +20,6 @@ from kulanz.web.console.payloads import MASK
 from kulanz.web.console.questions import ROWS_PER_PAGE
 from kulanz.web.console.reading import reading
 
-LONGEST_REASON = 500
 STUCK_STATES = ("parked", "todo", "unknown", "pending")
 
 
@@ -112,10 +111,8 @@ class EffectPages:
 
     def record_done(self, effect: str) -> Response:
         """Record that a person made a call at the provider."""
-        reason = request.form.get("reason", "").strip()
-        if not 0 < len(reason) <= LONGEST_REASON:
-            raise InvalidInputError(message("Say what was done at the provider."))
-        row = by_hand.record(self._services, DoneByHand(effect=effect, reason=reason), g.user.name).row
+        word = DoneByHand(effect=effect, reason=questions.reason())
+        row = by_hand.record(self._services, word, g.user.name).row
         return make_response(redirect(url_for("ops.effects", account=row.account, done="by_hand"), code=303))
 
     def retry(self) -> Response:

@@ -95,8 +95,8 @@ class Reading:
         return self.reader.money(Money(amount, currency, decimals))
 
     def ago(self, at: datetime | str | None, now: datetime) -> str:
-        """Return the time since a past timestamp, or until a future one."""
-        return "" if at is None else self.reader.read(formatting.ago(at, now))
+        """Return the time since a past timestamp, or until a future one, which no line breaks within."""
+        return "" if at is None else self.reader.read(formatting.ago(at, now)).replace(" ", "\N{NO-BREAK SPACE}")
 
     def instant(self, at: datetime | str | None) -> Markup:
         """Return a timestamp to the minute, with the second in UTC as a tooltip."""
