@@ -6,10 +6,9 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,21 +37,23 @@ settings.load_profile("kulanz")
 
 
 HERE = Path(__file__).parent
-ABOVE_THE_STORE = (
-    *("cli", "console", "reconcile", "refunds", "web"),
-    *("test_audit.py", "test_evidence.py", "test_mails_off.py", "test_recovery.py", "test_silent_orders.py"),
-    *("test_simulation.py", "test_todo.py", "test_tracing.py", "test_versions.py", "test_waits.py"),
-    *("test_whole_ledger.py", "test_words_kept.py"),
+ON_ONE_DATABASE = (
+    *("cli", "console", "reconcile", "refunds", "web", "workers"),
+    *("test_audit.py", "test_evidence.py", "test_mails_off.py", "test_recovery.py", "test_released.py"),
+    *("test_silent_orders.py", "test_simulation.py", "test_todo.py", "test_tracing.py", "test_versions.py"),
+    *("test_waits.py", "test_whole_ledger.py", "test_words_kept.py"),
 )
-"""Tests of what says nothing to a database by itself: the store has all the SQL, and its tests run on both."""
+"""Tests that `.ci/run` runs on PostgreSQL, and the README's command on SQLite only.
+
+They are of what is above the store. The store has all the SQL, and its own tests always run on both.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--above-the-store",
-        choices=["sqlite", "postgresql"],
-        default="sqlite",
-        help="The database under what is above the store; with PostgreSQL only its tests run.",
+        "--second-database",
+        action="store_true",
+        help="Run on PostgreSQL what otherwise runs on SQLite only, and nothing else.",
     )
     parser.addoption(
         "--presets-on",
@@ -68,19 +69,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run what is above the store on one database: its SQL is the store's."""
-    kept, left_out = [], []
-    on_postgresql = config.getoption("--above-the-store") == "postgresql"
+    """Leave one database to `--second-database` where two say nothing more."""
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
-        above = item.path.relative_to(HERE).parts[0] in ABOVE_THE_STORE
-        second = above and any(str(value).startswith("postgresql") for value in _parameters(item))
-        (kept if second == on_postgresql else left_out).append(item)
+        (kept if _is_second(item) == config.getoption("--second-database") else left_out).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left_out)
 
 
-def _parameters(item: pytest.Item) -> Iterable[Any]:
-    return item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+def _is_second(item: pytest.Item) -> bool:
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    on_postgresql = any(str(value).startswith("postgresql") for value in parameters)
+    return on_postgresql and item.path.relative_to(HERE).parts[0] in ON_ONE_DATABASE
 
 
 def pytest_collection_finish() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,16 @@ def bought_by(email: str, own: dict[str, Any]) -> dict[str, Any]:
     return {**own, "email": email}
 
 
-def days_pass(services: Services, mailbox: Mailbox, until: float) -> list[tuple[int, str, str]]:
-    """Let the hours go by, and tell each mail with the day on which it came: its account and notice."""
+def days_pass(services: Services, mailbox: Mailbox, days: int) -> list[tuple[int, str, str]]:
+    """Let days go by, a look each morning and afternoon, and tell each mail: its day, account and notice."""
     result = []
-    for hour in range(1, int(until * 24)):
-        before = len(mailbox.accepted)
-        happens(services, hour / 24)
-        day = (MONDAY + timedelta(hours=hour)).date() - MONDAY.date()
-        result += [
-            (day.days, str(mail["X-Kulanz-Account"]), str(mail["X-Kulanz-Notice"]))
-            for mail in mailbox.accepted[before:]
-        ]
+    midnight = MONDAY.replace(hour=0, minute=0, second=0)
+    for day in range(1, days + 1):
+        for hour in (9, 15):
+            before = len(mailbox.accepted)
+            happens(services, (midnight + timedelta(days=day, hours=hour) - MONDAY) / DAY)
+            came = mailbox.accepted[before:]
+            result += [(day, str(mail["X-Kulanz-Account"]), str(mail["X-Kulanz-Notice"])) for mail in came]
     return result
 
 
@@ -99,7 +98,7 @@ def test_where_the_policy_does_not_ask_for_it_no_reminder_waits(tmp_path: Path, 
     with two_accounts(tmp_path, sqlite_url, one_a_day=False) as (services, mailbox):
         fail(services, bought_by(ADDRESS, FIRST), bought_by(ADDRESS, SECOND))
 
-        mails = days_pass(services, mailbox, 4)
+        mails = days_pass(services, mailbox, 3)
 
     assert sorted(of("grace_reminder", mails)) == [(2, "org_1"), (2, "org_2")]
 
@@ -110,7 +109,7 @@ def test_while_another_worker_decides_about_the_address_a_reminder_waits_for_a_m
     with two_accounts(tmp_path, postgresql_url) as (services, mailbox):
         fail(services, bought_by(ADDRESS, FIRST))
         digest = address_digest(services.vault, ADDRESS)
-        at = datetime.combine((MONDAY + 3 * DAY).date(), datetime.min.time(), MONDAY.tzinfo) + timedelta(hours=9)
+        at = MONDAY.replace(hour=9, minute=0, second=0) + 3 * DAY
 
         with services.database.write() as other:
             assert recipients.take_turn(other, digest)

@@ -1,4 +1,4 @@
-"""Both clients and the Flask shop against a real Kulanz: signed webhooks in, entitlements and callbacks out."""
+"""Both clients against a real Kulanz: signed webhooks in, entitlements and callbacks out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import requests
 from kulanz_client import Access, Callback, Client, ConfigurationError, Count, OnFailure, Source
 
-from tests.clients.instance import EXAMPLES, ROOT, Instance, a_shop, play, until
+from tests.clients.instance import EXAMPLES, ROOT, Instance, until
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="there is no node here")
@@ -97,31 +96,6 @@ def test_the_javascript_client_hears_of_a_purchase_and_a_chargeback(instance: In
         PYTHON=sys.executable,
         PLAY=str(EXAMPLES / "play.py"),
     )
-
-
-def test_the_flask_shop_runs_by_one_command_and_follows_what_the_customer_does(tmp_path: Path) -> None:
-    follow_the_customer("flask", tmp_path)
-
-
-def follow_the_customer(name: str, folder: Path) -> None:
-    with a_shop(name, folder) as (shop, data_dir):
-
-        def sees(text: str) -> bool:
-            return text in requests.get(shop, timeout=5).text
-
-        assert sees("Plan: free, access: free")
-        assert requests.get(f"{shop}/reports", timeout=5).status_code == 403
-
-        play("bought", "anna", data_dir)
-        until(lambda: sees("Plan: professional, access: full"))
-        assert requests.get(f"{shop}/reports", timeout=5).status_code == 200
-
-        play("chargeback", "anna", data_dir)
-        until(lambda: sees("Plan: free, access: none"))
-        denied = requests.get(f"{shop}/reports", timeout=5)
-        assert denied.status_code == 403
-        assert "You can export your data" in denied.text
-        assert requests.post(f"{shop}/kulanz", data="{}", timeout=5).status_code == 401
 
 
 def _node(*arguments: str, cwd: Path, **environ: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.end_to_end.instance import Instance, an_instance_on_its_database
 
 HERE = Path(__file__).parent
-ALWAYS = frozenset({"test_stories.py", "test_up.py"})
+ALWAYS = frozenset({"test_stories.py"})
 """Told by the README's command too; the others take minutes, and are told where somebody names this folder."""
 
 

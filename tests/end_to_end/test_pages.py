@@ -24,7 +24,7 @@ from tests.source_roots import python_path
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-RUNNING = {"python chat.py": 9000, "kulanz up": 8000, "flask --app product run --port 5000": 5000}
+RUNNING = {"python chat.py": 9000, "kulanz up": 8000, "flask --app product run --port 5050": 5050}
 """Blocks of the tutorial that get a terminal of their own, and the port on which each listens."""
 HOW_TO = [page for page in sorted((ROOT / "docs" / "howto").glob("*.md")) if page.stem != "index"]
 PLANS = "394420=professional,394421=enterprise"
@@ -160,7 +160,7 @@ def test_the_tutorial_works_as_it_is_copied(tmp_path: Path) -> None:
         "Subject: Dernier",
         "Plan: professional.\n",
         "Reports for payers.",
-        "Notice: ",
+        "Notice: Your payment did not go through (until 20",
         "org_42: on_hold, plan free",
         "Forbidden",
         "a dispute is to be answered",

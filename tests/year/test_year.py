@@ -19,12 +19,10 @@ from tests.year.play import play
 @pytest.mark.parametrize(
     ("database_url", "provider", "seed"),
     [
-        ("sqlite", LemonSqueezySimulator, 3),
         ("postgresql", LemonSqueezySimulator, 5),
-        ("postgresql", StripeSimulator, 3),
         ("sqlite", partial(StripeSimulator, version=ApiVersion.ACACIA), 5),
     ],
-    ids=["lemonsqueezy-sqlite", "lemonsqueezy-postgresql", "stripe-new-postgresql", "stripe-old-sqlite"],
+    ids=["lemonsqueezy-postgresql", "stripe-old-sqlite"],
     indirect=["database_url"],
 )
 def test_a_season_of_lost_doubled_and_late_deliveries_ends_as_the_provider_has_it(
