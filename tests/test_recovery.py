@@ -24,6 +24,7 @@ from kulanz.queries.gauges import Gauges
 from kulanz.queries.recovery import Figures, Report
 from kulanz.services import Services
 from kulanz.store import ledger, migrate
+from kulanz.store.recovery import CaseSum
 from kulanz.web.api.documents.reports import Recovery
 from tests.days import DAY, happens, product, settings_of
 from tests.lemonsqueezy import (
@@ -278,3 +279,19 @@ def test_money_is_told_by_the_day_on_which_it_failed_came_back_or_was_lost(shop:
     assert euro.last_month.failed.number == 0
     assert sum(course.values["failed"]) == 5 * PRICE
     assert sum(course.values["recovered"]) == 3 * PRICE
+
+
+def test_the_money_of_a_policy_version_is_told_beside_the_rate_of_the_version_before() -> None:
+    def cases(outcome: str, version: int, amount: int, currency: str = "EUR") -> CaseSum:
+        return CaseSum("2026-03", outcome, "retry", "professional", currency, version, None, 1, amount)
+
+    told = (
+        *(cases("recovered", 1, 6000), cases("lost", 1, 4000)),
+        *(cases("recovered", 2, 9000), cases("lost", 2, 1000), cases("open", 2, 5000)),
+        *(cases("recovered", 1, 100, "USD"), cases("lost", 3, 100, "USD")),
+    )
+    report = Report(first="2026-03", last="2026-03", at=MONDAY, sums=told, waits=())
+
+    found = [(gain.version, gain.before, gain.currency, gain.amount, gain.open_amount) for gain in report.gains]
+
+    assert found == [("2", "1", "EUR", 3000, 5000), ("3", "1", "USD", -100, 0)]

@@ -73,7 +73,7 @@ def _cells(row: Figures) -> tuple[str, ...]:
         (row.lost, row.lost_amount),
         (row.open, row.open_amount),
     )
-    return (*(_cell(row, *pair) for pair in pairs), _share(row.rate))
+    return (*(_cell(row, *pair) for pair in pairs), f"{_share(row.rate)}{' so far' if row.open_amount else ''}")
 
 
 def _cell(row: Figures, number: int, amount: int) -> str:

@@ -64,6 +64,19 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """Difference in money between two policy versions, over the settled cases of the later one."""
+
+    version: str
+    before: str
+    currency: str
+    amount: int
+    """Recovered beyond what the rate of the version before would have brought; negative: less."""
+    open_amount: int
+    """Money of the version's open cases, which is in neither rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The failed payments of some months, and their outcomes."""
 
@@ -94,6 +107,20 @@ class Report:
         """By the version of the policy that they are under."""
         rows = self._by(lambda each: str(each.policy_version))
         return sorted(rows, key=lambda row: (int(row.key), row.currency))
+
+    @property
+    def gains(self) -> list[Gain]:
+        """Difference of each version to the one before it, in each currency."""
+        gains, latest = [], dict[str, Figures]()
+        for row in self.versions:
+            before, share = latest.get(row.currency), row.rate
+            if before is not None and before.rate is not None and share is not None:
+                settled = row.recovered_amount + row.lost_amount
+                more = row.recovered_amount - round(settled * before.rate)
+                names = {"version": row.key, "before": before.key, "currency": row.currency}
+                gains.append(Gain(**names, amount=more, open_amount=row.open_amount))
+            latest[row.currency] = row if share is not None else latest.get(row.currency, row)
+        return gains
 
     @property
     def steps(self) -> list[Figures]:
