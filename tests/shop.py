@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from kulanz import pipeline
@@ -163,7 +164,8 @@ class Shop:
 
     def account(self, name: object) -> dict[str, Any]:
         """Return an account as the API shows it."""
-        return accounts.account_document(self.services, str(name))
+        document = msgspec.json.encode(accounts.account_document(self.services, str(name)))
+        return msgspec.json.decode(document, type=dict[str, Any])
 
     def received(self) -> dict[str, int]:
         with self.services.database.read() as conn:

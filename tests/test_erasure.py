@@ -167,7 +167,7 @@ def test_a_dry_run_destroys_nothing_i8(services: Services) -> None:
     decision = execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna", dry_run=True)
 
     assert str(decision.state.standing) == "closed"
-    assert account_queries.account_document(services, ORG)["standing"] == "on_hold"
+    assert account_queries.account_document(services, ORG).standing == "on_hold"
 
 
 def test_nothing_is_ordered_for_an_account_that_is_gone(services: Services) -> None:
@@ -179,7 +179,7 @@ def test_nothing_is_ordered_for_an_account_that_is_gone(services: Services) -> N
 
 def test_late_news_of_a_destroyed_account_are_recognised_kept_nowhere_and_visible(services: Services) -> None:
     erase(services)
-    version = account_queries.entitlement(services, ORG)["version"]
+    version = account_queries.entitlement(services, ORG).version
 
     late = subscription_updated(account=ORG, subscription=1, customer=2, at=MONDAY + DAY)
     receive(services, late)
@@ -189,8 +189,8 @@ def test_late_news_of_a_destroyed_account_are_recognised_kept_nowhere_and_visibl
         event = inbox.listing(conn, None, None, 1)[0]
         assert (event.state, event.account, event.reason, event.body) == ("ignored", ORG, erasing.ERASED, b"")
         assert accounts.data_key(conn, ORG) is None
-    assert account_queries.account_document(services, ORG)["standing"] == "closed"
-    assert account_queries.entitlement(services, ORG)["version"] == version
+    assert account_queries.account_document(services, ORG).standing == "closed"
+    assert account_queries.entitlement(services, ORG).version == version
 
 
 def test_a_purchase_under_the_same_id_after_the_erasure_waits_for_a_person(services: Services) -> None:
@@ -258,7 +258,7 @@ def test_what_is_retried_of_a_destroyed_account_is_put_aside_and_does_no_harm(se
         assert {event.state for number in numbers if (event := inbox.get(conn, number))} == {"parked"}
         mails = [effect.state for effect in outbox.of_account(conn, ORG) if effect.kind == "SendMail"]
     assert set(mails) == {"withdrawn"}
-    assert account_queries.account_document(services, ORG)["standing"] == "closed"
+    assert account_queries.account_document(services, ORG).standing == "closed"
 
 
 def test_replay_counts_erased_accounts_and_does_not_judge_them(services: Services) -> None:
@@ -281,7 +281,9 @@ def test_what_the_law_keeps_is_sealed_apart_with_basis_and_end(services: Service
     assert MAIL not in kept.body
     assert erasure.opened(services.vault, kept)[0]["currency"] == "EUR"
     document = account_queries.account_document(services, ORG)
-    assert document["timers"] == [{"kind": "retention_end", "due_at": "2034-01-01T00:00:00Z"}]
+    assert [(timer.kind, timer.due_at) for timer in document.timers] == [
+        ("retention_end", datetime(2034, 1, 1, tzinfo=UTC))
+    ]
 
 
 def test_a_certificate_says_what_was_destroyed_and_what_is_kept(services: Services) -> None:
@@ -314,12 +316,12 @@ def test_a_closure_of_an_ended_account_runs_through_to_its_certificate_13(
     settle(services)
 
     document = account_queries.account_document(services, ORG)
-    assert document["standing"] == "closed"
-    assert [item["state"] for item in document["closures"]] == ["closed"]
+    assert document.standing == "closed"
+    assert [item.state for item in document.closures] == ["closed"]
     stated = [item["type"] for item in callbacks.documents if item["data"]["account_id"] == ORG]
     stated = [kind for kind in stated if kind != "ops.alert"]
     assert stated[-2:] == ["account.data_deletion_due", "account.closed"]
-    assert "destroyed" in account_queries.explanation(services, ORG)["why"][0]
+    assert "destroyed" in account_queries.explanation(services, ORG).why[0]
 
 
 def test_what_was_taken_in_hand_before_the_account_closed_is_carried_out_all_the_same_13(
@@ -348,28 +350,26 @@ def test_a_closure_waits_for_what_is_paid_for_and_says_so_13(services: Services)
     settle(services)
 
     document = account_queries.account_document(services, "org_9")
-    assert document["standing"] == "good"
-    assert document["plan"] != "free"
-    assert document["closures"][0]["obstacles"] == ["subscription_runs"]
-    assert any(
-        "a subscription still runs" in line for line in account_queries.explanation(services, "org_9")["outlook"]
-    )
+    assert document.standing == "good"
+    assert document.plan != "free"
+    assert document.closures[0].obstacles == ("subscription_runs",)
+    assert any("a subscription still runs" in line for line in account_queries.explanation(services, "org_9").outlook)
     stated = {"account": "org_9", "subscription": 90, "customer": 91}
     receive(services, subscription_cancelled(at=bought + DAY, ends_at=bought + 10 * DAY, **stated))
     services.clock.set(bought + 9 * DAY)
     settle(services)
-    assert account_queries.account_document(services, "org_9")["standing"] == "good"
+    assert account_queries.account_document(services, "org_9").standing == "good"
     services.clock.set(bought + 10 * DAY)
     settle(services)
 
-    assert account_queries.account_document(services, "org_9")["standing"] == "closed"
+    assert account_queries.account_document(services, "org_9").standing == "closed"
 
 
 def test_asking_again_is_the_same_closure(services: Services) -> None:
     for _ in range(2):
         execute.command(services, ORG, RequestClosure(reason="we stop"), "shop")
 
-    assert len(account_queries.account_document(services, ORG)["closures"]) == 1
+    assert len(account_queries.account_document(services, ORG).closures) == 1
 
 
 def test_archived_records_are_destroyed_when_their_time_is_over_and_certified(services: Services) -> None:
@@ -416,7 +416,7 @@ def test_an_account_that_has_ended_is_destroyed_as_a_whole_when_its_last_record_
     execute.command(services, ORG, DestroyRecords(), "anna")
 
     document = account_queries.account_document(services, ORG)
-    assert (document["standing"], document["timers"]) == ("closed", [])
+    assert (document.standing, document.timers) == ("closed", ())
     with services.database.read() as conn:
         (row,) = certificates.of_account(conn, ORG)
     assert closed.certificate(row, services.vault.signer.public)["cause"] == "retention"

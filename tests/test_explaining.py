@@ -44,9 +44,9 @@ def test_after_a_reinstatement_the_exception_and_the_open_chargeback_explain_the
     reinstate(services)
 
     explained = explanation(services, "org_42")
-    why, outlook = "\n".join(explained["why"]), "\n".join(explained["outlook"])
+    why, outlook = "\n".join(explained.why), "\n".join(explained.outlook)
 
-    assert explained["standing"] == "good"
+    assert explained.standing == "good"
     assert "An operator's exception lifts a hold on the whole account until 2026-05-" in why
     assert "a chargeback (lemonsqueezy:" in why
     assert "releases its hold, and only that" not in outlook
@@ -68,10 +68,10 @@ def test_after_a_reinstatement_a_payment_is_still_what_ends_the_lifted_hold_of_a
 
     explained = explanation(services, "org_42")
 
-    assert (held["standing"], explained["standing"]) == ("on_hold", "good")
-    assert any("unpaid after the end of grace" in line and "exception lifts" in line for line in explained["why"])
-    assert any("Only a payment" in line and "ends the lifted hold" in line for line in explained["outlook"])
-    assert not any("brings the plan" in line for line in explained["outlook"])
+    assert (held.standing, explained.standing) == ("on_hold", "good")
+    assert any("unpaid after the end of grace" in line and "exception lifts" in line for line in explained.why)
+    assert any("Only a payment" in line and "ends the lifted hold" in line for line in explained.outlook)
+    assert not any("brings the plan" in line for line in explained.outlook)
 
 
 def test_the_first_failed_charge_after_a_snapshot_did_not_fail_again(services: Services) -> None:
@@ -79,11 +79,11 @@ def test_the_first_failed_charge_after_a_snapshot_did_not_fail_again(services: S
     settle(services)
     deliver(services, subscription_payment_failed(at=MONDAY))
     settle(services)
-    first = [line for step in explanation(services, "org_42")["steps"] for line in step["sentences"]]
+    first = [line for step in explanation(services, "org_42").steps for line in step.sentences]
     services.clock.set(MONDAY + DAY)
     deliver(services, subscription_payment_failed(at=MONDAY + DAY))
     settle(services)
-    second = [line for step in explanation(services, "org_42")["steps"] for line in step["sentences"]]
+    second = [line for step in explanation(services, "org_42").steps for line in step.sentences]
 
     assert any("reported no failed charge" in line for line in first)
     assert any(line.startswith("The failed charge was reported.") for line in first)

@@ -8,6 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kulanz import pipeline
@@ -135,7 +136,10 @@ def standings(services: Services) -> list[str]:
     """Return how every account stands, without ids."""
     with services.database.read() as conn:
         rows = accounts.page(conn, None, None, None, 100)
-        documents = [account_documents.account(of_row(services, conn, row)) for row in rows]
+        documents = [
+            msgspec.json.decode(msgspec.json.encode(account_documents.account(of_row(services, conn, row))))
+            for row in rows
+        ]
     names = {"account_id", "id", "subscription_id", "invoice_id", "payment_id", "source", "subscriptions", "policy"}
     return sorted(json.dumps(_nameless(document, names), sort_keys=True) for document in documents)
 

@@ -84,7 +84,7 @@ def rules(services: Services, account: str = "org_10") -> list[str]:
 
 
 def standing(services: Services, account: str = "org_10") -> str:
-    return str(account_document(services, account)["standing"])
+    return str(account_document(services, account).standing)
 
 
 def alerts(services: Services) -> set[str]:
@@ -166,7 +166,7 @@ def test_an_event_that_may_be_the_payment_holds_back_warning_and_hold_until_it_i
         settle(services)
     held = standing(services)
     before = rules(services)
-    outlook = " ".join(explanation(services, "org_10", steps=0)["outlook"])
+    outlook = " ".join(explanation(services, "org_10", steps=0).outlook)
     with services.database.write() as tx:
         (event,) = [*inbox.listing(tx, "waiting", None, 9), *inbox.listing(tx, "parked", None, 9)]
         inbox.skip(tx, event.id, "not the renewal")
@@ -203,7 +203,7 @@ def test_the_provider_expiring_many_accounts_in_grace_takes_no_more_than_the_lim
 
     go_on_to(services, MONDAY + 8 * DAY)
 
-    plans = sorted(account_document(services, f"org_{number}")["plan"] for number in numbers)
+    plans = sorted(account_document(services, f"org_{number}").plan for number in numbers)
     with services.database.read() as conn:
         assert circuit_breaker.status(conn, services.clock.now(conn)).on_since is not None
     assert plans == ["free", "free", "professional", "professional"]

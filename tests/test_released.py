@@ -244,8 +244,8 @@ def test_a_later_unnamed_purchase_of_a_joined_customer_goes_where_the_customer_w
     settle(services)
 
     document = account_document(services, "lemonsqueezy-123456")
-    assert document["account_id"] == "org_3"
-    assert "77" in [sub["id"] for sub in document["subscriptions"]]
+    assert document.account_id == "org_3"
+    assert "77" in [sub.id for sub in document.subscriptions]
 
 
 def test_a_purchase_that_two_accounts_shared_is_the_newest_name_s_alone_after_the_final_warning(
@@ -471,7 +471,7 @@ def _buyer_of(services: Services, name: str, number: int) -> Purchase:
 
 
 def _subscriptions(services: Services, name: str) -> list[str]:
-    return [sub["id"] for sub in account_document(services, name)["subscriptions"]]
+    return [sub.id for sub in account_document(services, name).subscriptions]
 
 
 def _settings(folder: Path, url: str) -> Any:

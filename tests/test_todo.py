@@ -17,6 +17,7 @@ from kulanz.commands import books, execute, todos
 from kulanz.commands.commands import CloseDispute, DeclineOverride, OpenDispute, SetOverride
 from kulanz.config import ApiToken
 from kulanz.crypto import places
+from kulanz.documents.standing import Todos
 from kulanz.errors import NotFoundError
 from kulanz.ingest.receiver import Receiver
 from kulanz.policy import document
@@ -29,7 +30,6 @@ from kulanz.queries.todo import Todo
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, migrate, outbox
-from kulanz.web.api.documents.standing import Todos
 from kulanz.web.application import assemble
 from tests.days import DAY, happens, product, settings_of, tell
 from tests.lemonsqueezy import (
@@ -151,7 +151,7 @@ def test_a_dispute_waits_for_an_answer_until_it_is_decided(services: Services) -
     execute.command(services, ORG, order, "ann")
     listed = [each for each in waiting(services) if each.topic == "dispute_to_answer"]
 
-    dispute = accounts.account_document(services, ORG)["disputes"][0]["id"]
+    dispute = accounts.account_document(services, ORG).disputes[0].id
     assert listed[0].what == f"a dispute is to be answered at the provider ({dispute}, 19.99 EUR)"
     execute.command(services, ORG, CloseDispute(dispute=dispute, outcome=DisputeStatus.WON), "ann")
 
@@ -383,5 +383,5 @@ def test_what_is_due_soonest_comes_first_and_then_what_is_about_the_most_money(s
         (100, None),
     ]
     assert (listed[-1].topic, listed[-1].severity) == ("todo_effects", "normal")
-    documents = {row["due_at"]: (row["amount"], row["currency"]) for row in map(todo.document, disputes)}
-    assert documents["2026-03-06T14:08:20Z"] == (100, "EUR")
+    documents = {row.due_at: (row.amount, row.currency) for row in map(todo.document, disputes)}
+    assert documents[MONDAY + 4 * DAY] == (100, "EUR")

@@ -40,4 +40,4 @@ def test_what_a_person_was_to_do_at_the_provider_is_taken_back_when_the_payment_
 
     assert before == {"cancel": "todo"}
     assert todos(services) == {"cancel": "withdrawn"}
-    assert accounts.account_document(services, "org_42")["standing"] == "good"
+    assert accounts.account_document(services, "org_42").standing == "good"

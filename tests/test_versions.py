@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kulanz.commands import execute, versions
@@ -42,9 +44,10 @@ def fails(services: Services) -> None:
     happens(services, 0, subscription_created(at=MONDAY - 30 * DAY), subscription_payment_failed(at=MONDAY))
 
 
-def grace_end(services: Services) -> str:
-    value: str = accounts.account_document(services, "org_42")["grace_ends_at"]
-    return value
+def grace_end(services: Services) -> datetime:
+    ends = accounts.account_document(services, "org_42").grace_ends_at
+    assert ends is not None
+    return ends
 
 
 def test_a_version_counts_from_its_day_and_for_services_that_were_open_before(services: Services) -> None:
@@ -55,7 +58,7 @@ def test_a_version_counts_from_its_day_and_for_services_that_were_open_before(se
 
     assert before.name == "plexo"
     assert policy_in_force(services).name == "gentle"
-    assert grace_end(services) == "2026-03-16T14:08:20Z"
+    assert grace_end(services) == MONDAY + 14 * DAY
 
 
 def test_what_is_open_keeps_the_version_that_it_began_under(services: Services) -> None:
@@ -65,8 +68,8 @@ def test_what_is_open_keeps_the_version_that_it_began_under(services: Services) 
     versions.activate(services, STRICT, actor="ada")
     happens(services, 2)
 
-    assert grace_end(services) == "2026-03-09T14:08:20Z"
-    assert accounts.account_document(services, "org_42")["policy"]["name"] == "strict"
+    assert grace_end(services) == MONDAY + 7 * DAY
+    assert accounts.account_document(services, "org_42").policy.name == "strict"
 
 
 def test_a_more_lenient_version_is_applied_to_what_is_open_when_it_is_asked_for(services: Services) -> None:
@@ -81,8 +84,8 @@ def test_a_more_lenient_version_is_applied_to_what_is_open_when_it_is_asked_for(
 
     assert [account for account, _ in moved] == ["org_42"]
     assert would == moved
-    assert untouched == "2026-03-09T14:08:20Z"
-    assert grace_end(services) == "2026-03-16T14:08:20Z"
+    assert untouched == MONDAY + 7 * DAY
+    assert grace_end(services) == MONDAY + 14 * DAY
     assert [finding for finding in replay(services) if finding.differs] == []
     assert list(versions.apply_to_open(services, gentle, actor="ada")) == []
 
@@ -209,18 +212,19 @@ def on_hold(services: Services) -> None:
 
 
 def the_case(services: Services) -> dict[str, Any]:
-    (result,) = accounts.account_document(services, "org_42")["dunning_cases"]
-    return dict(result)
+    (result,) = accounts.account_document(services, "org_42").dunning_cases
+    document: dict[str, Any] = msgspec.to_builtins(result)
+    return document
 
 
-def hold_end(services: Services) -> str:
-    timers = accounts.account_document(services, "org_42")["timers"]
-    return next(str(timer["due_at"]) for timer in timers if timer["kind"] == "hold_end")
+def hold_end(services: Services) -> datetime:
+    timers = accounts.account_document(services, "org_42").timers
+    return next(timer.due_at for timer in timers if timer.kind == "hold_end")
 
 
 def verdict(services: Services) -> str:
-    (request,) = accounts.account_document(services, "org_42")["refund_requests"]
-    return str(request["verdict"])
+    (request,) = accounts.account_document(services, "org_42").refund_requests
+    return str(request.verdict)
 
 
 def kept(services: Services) -> list[str]:

@@ -58,8 +58,8 @@ def of_timer(services: Services, timer: TimerRow) -> list[Wait]:
 
 def conditions_of(services: Services) -> dict[str, str]:
     told = explanation(services, "org_42", steps=False)
-    assert told["outlook"][: len(told["waits"])] == [f"{each['evidence']} {each['ends']}" for each in told["waits"]]
-    return {each["condition"]: f"{each['evidence']} {each['ends']}" for each in told["waits"]}
+    assert list(told.outlook[: len(told.waits)]) == [f"{each.evidence} {each.ends}" for each in told.waits]
+    return {each.condition: f"{each.evidence} {each.ends}" for each in told.waits}
 
 
 def in_grace(services: Services) -> None:

@@ -174,4 +174,4 @@ def _extras(services: Services, now: datetime) -> str:
     command = RequestRefund(
         payment="209", contact_email="buyer200@shop.example", organisation="Bakery Ada", reason="we found another"
     )
-    return str(refund_requests.request(services, "org_200", command, "browser")[0]["id"])
+    return str(refund_requests.request(services, "org_200", command, "browser")[0].id)

@@ -118,6 +118,6 @@ def _refunds(services: Services) -> None:
         )
         asked = refund_requests.request(services, account_of(name), wanted, "support")[0]
         if name == REFUNDED:
-            decision = DecideRefund(request=str(asked["id"]), approve=True, amount=4900, reason="goodwill, first year")
+            decision = DecideRefund(request=asked.id, approve=True, amount=4900, reason="goodwill, first year")
             execute.command(services, account_of(name), decision, "finance")
         settle(services)

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+import msgspec
 import pytest
 
 from kulanz.queries import accounts
@@ -68,7 +69,7 @@ def merchant(browsing: Shop) -> Iterator[Product]:
 
 
 def test_the_page_shows_the_notice_of_an_unpaid_account(browsing: Shop, merchant: Product) -> None:
-    merchant.answer = accounts.entitlement(browsing.services, "org_100")
+    merchant.answer = msgspec.to_builtins(accounts.entitlement(browsing.services, "org_100"))
     merchant.answer["notice"]["link"] = "https://product.example.com/billing"
     page = browsing.page
 

@@ -31,7 +31,7 @@ def asked(services: Services, now: datetime) -> str:
     )
     command = RequestRefund(payment="77", contact_email="ada@shop.example", organisation="Bakery Ada")
     request, _ = refund_requests.request(services, "org_42", command, "tests")
-    return str(request["id"])
+    return request.id
 
 
 def approve(operator: Operator, request: str) -> None:
@@ -87,7 +87,7 @@ def test_a_refund_that_waits_for_a_person_is_recorded_from_its_own_page(
     assert reader.post(f"/ops/effects/{row.id}/done", reason="x").status_code == 403
     assert (empty.status_code, done.status_code, again.status_code) == (400, 303, 409)
     assert "It is recorded as done by hand." in operator.see(done.location)
-    assert refunds.refund_request(services, asked)["state"] == "sent"
+    assert refunds.refund_request(services, asked).state == "sent"
     with services.database.read() as conn:
         assert [entry.act for entry in audit_log.about(conn, "org_42")] == ["done by hand"]
 

@@ -36,7 +36,7 @@ def asked(services: Services, now: datetime) -> str:
         payment="77", contact_email="ada@shop.example", organisation="Bakery Ada", reason="we found another"
     )
     request, _ = refund_requests.request(services, "org_42", command, "tests")
-    return str(request["id"])
+    return request.id
 
 
 def test_a_request_is_listed_with_what_the_policy_says_and_shown_without_who_asked(
@@ -72,14 +72,14 @@ def test_who_asked_is_shown_when_asked_for_and_that_is_noted(operator: Operator,
 
 def test_an_approval_is_looked_at_first_and_then_given(operator: Operator, services: Services, asked: str) -> None:
     looked = operator.post("/ops/accounts/org_42/preview", order="approve_refund", refund=asked, currency="EUR")
-    assert refunds.refund_request(services, asked)["state"] == "requested"
+    assert refunds.refund_request(services, asked).state == "requested"
 
     done = operator.post("/ops/accounts/org_42/orders", **dict(HIDDEN.findall(looked.text.partition("<main")[2])))
 
     assert "Approve the refund: what will happen" in looked.text
     assert done.status_code == 303
     stored_document = refunds.refund_request(services, asked)
-    assert (stored_document["state"], stored_document["decided_by"]) == ("approved", "ops")
+    assert (stored_document.state, stored_document.decided_by) == ("approved", "ops")
 
 
 def test_a_denial_of_what_the_policy_grants_needs_a_reason(operator: Operator, services: Services, asked: str) -> None:
@@ -89,7 +89,7 @@ def test_a_denial_of_what_the_policy_grants_needs_a_reason(operator: Operator, s
     assert bare.status_code == 422
     assert "say why it is denied" in bare.text
     assert stated.status_code == 303
-    assert refunds.refund_request(services, asked)["state"] == "denied"
+    assert refunds.refund_request(services, asked).state == "denied"
 
 
 @pytest.mark.usefixtures("in_grace")
@@ -181,13 +181,13 @@ def test_an_account_is_closed_and_stays_after_all(operator: Operator, services: 
     page = operator.see("/ops/accounts/org_42")
     requested = operator.order("org_42", order="request_closure", reason="they asked by mail")
     closing = operator.see("/ops/accounts/org_42")
-    (closure,) = accounts.account_document(services, "org_42")["closures"]
-    stayed = operator.order("org_42", order="withdraw_closure", subject=closure["id"], reason="they stay")
+    (closure,) = accounts.account_document(services, "org_42").closures
+    stayed = operator.order("org_42", order="withdraw_closure", subject=closure.id, reason="they stay")
 
     assert "Close the account" in page
     assert (requested.status_code, stayed.status_code) == (303, 303)
     assert "they asked by mail" in closing
     assert "Withdraw the closure" in closing
-    (closure,) = accounts.account_document(services, "org_42")["closures"]
-    assert closure["state"] == "withdrawn"
+    (closure,) = accounts.account_document(services, "org_42").closures
+    assert closure.state == "withdrawn"
     assert operator.post("/ops/accounts/org_42/preview", order="request_closure").status_code == 422

@@ -42,7 +42,7 @@ def link(operator: Operator, source: str, **fields: str) -> TestResponse:
 
 def owner_of(services: Services, number: str) -> list[str]:
     documents = [accounts.account_document(services, name) for name in ("org_1", UNNAMED)]
-    return [each["account_id"] for each in documents if number in [sub["id"] for sub in each["subscriptions"]]]
+    return [each.account_id for each in documents if number in [sub.id for sub in each.subscriptions]]
 
 
 @pytest.mark.usefixtures("unnamed")

@@ -149,8 +149,8 @@ def test_an_account_tells_its_story_and_what_would_follow_in_the_readers_languag
     preview = operator.client.post("/ops/accounts/org_42/preview", data=fields, headers=preferring).text
 
     told = re.sub(r"<time [^>]+>[^<]+ UTC</time>", "TIME", page)
-    assert german["why"][0].startswith("Das Abonnement ")
-    for line in [*german["why"], *german["outlook"], *(said for step in german["steps"] for said in step["sentences"])]:
+    assert german.why[0].startswith("Das Abonnement ")
+    for line in [*german.why, *german.outlook, *(said for step in german.steps for said in step.sentences)]:
         assert re.sub(r"\d+\.\xa0\w+\xa0\d{4}, \d\d:\d\d\xa0Uhr \(UTC\)", "TIME", line).replace("'", "&#39;") in told
     assert "ops hat die Nachfrist verlängert bis " in preview
     assert "Grund: asked for it" in preview
@@ -165,9 +165,9 @@ def test_an_account_tells_its_story_in_the_words_of_explain(operator: Operator, 
     page = re.sub("<[^>]+>", "", operator.see("/ops/accounts/org_42"))
 
     for line in [
-        *given_document["why"],
-        *given_document["outlook"],
-        *(line for step in given_document["steps"] for line in step["sentences"]),
+        *given_document.why,
+        *given_document.outlook,
+        *(line for step in given_document.steps for line in step.sentences),
     ]:
         assert line.replace("'", "&#39;") in page
 
@@ -186,8 +186,8 @@ def test_grace_is_extended_after_a_preview_and_only_once(operator: Operator, ser
     assert first.status_code == 303
     assert again.status_code in {409, 422}
     after = accounts.account_document(services, "org_42")
-    assert after["grace_ends_at"].startswith(in_a_month)
-    assert [(item["actor"], item["reason"]) for item in after["overrides"]] == [("ops", "waiting for the bank")]
+    assert f"{after.grace_ends_at:%Y-%m-%dT%H:%M}" == in_a_month
+    assert [(item.actor, item.reason) for item in after.overrides] == [("ops", "waiting for the bank")]
     assert "ops extended the grace period" in operator.see("/ops/accounts/org_42?done=extend_grace")
 
 
@@ -199,7 +199,7 @@ def test_a_form_that_is_sent_twice_at_the_same_moment_is_done_once(operator: Ope
     again = operator.post("/ops/accounts/org_42/orders", **proposal | {"seen": str(int(proposal["seen"]) + 1)})
 
     assert again.status_code == 409
-    assert len(accounts.account_document(services, "org_42")["overrides"]) == 1
+    assert len(accounts.account_document(services, "org_42").overrides) == 1
 
 
 @pytest.mark.usefixtures("in_grace")
@@ -209,19 +209,19 @@ def test_an_exception_that_waits_is_approved_by_somebody_else(
     careful = document.preset("plexo") + '\n[overrides]\nsecond_approver = ["waive"]\n'
     versions.activate(services, careful, actor="ada")
     operator.order("org_42", order="waive", reason="our mistake")
-    (requested,) = accounts.account_document(services, "org_42")["overrides"]
+    (requested,) = accounts.account_document(services, "org_42").overrides
     bob = Operator(app.test_client())
     bob.log_in("bob", "paper clip")
 
-    assert requested["state"] == "awaiting_approval"
-    own = operator.post("/ops/accounts/org_42/preview", order="approve_override", override=requested["id"])
+    assert requested.state == "awaiting_approval"
+    own = operator.post("/ops/accounts/org_42/preview", order="approve_override", override=requested.id)
     shown = bob.see("/ops/accounts/org_42")
-    other = bob.order("org_42", order="approve_override", override=requested["id"])
+    other = bob.order("org_42", order="approve_override", override=requested.id)
 
     assert "waits for a second person" in shown
-    assert (requested["state"], own.status_code, other.status_code) == ("awaiting_approval", 409, 303)
-    (made,) = accounts.account_document(services, "org_42")["overrides"]
-    assert (made["state"], made["actor"], made["approved_by"]) == ("active", "ops", ["bob"])
+    assert (requested.state, own.status_code, other.status_code) == ("awaiting_approval", 409, 303)
+    (made,) = accounts.account_document(services, "org_42").overrides
+    assert (made.state, made.actor, made.approved_by) == ("active", "ops", ("bob",))
 
 
 @pytest.mark.usefixtures("in_grace")
@@ -229,14 +229,14 @@ def test_a_dispute_is_opened_listed_and_closed(operator: Operator, services: Ser
     form = {"order": "open_dispute", "amount": "49,00", "currency": "eur", "fee": "15", "reason": "told by the bank"}
 
     assert operator.order("org_42", **form).status_code == 303
-    (dispute,) = accounts.account_document(services, "org_42")["disputes"]
+    (dispute,) = accounts.account_document(services, "org_42").disputes
     listed = operator.see("/ops/disputes")
-    closed = operator.order("org_42", order="close_dispute", dispute=dispute["id"], outcome="won")
+    closed = operator.order("org_42", order="close_dispute", dispute=dispute.id, outcome="won")
 
-    assert (dispute["amount"], dispute["currency"], dispute["fee"]) == (4900, "EUR", 1500)
+    assert (dispute.amount, dispute.currency, dispute.fee) == (4900, "EUR", 1500)
     assert 'href="/ops/accounts/org_42"' in listed
     assert closed.status_code == 303
-    assert accounts.account_document(services, "org_42")["standing"] == "grace"
+    assert accounts.account_document(services, "org_42").standing == "grace"
     assert "org_42" not in operator.see("/ops/disputes")
     assert "org_42" in operator.see("/ops/disputes?show=all")
 
@@ -253,7 +253,7 @@ def test_disputes_are_listed_by_when_they_are_answered_with_their_evidence_file_
 
     page = operator.see("/ops/disputes")
     taken = operator.post("/ops/disputes/evidence", account="org_42")
-    story = accounts.explanation(services, "org_42")["outlook"]
+    story = accounts.explanation(services, "org_42").outlook
 
     assert page.index("/ops/accounts/org_42") < page.index("/ops/accounts/org_43")
     assert f"{due:%Y-%m-%d %H:%M}" in page
@@ -276,19 +276,19 @@ def test_a_warning_is_listed_with_the_refund_that_prevents_the_chargeback_until_
     tell(services, order_created(), dispute_created(status="inquiry"))
     listed, overview = operator.see("/ops/disputes?show=warnings"), operator.see("/ops/")
     page = operator.see("/ops/accounts/org_42")
-    (proposed,) = [item["proposed"] for item in accounts.account_document(services, "org_42")["chargeback_warnings"]]
-    form = {"order": "request_refund", "payment_id": proposed["payment_id"], "organisation": "Bakery"}
+    (proposed,) = [item.proposed for item in accounts.account_document(services, "org_42").chargeback_warnings]
+    form = {"order": "request_refund", "payment_id": proposed.payment_id, "organisation": "Bakery"}
 
     refused = operator.post("/ops/accounts/org_42/preview", **form, contact_email="nobody")
     asked = operator.order("org_42", **form, contact_email="ada@shop.example")
 
     assert "Chargeback warnings" in overview
     assert 'href="/ops/accounts/org_42"' in listed
-    assert f"Refund payment {proposed['payment_id']} before it is charged back" in page
+    assert f"Refund payment {proposed.payment_id} before it is charged back" in page
     assert (refused.status_code, asked.status_code) == (422, 303)
     assert "org_42" not in operator.see("/ops/disputes?show=warnings")
-    (request,) = accounts.account_document(services, "org_42")["refund_requests"]
-    assert (request["payment_id"], request["state"]) == (proposed["payment_id"], "review")
+    (request,) = accounts.account_document(services, "org_42").refund_requests
+    assert (request.payment_id, request.state) == (proposed.payment_id, "review")
 
 
 @pytest.mark.usefixtures("in_grace")
@@ -298,8 +298,8 @@ def test_a_contact_is_noted_and_a_chargeback_after_it_takes_nothing(operator: Op
 
     account = accounts.account_document(services, "org_42")
     assert noted.status_code == 303
-    assert [(item["channel"], item["reason"]) for item in account["contacts"]] == [("phone", "asked about the invoice")]
-    assert (account["standing"], account["access"]) == ("grace", "full")
+    assert [(item.channel, item.reason) for item in account.contacts] == [("phone", "asked about the invoice")]
+    assert (account.standing, account.access) == ("grace", "full")
     assert "In touch by phone" in operator.see("/ops/accounts/org_42")
 
 
@@ -345,7 +345,7 @@ def test_when_the_account_has_changed_meanwhile_the_new_preview_is_shown(
 
     assert response.status_code == 409
     assert "has changed since you looked" in response.text
-    assert accounts.account_document(services, "org_42")["overrides"] == []
+    assert accounts.account_document(services, "org_42").overrides == ()
     again = dict(HIDDEN.findall(response.text.partition("<main")[2]))
     assert operator.post("/ops/accounts/org_42/orders", **again).status_code == 303
 

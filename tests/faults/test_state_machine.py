@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -249,7 +250,7 @@ class House(RuleBasedStateMachine):
     def documents(self) -> list[dict[str, Any]]:
         with self.services.database.read() as conn:
             existing = accounts.ids(conn, None, 100)
-        return [account_queries.account_document(self.services, name) for name in existing]
+        return [msgspec.to_builtins(account_queries.account_document(self.services, name)) for name in existing]
 
     def post(self, payload: Payload) -> None:
         body, headers = delivery(payload, self.settings.lemonsqueezy_webhook_secrets[-1])

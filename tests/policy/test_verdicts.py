@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kulanz.documents.purchases import Developer
 from kulanz.policy import document
 from kulanz.policy import facts as f
 from kulanz.policy.effects import RefundPayment, SendMail
@@ -230,8 +231,8 @@ def test_the_answer_about_a_delegated_product_names_its_developer_where_the_poli
 
     assert answer(account, payment="lemonsqueezy:9")[3] == "delegated"
     (refund,) = account.state.refunds
-    shown = refund_documents.refund_request("org_42", refund, account.now)["developer"]
-    assert shown == ({"name": "Acme Apps", "contact": "help@acme.example"} if told else None)
+    shown = refund_documents.refund_request("org_42", refund, account.now).developer
+    assert shown == (Developer(name="Acme Apps", contact="help@acme.example") if told else None)
     decides(account, approve=False, reason="theirs to say")
     mails = [effect.data for _, effect in account.done if isinstance(effect, SendMail)]
     assert mails[-1].get("developer_contact") == ("help@acme.example" if told else None)

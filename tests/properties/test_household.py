@@ -313,7 +313,7 @@ def test_every_purchase_stands_in_one_account_and_nowhere_else(template: Path, e
 
         documents = [account_document(services, name) for name in sorted(set(owners(services).values()))]
 
-    subscribed = [(sub["provider"], sub["id"]) for document in documents for sub in document["subscriptions"]]
+    subscribed = [(sub.provider, sub.id) for document in documents for sub in document.subscriptions]
     assert len(subscribed) == len(set(subscribed))
 
 

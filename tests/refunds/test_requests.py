@@ -126,7 +126,7 @@ def test_who_bought_under_thirty_days_keeps_them_under_a_version_with_fourteen(s
     refused = support.asked(later)
     assert (refused["verdict"], refused["clause"], refused["policy"]["version"]) == ("not_eligible", "12", 2)
     story = accounts.explanation(support.shop.services, str(bought.account))
-    assert any("at the payment answers better" in line for step in story["steps"] for line in step["sentences"])
+    assert any("at the payment answers better" in line for step in story.steps for line in step.sentences)
     assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(5))] == [(), ()]
 
 
@@ -151,7 +151,7 @@ def test_a_suspension_that_is_over_is_remembered_and_who_asks_is_compared(suppor
     assert (differs["verdict"], differs["differs_from_account"]) == ("eligible", ["contact_email"])
     assert (elsewhere["verdict"], elsewhere["differs_from_account"]) == ("eligible", ["organisation"])
     story = accounts.explanation(support.shop.services, str(other.account))
-    assert any("contact email differs" in line for step in story["steps"] for line in step["sentences"])
+    assert any("contact email differs" in line for step in story.steps for line in step.sentences)
 
 
 @everywhere
@@ -492,11 +492,11 @@ def test_the_story_of_a_refund_reads_in_sentences(support: Support) -> None:
 
     story = accounts.explanation(support.shop.services, str(bought.account))
 
-    said = [line for step in story["steps"] for line in step["sentences"]]
+    said = [line for step in story.steps for line in step.sentences]
     assert any("The policy says: it goes back" in line and "40.83 EUR" in line for line in said)
     assert any(line.startswith("tests approved a refund of 40.83 EUR") for line in said)
     assert any("confirmed that 40.83 EUR" in line for line in said)
-    assert any("its payment went back in full" in line for line in story["why"])
+    assert any("its payment went back in full" in line for line in story.why)
 
 
 def test_a_request_that_waits_for_its_money_is_no_debt(support: Support) -> None:
@@ -505,8 +505,8 @@ def test_a_request_that_waits_for_its_money_is_no_debt(support: Support) -> None
 
     story = accounts.explanation(support.shop.services, str(bought.account))
 
-    assert [line for line in story["outlook"] if "waits for an answer" in line]
-    assert not [line for line in story["outlook"] if "debt" in line]
+    assert [line for line in story.outlook if "waits for an answer" in line]
+    assert not [line for line in story.outlook if "debt" in line]
 
 
 def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
@@ -516,4 +516,4 @@ def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
     support.shop.advance(8 * DAY)
 
     story = accounts.explanation(support.shop.services, str(bought.account))
-    assert [line for line in story["outlook"] if "waits for an answer" in line and line.endswith("It is late.")]
+    assert [line for line in story.outlook if "waits for an answer" in line and line.endswith("It is late.")]

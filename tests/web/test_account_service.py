@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from kulanz import pipeline
+from kulanz import documents, pipeline
 from kulanz.commands.commands import OpenDispute
 from kulanz.config import ApiToken
 from kulanz.ingest.receiver import Receiver
@@ -21,7 +21,7 @@ from kulanz.queries import accounts
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
-from kulanz.web.api import documents, results
+from kulanz.web.api import results
 from kulanz.web.api.idempotency import StoreResponse, once
 from kulanz.web.application import assemble
 from tests.days import product, settings_of
@@ -98,7 +98,7 @@ def test_every_document_is_as_it_is_described(client: FlaskClient) -> None:
 
     assert (other_account.plan, other_account.access, other_account.standing) == ("professional", "full", "grace")
     assert [case.failures for case in other_account.dunning_cases] == [1]
-    assert many.accounts == [other_account]
+    assert many.accounts == (other_account,)
     assert (entitlement.plan, entitlement.version) == ("professional", other_account.version)
     assert [decision.rule for decision in timeline.decisions]
 
@@ -142,7 +142,7 @@ def test_what_was_never_heard_of_is_not_found(client: FlaskClient) -> None:
         assert client.get(f"/v1/accounts/org_9{path}", headers=WRITER).status_code == 404
     assert post(client, "/v1/accounts/org_9/disputes", A_DISPUTE).status_code == 404
     assert post(client, "/v1/disputes/operator:0/close", {"outcome": "won"}).status_code == 404
-    assert read(client, "/v1/accounts", documents.Accounts).accounts == []
+    assert read(client, "/v1/accounts", documents.Accounts).accounts == ()
 
 
 def test_accounts_are_read_page_by_page(client: FlaskClient, services: Services) -> None:
@@ -219,7 +219,7 @@ def test_an_exception_is_made_and_shown(client: FlaskClient) -> None:
     override = msgspec.json.decode(response.data, type=documents.Override)
     assert response.status_code == 201
     assert (override.kind, override.actor, override.reason) == ("extend_grace", "writer", "waiting for the bank")
-    assert account(client).overrides == [override]
+    assert account(client).overrides == (override,)
 
 
 @pytest.mark.usefixtures("in_grace")
@@ -290,7 +290,7 @@ def test_the_answer_is_kept_by_the_very_transaction_that_does_what_was_asked(ser
     with pytest.raises(RuntimeError):
         once(services, actor="writer", key="k1", request=b"r", act=act)
 
-    assert accounts.account_document(services, "org_42")["disputes"] == []
+    assert accounts.account_document(services, "org_42").disputes == ()
 
 
 @pytest.mark.usefixtures("in_grace")
@@ -324,7 +324,7 @@ def test_a_transfer_in_two_parts_pays_what_is_owed(client: FlaskClient) -> None:
     assert [case.amount_due for case in half.dunning_cases] == [100]
     assert (repeat.status_code, repeat.json) == (200, first.json)
     assert (second.status_code, msgspec.json.decode(second.data, type=documents.Payment).unmatched) == (201, 200)
-    assert (after.standing, after.dunning_cases) == ("good", [])
+    assert (after.standing, after.dunning_cases) == ("good", ())
     assert {timer.kind for timer in after.timers} <= {"renewal_overdue"}
     assert [other_payment.amount for other_payment in after.payments] == [due - 100, 300]
 

@@ -11,9 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from kulanz import documents
 from kulanz.policy.facts import OverrideKind
 from kulanz.services import Services
-from kulanz.web.api import cursors, documents
+from kulanz.web.api import cursors
 from kulanz.web.api.operations import OPERATIONS, Operation
 from kulanz.web.application import assemble
 from tests.replacing import replace
@@ -177,7 +178,7 @@ def test_an_entitlement_that_has_not_changed_is_not_sent_again(client: FlaskClie
 
 
 def test_a_timeline_is_read_to_its_end(client: FlaskClient) -> None:
-    seen: list[documents.Decision] = []
+    seen: tuple[documents.Decision, ...] = ()
     cursor = ""
     while cursor is not None:
         page = msgspec.json.decode(
@@ -331,7 +332,7 @@ def test_a_repeat_under_one_key_is_answered_and_not_done_again(client: FlaskClie
     assert (problem(other_body).status, problem(other_path).status) == (422, 422)
     assert repeat.json == first.json
     assert len(account(client, "org_42").overrides) == 2
-    assert account(client, "org_1").overrides == []
+    assert account(client, "org_1").overrides == ()
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ä", "x" * 256])

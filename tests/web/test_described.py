@@ -20,10 +20,10 @@ from hypothesis.strategies import DataObject, SearchStrategy
 from werkzeug.test import TestResponse
 
 from kulanz.config import ApiToken, Settings
+from kulanz.documents import Problem
 from kulanz.runtime.clock import real_now
 from kulanz.services import build
 from kulanz.web.api import openapi, operations
-from kulanz.web.api.documents import Problem
 from kulanz.web.api.operations import OPERATIONS, Operation
 from kulanz.web.application import create_app
 from tests.days import tell

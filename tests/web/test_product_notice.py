@@ -8,8 +8,10 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from kulanz import documents
 from kulanz.commands import execute
 from kulanz.commands.commands import OpenDispute, SetOverride
 from kulanz.config import ApiToken
@@ -17,7 +19,6 @@ from kulanz.ingest.receiver import Receiver
 from kulanz.policy.facts import OverrideKind
 from kulanz.queries import accounts
 from kulanz.services import Services
-from kulanz.web.api import documents
 from kulanz.web.application import assemble
 from tests.days import DAY, days_go_by, happens, product, settings_of, settle, tell
 from tests.lemonsqueezy import (
@@ -58,7 +59,7 @@ def unpaid(services: Services, **told: Any) -> None:
 
 
 def notice(services: Services, *languages: str) -> Any:
-    return accounts.entitlement(services, ORG, languages)["notice"]
+    return msgspec.to_builtins(accounts.entitlement(services, ORG, languages).notice)
 
 
 def answered(services: Services, query: str = "", account: str = ORG, **headers: str) -> Any:
@@ -80,7 +81,7 @@ def test_an_account_in_good_standing_has_nothing_to_show(services: Services) -> 
 
     document = accounts.entitlement(services, ORG)
 
-    assert (document["notice"], document["known"]) == (None, True)
+    assert (document.notice, document.known) == (None, True)
 
 
 def test_a_payer_is_shown_what_the_last_mail_said_until_it_is_paid(services: Services) -> None:
@@ -158,7 +159,7 @@ def test_a_strangers_unpaid_renewal_is_not_shown_where_it_claims_to_belong(tmp_p
         happens(services, -31, subscription_created(at=MONDAY - 31 * DAY, began=MONDAY - 31 * DAY, custom_data=own))
         happens(services, -30, subscription_created(at=MONDAY - 30 * DAY, began=MONDAY - 30 * DAY, **claimed))
         happens(services, 0, subscription_payment_failed(**claimed))
-        cases = accounts.account_document(services, ORG)["dunning_cases"]
+        cases = accounts.account_document(services, ORG).dunning_cases
 
         shown = notice(services)
 
@@ -313,7 +314,7 @@ def test_what_is_possible_is_told_in_every_state(services: Services) -> None:
     execute.command(services, ORG, OpenDispute(amount=1999, currency="EUR", reason="fraud"), "anna")
     none = accounts.entitlement(services, ORG)
 
-    assert [(item["access"], item["allows"]) for item in (full, free, none)] == [
+    assert [(item.access, item.allows) for item in (full, free, none)] == [
         ("full", [*always, "use_free", "use_paid"]),
         ("free", [*always, "use_free"]),
         ("none", always),

@@ -48,7 +48,7 @@ def differences(shop: Shop, played: Played) -> Iterator[str]:
         step = each.step if each.outcome == "recovered" else ""
         truth.update({_line(f"{each.failed_at:%Y-%m}", each.outcome, step, each.currency, str(each.amount)): 1})
     ours: Counter[tuple[str, ...]] = Counter()
-    for row in recovery.report(shop.services, first=f"{shop.now.year - 2}-01").sums:
+    for row in recovery.sums(shop.services, first=f"{shop.now.year - 2}-01"):
         step = (row.step or "") if row.outcome == "recovered" else ""
         assert row.amount % row.number == 0
         # A case that only snapshots told of, without an invoice, has no money; the record has no renewal for it.

@@ -21,6 +21,7 @@ from kulanz.cli.options import (
     instant,
     json_option,
     locale_name,
+    pairs,
     services,
     table,
     words,
@@ -30,6 +31,7 @@ from kulanz.formats.wording import file_name
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
+    from kulanz.documents import Explanation, Step
     from kulanz.formats.messages import Reader
 
 CHANNELS = ("mail", "phone", "chat", "letter", "in_person", "other")
@@ -60,7 +62,7 @@ def show(*, ident: str, as_json: bool) -> None:
 
     with services() as opened, near_misses(opened, ident):
         document = accounts.account_document(opened, ident)
-    emit(document, as_json, lambda: _print_account(document))
+    emit(document, as_json, lambda: _print_account(dict(pairs(document))))
 
 
 @account.command()
@@ -132,7 +134,7 @@ def plan_change(
     wanted = Wanted(plan=plan, price=price, currency=currency, subscription=subscription)
     with services() as opened:
         document = quotes.plan_change(opened, ident, wanted)
-    emit(document, as_json, table(PAIR, list(document.items())))
+    emit(document, as_json, table(PAIR, pairs(document)))
 
 
 @account.command()
@@ -313,34 +315,35 @@ def _print_account(document: dict[str, Any]) -> None:
             table(tuple(entries[0]), [tuple(entry.values()) for entry in entries])()
 
 
-def _print_story(document: dict[str, Any], languages: tuple[str, ...]) -> None:
+def _print_story(document: Explanation, languages: tuple[str, ...]) -> None:
     from kulanz.formats.localised import reader_of, zone_of
     from kulanz.formats.messages import message
     from kulanz.queries import accounts
 
     reader = reader_of(languages, zone_of("UTC"))
     standing = message("{account_id}: {standing}, plan {plan}, access {access}")
-    click.echo(reader.read(standing.given(**document)))
+    click.echo(reader.read(standing.given(**dict(pairs(document)))))
     titles = message("Why"), message("Why it waits"), message("What would change it")
-    waits = [f"{wait['evidence']} {wait['ends']}" for wait in document["waits"]]
-    for title, lines in zip(titles, (document["why"], waits, accounts.changes_ahead(document)), strict=True):
+    waits = [f"{wait.evidence} {wait.ends}" for wait in document.waits]
+    for title, lines in zip(titles, (document.why, waits, accounts.changes_ahead(document)), strict=True):
         click.echo(f"\n{reader.read(title)}")
         for line in lines or [reader.read(message("Nothing."))]:
             click.echo(f"  {line}")
     click.echo(f"\n{reader.read(message('How it came to this'))}")
-    for step in document["steps"]:
+    for step in document.steps:
         _print_step(step, reader)
 
 
-def _print_step(step: dict[str, Any], reader: Reader) -> None:
+def _print_step(step: Step, reader: Reader) -> None:
     from kulanz.formats.messages import message
+    from kulanz.policy.calendar.time import rfc3339
 
-    cause, policy = step["cause"], step["policy"]
+    cause, policy = step.cause, step.policy
     reference = f" {cause['ref']}" if cause["ref"] else ""
     by_clause = message("by {rule}, clause {clause} ({policy}, version {version})")
-    by = by_clause if step["clause"] else message("by {rule} ({policy}, version {version})")
-    click.echo(f"  {step['at']}  {cause['kind']} {cause['name']}{reference}")
-    stated = by.given(rule=step["rule"], clause=step["clause"], policy=policy["name"], version=policy["version"])
+    by = by_clause if step.clause else message("by {rule} ({policy}, version {version})")
+    click.echo(f"  {rfc3339(step.at)}  {cause['kind']} {cause['name']}{reference}")
+    stated = by.given(rule=step.rule, clause=step.clause, policy=policy["name"], version=policy["version"])
     click.echo(f"    {reader.read(stated)}")
-    for line in step["sentences"]:
+    for line in step.sentences:
         click.echo(f"    {line}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from kulanz.cli.listing import after_option, limit_option
 from kulanz.cli.options import console, emit, instant, json_option, services, table
 
 if TYPE_CHECKING:
-    from kulanz.queries.account_list import AccountLine
+    from kulanz.documents.lists import AccountLine
     from kulanz.services import Services
     from kulanz.store.account_list import AccountQuery
 
@@ -57,7 +58,7 @@ def find(*, text: str, as_json: bool) -> None:
         names = account_search.search(opened, text)
         with opened.database.read() as conn:
             lines = account_list.lines(opened, conn, names, masked=False)
-    emit({"accounts": [account_list.document(line) for line in lines]}, as_json, lambda: _show(lines))
+    emit({"accounts": lines}, as_json, lambda: _show(lines))
 
 
 LIST_COMMANDS = (list_, find)
@@ -93,7 +94,7 @@ def _print_lines(opened: Services, wanted: AccountQuery, after: str | None, limi
         click.echo(f"more: --after {shlex.quote(page.after)}", err=True)
 
 
-def _show(lines: list[AccountLine]) -> None:
+def _show(lines: Sequence[AccountLine]) -> None:
     """Print a table: all columns if there is room, else the most important ones."""
     from kulanz.queries import account_list
 

@@ -21,14 +21,17 @@ def charges(*, ident: str, as_json: bool) -> None:
     def show() -> None:
         rows = [
             (
-                charge["at"],
-                charge["id"],
-                charge["product"],
-                charge["reason"],
-                "yes" if charge["paid"] else "no",
-                *(money(charge[name], charge["currency"], charge["decimals"]) for name in ("total", "tax", "refunded")),
+                charge.at,
+                charge.id,
+                charge.product,
+                charge.reason,
+                "yes" if charge.paid else "no",
+                *(
+                    money(getattr(charge, name), charge.currency, charge.decimals)
+                    for name in ("total", "tax", "refunded")
+                ),
             )
-            for charge in document["charges"]
+            for charge in document.charges
         ]
         table(("at", "id", "product", "reason", "paid", "total", "tax", "refunded"), rows)()
 

@@ -8,7 +8,7 @@ import click
 
 from kulanz.cli.command import order, orders
 from kulanz.cli.listing import after_option, limit_option, print_page
-from kulanz.cli.options import PAIR, actor_option, dry_run_option, emit, json_option, services, table, words
+from kulanz.cli.options import PAIR, actor_option, dry_run_option, emit, json_option, pairs, services, table, words
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
@@ -44,7 +44,7 @@ def show(*, ident: str, as_json: bool) -> None:
 
     with services() as opened:
         document = collections.collection(opened, ident)
-    emit(document, as_json, table(PAIR, list(document.items())))
+    emit(document, as_json, table(PAIR, pairs(document)))
 
 
 @collections.command()

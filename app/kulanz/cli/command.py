@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, services, silent_option
+from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, pairs, services, silent_option
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
@@ -49,16 +49,16 @@ def order(
 
     with services() as opened:
         decision = execute.command(opened, account, command, actor, signed_in=signed_in, dry_run=dry_run, silent=silent)
-        after = _outcome(decision) if dry_run else accounts.account_document(opened, account)
+        outcome = _outcome(decision) if dry_run else dict(pairs(accounts.account_document(opened, account)))
         if isinstance(command, Closing) and not dry_run:
             vacuum.vacuum(opened)  # At once; else the clock does it.
     said = [sentence(change_document(change)) for change in decision.changes]
-    document = {"account": after, "changes": said, "dry_run": dry_run, "actor": actor}
+    document = {"account": outcome, "changes": said, "dry_run": dry_run, "actor": actor}
 
     def show() -> None:
         for line in said or ["Nothing changes."]:
             click.echo(f"{'would be: ' if dry_run else ''}{line}")
-        click.echo(f"{account}: {after['standing']}, plan {after['plan']}, access {after['access']}")
+        click.echo(f"{account}: {outcome['standing']}, plan {outcome['plan']}, access {outcome['access']}")
 
     emit(document, as_json, show)
 

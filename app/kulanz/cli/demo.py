@@ -106,7 +106,7 @@ def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
                 if not as_json:
                     _print(outcome)
         again = kulanz_in(opened.settings.data_dir) if opened.settings.demo else "kulanz"
-    account = outcomes[0]["account"]["account_id"]
+    account = outcomes[0]["account"].account_id
     emit({"account_id": account, "chapters": outcomes}, as_json, f"Read it again: {again} account explain {account}")
     unexpected = [outcome["day"] for outcome in outcomes if not outcome["as_expected"]]
     if unexpected:
@@ -175,7 +175,7 @@ def _outcome(opened: Services, day: DemoDay, purchase: Purchase, seen: set[str])
         "events": [name for name, _ in day.events],
         "account": account,
         "effects": [{"kind": row.kind, "type": row.type, "state": row.state} for row in fresh],
-        "as_expected": (account["standing"], account["plan"]) == (day.standing, day.plan),
+        "as_expected": (account.standing, account.plan) == (day.standing, day.plan),
     }
 
 

@@ -40,9 +40,9 @@ def list_(*, limit: int, as_json: bool) -> None:
     from kulanz.queries import disputes
 
     with services() as opened, opened.database.read() as conn:
-        rows = [disputes.document(line) for line in disputes.undecided(opened, conn, limit)]
+        rows = disputes.undecided(opened, conn, limit)
     columns = ("id", "account_id", "status", "amount", "currency", "opened_at", "answer_by", "lacks")
-    shown = [[", ".join(row[name]) if name == "lacks" else row[name] for name in columns] for row in rows]
+    shown = [[", ".join(row.lacks) if name == "lacks" else getattr(row, name) for name in columns] for row in rows]
     emit({"disputes": rows}, as_json, table(columns, shown))
 
 

@@ -11,15 +11,16 @@ import click
 from kulanz.cli.options import emit, services, table
 
 if TYPE_CHECKING:
+    from kulanz.documents.shape import Document
     from kulanz.queries.views import Page
 
 limit_option = click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 after_option = click.option("--after", help="Where the page before ended, as it said.")
 
 
-def print_page(name: str, page: Page, columns: Sequence[str], *, as_json: bool) -> None:
+def print_page(name: str, page: Page[Document], columns: Sequence[str], *, as_json: bool) -> None:
     """Print a page, and on standard error how the next one is asked for."""
-    rows = [[item[column] for column in columns] for item in page.items]
+    rows = [[getattr(item, column) for column in columns] for item in page.items]
 
     def show() -> None:
         table(columns, rows)()
@@ -34,5 +35,5 @@ def print_part(account: str, name: str, columns: Sequence[str], *, as_json: bool
     from kulanz.queries import accounts
 
     with services() as opened:
-        result = accounts.account_document(opened, account)[name]
-    emit({name: result}, as_json, table(columns, [[item[column] for column in columns] for item in result]))
+        result = getattr(accounts.account_document(opened, account), name)
+    emit({name: result}, as_json, table(columns, [[getattr(item, column) for column in columns] for item in result]))

@@ -180,6 +180,13 @@ def emit(document: Any, as_json: bool, human: str | Callable[[], None]) -> None:
         click.echo(human)
 
 
+def pairs(document: Any) -> list[tuple[str, Any]]:
+    """Return the fields of a document with their values, as JSON has them."""
+    import msgspec
+
+    return list(msgspec.json.decode(msgspec.json.encode(document), type=dict[str, Any]).items())
+
+
 def as_text(document: Any) -> str:
     """Return JSON with timestamps in RFC 3339, UTC, `Z`."""
     import msgspec

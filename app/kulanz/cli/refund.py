@@ -18,6 +18,7 @@ from kulanz.cli.options import (
     emit,
     json_option,
     mail_address,
+    pairs,
     services,
     table,
     words,
@@ -25,6 +26,7 @@ from kulanz.cli.options import (
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command, DecideRefund
+    from kulanz.documents.purchases import RefundRequest
 
 REFUND_STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
 REFUND_COLUMNS = ("id", "account_id", "state", "verdict", "clause", "amount", "currency", "decide_by", "pay_by", "late")
@@ -81,7 +83,7 @@ def request(
         if not new:
             click.echo("This payment was asked back before: this is that request as it stands now.", err=True)
 
-    emit(document | {"dry_run": dry_run}, as_json, show)
+    emit(dict(pairs(document), dry_run=dry_run), as_json, show)
 
 
 @refund.command(name="list")
@@ -157,9 +159,8 @@ def _decide(command: DecideRefund, *, actor: str, dry_run: bool, as_json: bool) 
 
     with services() as opened:
         document = refund_requests.decide(opened, command, actor, dry_run=dry_run)
-    emit(document | {"dry_run": dry_run}, as_json, lambda: _print(document))
+    emit(dict(pairs(document), dry_run=dry_run), as_json, lambda: _print(document))
 
 
-def _print(document: dict[str, Any]) -> None:
-    plain = [(key, value) for key, value in document.items() if not isinstance(value, list | dict)]
-    table(PAIR, plain)()
+def _print(document: RefundRequest) -> None:
+    table(PAIR, [(key, value) for key, value in pairs(document) if not isinstance(value, list | dict)])()

@@ -9,11 +9,10 @@ import click
 from kulanz.cli.options import emit, json_option, services, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kulanz.queries.recovery import Figures, Report
+    from kulanz.documents.reports import Recovery, RecoveryFigures
 
 _COLUMNS = ("failed", "recovered", "lost", "open", "rate")
+_SHOWN_DAYS = (1, 7, 30)
 
 
 @click.group()
@@ -33,19 +32,21 @@ def recovery(*, first: str | None, last: str | None, as_csv: bool, as_json: bool
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
     with services() as opened:
+        if as_csv:
+            click.echo(query.as_csv(query.sums(opened, first, last)), nl=False)
+            return
         result = query.report(opened, first, last)
-    if as_csv:
-        click.echo(query.as_csv(result), nl=False)
-        return
-    emit(query.document(result), as_json, lambda: _show(result))
+    emit(result, as_json, lambda: _show(result))
 
 
-def _show(result: Report) -> None:
-    click.echo(f"Payments that failed from {result.first} to {result.last} (UTC), and their outcomes")
-    tables: Sequence[tuple[str, list[Figures]]] = (
+def _show(result: Recovery) -> None:
+    from kulanz.queries import recovery as query
+
+    click.echo(f"Payments that failed from {result.first} to {result.to} (UTC), and their outcomes")
+    tables = (
         ("month", result.months),
         ("plan", result.plans),
-        ("policy", result.versions),
+        ("policy", result.policy_versions),
     )
     for name, rows in tables:
         if rows:
@@ -56,17 +57,19 @@ def _show(result: Report) -> None:
         if brought:
             click.echo()
             cells = [
-                (row.key, _cell(row, row.recovered, row.recovered_amount), _share(result.share(row))) for row in brought
+                (row.key, _cell(row, row.recovered, row.recovered_amount), _share(query.share(result, row)))
+                for row in brought
             ]
             table((name, "recovered", "share"), cells)()
-    if result.paid:
-        shares = ", ".join(f"{result.paid_within(days)} within {days} d" for days in (1, 7, 30))
-        click.echo(f"\nOf {result.paid} that were paid: {shares}.\nHalf of them came within {result.median_days} d.")
+    time = result.days_to_recovery
+    if time.cases:
+        shares = ", ".join(f"{part.cases} within {part.days} d" for part in time.within if part.days in _SHOWN_DAYS)
+        click.echo(f"\nOf {time.cases} that were paid: {shares}.\nHalf of them came within {time.median} d.")
     elif not result.months:
         click.echo("No payment failed.")
 
 
-def _cells(row: Figures) -> tuple[str, ...]:
+def _cells(row: RecoveryFigures) -> tuple[str, ...]:
     pairs = (
         (row.cases, row.amount),
         (row.recovered, row.recovered_amount),
@@ -76,7 +79,7 @@ def _cells(row: Figures) -> tuple[str, ...]:
     return (*(_cell(row, *pair) for pair in pairs), f"{_share(row.rate)}{' so far' if row.open_amount else ''}")
 
 
-def _cell(row: Figures, number: int, amount: int) -> str:
+def _cell(row: RecoveryFigures, number: int, amount: int) -> str:
     from kulanz.formats.money import plain
 
     return f"{number}: {plain(amount, row.currency)}" if number else "-"

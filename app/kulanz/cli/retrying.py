@@ -140,8 +140,7 @@ def groups_command(what: str, help_text: str) -> click.Command:
 
         with services() as opened, opened.database.read() as conn:
             found = attention.events(conn) if what == "events" else attention.effects(conn)
-        documents = [attention.document(group) for group in found]
         columns = ("number", "state", *(("type",) if what == "effects" else ()), "since", "until", "reason")
-        emit({"groups": documents}, as_json, table(columns, [[row[name] for name in columns] for row in documents]))
+        emit({"groups": found}, as_json, table(columns, [[getattr(row, name) for name in columns] for row in found]))
 
     return groups

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kulanz.crypto import places
+from kulanz.documents.standing import OutgoingAction
 from kulanz.errors import NotFoundError, RefusedError
-from kulanz.formats.messages import message
-from kulanz.policy.consequences.effects import reported, rfc3339
+from kulanz.formats.messages import Message, message
+from kulanz.policy.consequences.effects import reported
 from kulanz.policy.effects import Effect
 from kulanz.policy.facts import Outcome
 from kulanz.policy.state import Decision
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
-from kulanz.queries.views import JsonDocument
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, audit_log, codec, outbox
@@ -66,9 +66,7 @@ def record(
         book = unit_of_work.account(row.account).book
         facts = tuple(reported(effect, Outcome.DONE, unit_of_work.now, book))
         if not dry_run and not outbox.done_by_hand(tx, row.id, real_now()):
-            raise RefusedError(
-                message("{effect} is tried again at this moment: look at its outcome first", effect=row.id)
-            )
+            raise RefusedError(_TRIED_NOW.given(effect=row.id))
         decision = unit_of_work.decide(row.account, facts, Cause(kind="command", name="DoneByHand", ref=actor))
         if not dry_run:
             unit_of_work.save()
@@ -81,17 +79,9 @@ def record(
     return Recorded(row=row, effect=effect, decision=decision)
 
 
-def document(row: EffectRow) -> JsonDocument:
+def document(row: EffectRow) -> OutgoingAction:
     """Return an outgoing action's document in the API."""
-    return {
-        "id": row.id,
-        "state": row.state,
-        "type": row.type,
-        "account_id": row.account or None,
-        "subject": row.subject,
-        "created_at": rfc3339(row.created_at),
-        "done_at": rfc3339(row.done_at) if row.done_at is not None else None,
-    }
+    return OutgoingAction.of(row, account_id=row.account or None)
 
 
 def _waiting(tx: Connection, ident: str) -> EffectRow:
@@ -101,7 +91,9 @@ def _waiting(tx: Connection, ident: str) -> EffectRow:
     if row.kind not in PROVIDER_CALLS:
         raise RefusedError(message("{effect} is no call to the provider: only that is done by hand", effect=ident))
     if not row.may_be_done_by_hand:
-        raise RefusedError(message("{effect} is {state}: it does not wait for a person", effect=ident, state=row.state))
+        raise RefusedError(
+            message("{effect} is {state}: it does not wait for a person", effect=ident, state=Message(text=row.state))
+        )
     return row
 
 

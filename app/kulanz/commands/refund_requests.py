@@ -7,13 +7,14 @@ from collections.abc import Callable
 from kulanz.commands import execute
 from kulanz.commands import refunds as refund_orders
 from kulanz.commands.commands import DecideRefund, RequestRefund
+from kulanz.documents.purchases import RefundRequest
 from kulanz.errors import NotFoundError
 from kulanz.formats.messages import message
 from kulanz.policy.facts import Fact, RefundAmended, RefundRequested
 from kulanz.policy.state import Decision
 from kulanz.queries import refund_documents
 from kulanz.queries.refunds import account_of_request, refund_request_in
-from kulanz.queries.views import JsonDocument, view
+from kulanz.queries.views import view
 from kulanz.services import Services
 from kulanz.store.database import Connection
 
@@ -25,10 +26,10 @@ def request(
     actor: str,
     *,
     dry_run: bool = False,
-    keep: Callable[[Connection, JsonDocument], None] | None = None,
-) -> tuple[JsonDocument, bool]:
+    keep: Callable[[Connection, RefundRequest], None] | None = None,
+) -> tuple[RefundRequest, bool]:
     """Request a refund; return the request and whether it is new: an open request is amended."""
-    made: list[tuple[JsonDocument, bool]] = []
+    made: list[tuple[RefundRequest, bool]] = []
 
     def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
         document = refund_request_in(services, tx, account, _asked(services, tx, account, command, facts))
@@ -40,7 +41,7 @@ def request(
     return made[0] if made else _would_be(services, decision, account, command)
 
 
-def decide(services: Services, command: DecideRefund, actor: str, *, dry_run: bool = False) -> JsonDocument:
+def decide(services: Services, command: DecideRefund, actor: str, *, dry_run: bool = False) -> RefundRequest:
     """Approve or deny a request; return the request afterwards."""
     account = account_of_request(services, command.request)
     decision = execute.command(services, account, command, actor, dry_run=dry_run)
@@ -66,7 +67,7 @@ def _asked(services: Services, conn: Connection, account: str, command: RequestR
 
 def _would_be(
     services: Services, decision: Decision, account: str, command: RequestRefund
-) -> tuple[JsonDocument, bool]:
+) -> tuple[RefundRequest, bool]:
     """Return the request of a dry run, and whether it would be new."""
     existing = {refund.key for refund in decision.before.refunds} if decision.before else set()
     refund = next((refund for refund in decision.state.refunds if refund.key not in existing), None)

@@ -2,76 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
+from kulanz import documents
+from kulanz.documents import standing
 from kulanz.policy.areas.credit.pots import pots
 from kulanz.policy.areas.subscriptions import twice as paid_twice
 from kulanz.policy.book import Book
-from kulanz.policy.document import Policy
 from kulanz.policy.state import Case, Chargeback, ChargebackWarning, DebtStage, Hold, Moment, State, Terms
+from kulanz.policy.state.findings import Timer
 from kulanz.queries import closed, debts, exceptions, extra_documents, refund_documents, values
-from kulanz.queries.views import AccountView, JsonDocument
+from kulanz.queries.views import AccountView
 from kulanz.store.ledger import DecisionRow
 
 
-def account(seen: AccountView) -> JsonDocument:
+def account(seen: AccountView) -> documents.Account:
     """Return an account as `GET /v1/accounts/<id>` answers it (CONTRACT section 3)."""
-    who, state, terms = seen.account, seen.state, seen.terms
-    return {
-        "account_id": who.id,
-        "plan": who.plan,
-        "access": str(who.access),
-        "standing": str(who.standing),
-        "grace_ends_at": values.instant(state.grace_ends_at),
-        "data_deletion_eligible_at": values.instant(state.deletion_eligible_at),
-        "subscriptions": _subscriptions(who.book, terms, state, seen.now),
-        "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if debts.shown(case)],
-        "disputes": [_dispute(item, who.book) for item in state.chargebacks],
-        "chargeback_warnings": [_warning(item) for item in state.warnings],
-        "holds": [_hold(item) for item in state.holds],
-        "overrides": exceptions.overrides(who.book, seen.now),
-        "terms": exceptions.terms(who.book, terms),
-        "add_ons": [extra_documents.add_on(item) for item in state.bookings],
-        "cancellations": [extra_documents.notice(item) for _, item in sorted(who.book.cancellations.items())],
-        "contacts": [extra_documents.contact(item) for _, item in sorted(who.book.contacts.items())],
-        "migrations": [extra_documents.move(item) for _, item in sorted(who.book.moves.items())],
-        "credits": [extra_documents.credit(item) for item in pots(who.book, state)],
-        "payments": debts.payments(who.book),
-        "licences": list(refund_documents.licences(state, who.book, _moment(seen))),
-        "refund_requests": [refund_documents.refund_request(who.id, item, state.as_of) for item in state.refunds],
-        "collections": debts.collections(who.book),
-        "debtor": debts.debtor(who.book),
-        "closures": closed.closures(who.book, state, terms),
-        "links": list(seen.links),
-        "linkable_to": seen.linkable_to,
-        "delivery": debts.delivery(who.book),
-        "mandates": debts.mandates(who.book),
-        "timers": [{"kind": item.kind, "due_at": values.instant(item.due_at)} for item in _in_order(state)],
-        **(seen.closed_at or {}),
-        "policy": policy(terms.current),
-        "version": who.version,
-    }
+    who, state, terms, book = seen.account, seen.state, seen.terms, seen.account.book
+    shown = documents.Account.of(
+        who,
+        account_id=who.id,
+        grace_ends_at=state.grace_ends_at,
+        data_deletion_eligible_at=state.deletion_eligible_at,
+        subscriptions=tuple(_subscriptions(book, terms, state, seen.now)),
+        dunning_cases=tuple(_case(case, state.debt(case.key)) for case in state.cases if case.pursued),
+        disputes=tuple(_dispute(item, book) for item in state.chargebacks),
+        chargeback_warnings=tuple(map(_warning, state.warnings)),
+        holds=tuple(map(_hold, state.holds)),
+        overrides=exceptions.overrides(book, seen.now),
+        terms=exceptions.terms(book, terms),
+        add_ons=tuple(map(extra_documents.add_on, state.bookings)),
+        cancellations=tuple(extra_documents.notice(item) for _, item in sorted(book.cancellations.items())),
+        contacts=tuple(extra_documents.contact(item) for _, item in sorted(book.contacts.items())),
+        migrations=tuple(extra_documents.move(item) for _, item in sorted(book.moves.items())),
+        credits=tuple(map(extra_documents.credit, pots(book, state))),
+        payments=debts.payments(book),
+        licences=tuple(refund_documents.licences(state, book, _moment(seen))),
+        refund_requests=tuple(refund_documents.refund_request(who.id, item, state.as_of) for item in state.refunds),
+        collections=debts.collections(book),
+        debtor=debts.debtor(book),
+        closures=closed.closures(book, state, terms),
+        links=seen.links,
+        linkable_to=seen.linkable_to,
+        delivery=debts.delivery(book),
+        mandates=debts.mandates(book),
+        timers=tuple(standing.Timer.of(item) for item in sorted(state.timers, key=_in_order)),
+        policy=standing.Policy.of(terms.current),
+    )
+    return shown if seen.ended is None else seen.ended.in_place_of(shown)
 
 
-def policy(version: Policy) -> JsonDocument:
-    """Return the version of a policy."""
-    return {"name": version.name, "version": version.version, "sha256": version.sha256}
-
-
-def decision(row: DecisionRow) -> JsonDocument:
+def decision(row: DecisionRow) -> documents.Decision:
     """Return a decision as the timeline shows it."""
-    return {
-        "at": values.instant(row.at),
-        "cause": {"kind": row.cause_kind, "name": row.cause_name, "ref": row.cause_ref},
-        "rule": row.rule,
-        "clause": row.clause,
-        "policy": {"name": row.policy, "version": row.policy_version},
-        "from": row.before,
-        "to": row.after,
-        "effects": row.effects,
-        "changes": row.detail.get("changes", []),
-    }
+    return documents.Decision.of(
+        row,
+        cause={"kind": row.cause_kind, "name": row.cause_name, "ref": row.cause_ref},
+        policy={"name": row.policy, "version": row.policy_version},
+        changes=row.detail.get("changes", []),
+    )
 
 
 def _moment(seen: AccountView) -> Moment:
@@ -79,92 +68,72 @@ def _moment(seen: AccountView) -> Moment:
     return Moment(terms, seen.account.zone(terms), seen.state.as_of)
 
 
-def _subscriptions(book: Book, terms: Terms, state: State, now: datetime) -> list[JsonDocument]:
-    matches = []
+def _subscriptions(book: Book, terms: Terms, state: State, now: datetime) -> Iterator[standing.Subscription]:
     twice = {key for key, _ in paid_twice.alerts(state, now)}
     unpaid = {grant.subscription for grant in state.grants if grant.unpaid_plan}
     for key, sub in sorted(book.subscriptions.items()):
         provider, _, ident = key.partition(":")
-        matches.append(
-            {
-                "provider": provider,
-                "id": ident,
-                "plan": terms.catalogue.plan_of(sub.seen.bought),
-                "quantity": terms.catalogue.counting(sub.seen.bought)[0][1].quantity,
-                "status": str(sub.seen.status),
-                "upgrade_unpaid": key in unpaid,
-                "paid_twice": key in twice,
-                "renews_at": values.instant(sub.seen.renews_at),
-                "ends_at": values.instant(sub.seen.ends_at),
-                "trial_ends_at": values.instant(sub.seen.trial_ends_at),
-            }
+        yield standing.Subscription.of(
+            sub.seen,
+            provider=provider,
+            id=ident,
+            plan=terms.catalogue.plan_of(sub.seen.bought),
+            quantity=terms.catalogue.counting(sub.seen.bought)[0][1].quantity,
+            upgrade_unpaid=key in unpaid,
+            paid_twice=key in twice,
         )
-    return matches
 
 
-def _case(case: Case, debt: DebtStage | None) -> JsonDocument:
-    return {
-        "id": case.key,
-        "subscription_id": case.subscription.partition(":")[2],
-        "invoice_id": values.own_id(case.invoice),
-        "state": str(case.state) if case.frozen_since is None else "frozen",
-        "opened_at": values.instant(case.opened_at),
-        "grace_ends_at": values.instant(case.deadline),
-        "failures": case.failures,
-        "amount_due": case.amount_due,
-        "currency": case.currency,
-        "decimals": values.decimals(case.currency, case.decimals),
-        "level": debt.level if debt else 0,
-        "fees": debt.fees if debt else 0,
-        "claim": case.claim,
-    }
+def _case(case: Case, debt: DebtStage | None) -> standing.DunningCase:
+    return standing.DunningCase.of(
+        case,
+        id=case.key,
+        subscription_id=values.own_id(case.subscription),
+        invoice_id=values.own_id(case.invoice),
+        state=case.state if case.frozen_since is None else "frozen",
+        grace_ends_at=case.deadline,
+        decimals=values.decimals(case.currency, case.decimals),
+        level=debt.level if debt else 0,
+        fees=debt.fees if debt else 0,
+    )
 
 
-def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
+def _dispute(chargeback: Chargeback, book: Book) -> standing.Dispute:
     dispute = book.disputes.get(chargeback.key)
-    return {
-        "id": chargeback.key,
-        "status": str(chargeback.status),
-        "opened_at": values.instant(chargeback.opened_at),
-        "amount": chargeback.amount,
-        "currency": chargeback.currency,
-        "decimals": values.decimals(chargeback.currency, chargeback.decimals),
-        "fee": chargeback.fee,
-        "fee_currency": chargeback.fee_currency,
-        "payment_id": chargeback.payment.rpartition(":")[2] if chargeback.payment else None,
-        "reference": dispute.seen.reference if dispute else None,
-        "reason": chargeback.reason,
-        "claim": chargeback.claim,
-        "answer_by": values.instant(chargeback.answer_by),
-    }
+    return standing.Dispute.of(
+        chargeback,
+        id=chargeback.key,
+        decimals=values.decimals(chargeback.currency, chargeback.decimals),
+        payment_id=_last_part(chargeback.payment),
+        reference=dispute.seen.reference if dispute else None,
+    )
 
 
-def _warning(warning: ChargebackWarning) -> JsonDocument:
-    payment = warning.payment.rpartition(":")[2] if warning.payment else None
-    act = {"act": "refund", "payment_id": payment, "amount": warning.refundable, "currency": warning.currency}
-    return {
-        "id": warning.key,
-        "state": warning.closed_as or "warned",
-        "warned_at": values.instant(warning.warned_at),
-        "payment_id": payment,
-        "amount": warning.amount,
-        "currency": warning.currency,
-        "decimals": values.decimals(warning.currency, warning.decimals),
-        "reason": warning.reason,
-        "proposed": act if warning.open and warning.refundable else None,
-    }
+def _warning(warning: ChargebackWarning) -> standing.ChargebackWarning:
+    proposed = warning.open and warning.refundable
+    return standing.ChargebackWarning.of(
+        warning,
+        id=warning.key,
+        state=warning.closed_as or "warned",
+        payment_id=_last_part(warning.payment),
+        decimals=values.decimals(warning.currency, warning.decimals),
+        proposed=_refund_of(warning) if proposed else None,
+    )
 
 
-def _hold(hold: Hold) -> JsonDocument:
-    return {
-        "id": hold.key,
-        "owner": str(hold.owner),
-        "scope": hold.scope,
-        "source": hold.source,
-        "since": values.instant(hold.since),
-        "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
-    }
+def _refund_of(warning: ChargebackWarning) -> standing.ProposedRefund:
+    payment = _last_part(warning.payment)
+    return standing.ProposedRefund.of(warning, act="refund", payment_id=payment, amount=warning.refundable)
 
 
-def _in_order(state: State) -> list[Any]:
-    return sorted(state.timers, key=lambda item: (item.due_at, item.kind, item.subject))
+def _hold(hold: Hold) -> standing.Hold:
+    subscriptions = tuple(key.partition(":")[2] for key in hold.subscriptions)
+    return standing.Hold.of(hold, id=hold.key, subscriptions=subscriptions)
+
+
+def _last_part(key: str | None) -> str | None:
+    return key.rpartition(":")[2] if key else None
+
+
+def _in_order(timer: Timer) -> tuple[datetime, str, str]:
+    return timer.due_at, timer.kind, timer.subject

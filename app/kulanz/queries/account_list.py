@@ -6,20 +6,19 @@ import csv
 import io
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
+from kulanz.documents.lists import AccountLine, Owed
 from kulanz.errors import InvalidInputError, UnreadableError
 from kulanz.formats.money import units
 from kulanz.policy.areas.addresses import Contact, contact
 from kulanz.policy.book import Book
-from kulanz.policy.consequences.effects import rfc3339
 from kulanz.processing.entry import account_of
-from kulanz.queries.views import JsonDocument
+from kulanz.queries.views import Page
 from kulanz.services import Services
 from kulanz.store import account_list, accounts
-from kulanz.store.account_list import AccountQuery, Deadline, Line, Owed, Place, Sort
+from kulanz.store.account_list import AccountQuery, Line, Place, Sort
 from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
 
@@ -30,34 +29,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that spreadsheets read as a formula: buyers choose ids and addresses."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountLine:
-    """A row of the list."""
-
-    id: str
-    standing: str
-    plan: str
-    access: str
-    name: str | None
-    mail: str | None
-    owed: tuple[Owed, ...]
-    deadline: Deadline | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
-    """Rows of a page, and the cursor of the next page; None: there is no next page."""
-
-    items: list[AccountLine]
-    after: str | None
-
-
 def page(
     services: Services, conn: Connection, wanted: AccountQuery, after: str | None, limit: int, *, masked: bool
-) -> Lines:
+) -> Page[AccountLine]:
     """Return one page of the list; mail addresses are masked where the reader may not see them."""
     places, following = places_after(conn, wanted, after, limit)
-    return Lines(items=lines(services, conn, [each.account for each in places], masked=masked), after=following)
+    return Page(items=lines(services, conn, [each.account for each in places], masked=masked), after=following)
 
 
 def places_after(
@@ -75,24 +52,9 @@ def lines(services: Services, conn: Connection, names: Sequence[str], *, masked:
     return [_line(services, rows[name], known[name], masked=masked) for name in names if name in rows]
 
 
-def document(line: AccountLine) -> JsonDocument:
-    """Return a line as programs read it."""
-    return {
-        "account_id": line.id,
-        "plan": line.plan,
-        "standing": line.standing,
-        "access": line.access,
-        "owed": [{"amount": each.amount, "currency": each.currency} for each in line.owed],
-        "deadline": line.deadline.kind if line.deadline else None,
-        "due_at": rfc3339(line.deadline.due_at) if line.deadline else None,
-        "name": line.name,
-        "mail": line.mail,
-    }
-
-
 def cells(line: AccountLine, columns: Sequence[str] = COLUMNS) -> list[str | None]:
     """Return a line's cells, in the order of the columns."""
-    shown = document(line) | {"owed": "; ".join(map(amount, line.owed)) or None}
+    shown = msgspec.to_builtins(line) | {"owed": "; ".join(map(amount, line.owed)) or None}
     return [shown[column] for column in columns]
 
 
@@ -123,15 +85,13 @@ def _safe(cell: str | None) -> str:
 
 
 def _line(services: Services, row: AccountRow, known: Line, *, masked: bool) -> AccountLine:
-    who = shown(_contact(services, row), masked=masked)
-    return AccountLine(
-        id=row.id,
-        standing=row.standing,
-        plan=row.plan,
-        access=row.access,
-        **who._asdict(),
-        owed=known.owed,
-        deadline=known.deadline,
+    return AccountLine.of(
+        row,
+        account_id=row.id,
+        owed=tuple(map(Owed.of, known.owed)),
+        deadline=known.deadline.kind if known.deadline else None,
+        due_at=known.deadline.due_at if known.deadline else None,
+        **shown(_contact(services, row), masked=masked)._asdict(),
     )
 
 

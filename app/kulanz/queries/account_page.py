@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kulanz.documents import Account, Step, WaitCondition
 from kulanz.errors import NotFoundError
 from kulanz.formats.messages import PLAIN, Reader
 from kulanz.policy.areas.addresses import Contact, contact
 from kulanz.policy.book import Book
 from kulanz.providers.dashboards import customer_page
 from kulanz.queries import account_list, accounts
-from kulanz.queries.views import JsonDocument
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store import ledger, pages
@@ -35,13 +35,13 @@ class ProviderCustomer:
 class AccountPage:
     """All data of the console's page about an account."""
 
-    account: JsonDocument
+    account: Account
     """The document of `GET /v1/accounts/<id>`."""
-    why: list[str]
-    waits: list[JsonDocument]
+    why: tuple[str, ...]
+    waits: tuple[WaitCondition, ...]
     """The conditions that hold something of it."""
-    outlook: list[str]
-    steps: list[JsonDocument]
+    outlook: tuple[str, ...]
+    steps: list[Step]
     """The newest decisions first."""
     earlier: int | None
     """The number of the decision that earlier ones come before; None: there are no earlier ones."""
@@ -74,8 +74,8 @@ def account_page(
         book = account_list.book(services, row)
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),
-            why=document["why"],
-            waits=document["waits"],
+            why=document.why,
+            waits=document.waits,
             outlook=accounts.changes_ahead(document),
             steps=[accounts.step(step, reader) for step in reversed(steps)],
             earlier=first + 1 if first else None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from kulanz import documents
+from kulanz.documents.standing import Certificates
 from kulanz.errors import NotFoundError
 from kulanz.formats.messages import PLAIN, Message, Reader
 from kulanz.policy.assess import lifted
@@ -11,7 +13,7 @@ from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import FREE, Account, Moment
 from kulanz.queries import account_documents, account_list, closed, outlook, sentences, story, waits
 from kulanz.queries.product_notice import product_notice
-from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
+from kulanz.queries.views import AccountView, Page, of_row, view, with_links
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store import bindings, ledger
@@ -23,18 +25,18 @@ MOST_STEPS, LAST_STEPS = 10_000, 50
 """Decisions that are explained at once: to a person at a terminal, and through the API."""
 
 
-def account_document(services: Services, name: str) -> JsonDocument:
+def account_document(services: Services, name: str) -> documents.Account:
     """Return the account as `GET /v1/accounts/<id>` answers it (CONTRACT section 3)."""
     with services.database.read() as conn:
         return account_in(services, conn, name)
 
 
-def account_in(services: Services, conn: Connection, name: str) -> JsonDocument:
+def account_in(services: Services, conn: Connection, name: str) -> documents.Account:
     """Return the account's document as an open transaction sees it."""
     return account_documents.account(with_links(conn, view(services, conn, name)))
 
 
-def accounts(services: Services, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+def accounts(services: Services, wanted: AccountQuery, *, after: str | None, limit: int) -> Page[documents.Account]:
     """Return accounts in the order that is wanted."""
     with services.database.read() as conn:
         places, following = account_list.places_after(conn, wanted, after, limit)
@@ -44,7 +46,7 @@ def accounts(services: Services, wanted: AccountQuery, *, after: str | None, lim
     return Page(items=items, after=following)
 
 
-def entitlement(services: Services, name: str, languages: Sequence[str] = ()) -> JsonDocument:
+def entitlement(services: Services, name: str, languages: Sequence[str] = ()) -> documents.Entitlement:
     """Return an account's entitlement, and the message for its users in the first language that has a text.
 
     NotFoundError for an unknown account, unless the settings put unknown accounts on the free plan.
@@ -52,13 +54,13 @@ def entitlement(services: Services, name: str, languages: Sequence[str] = ()) ->
     with services.database.read() as conn:
         row = stored.answering(conn, name)
         if row is None and services.settings.unknown_accounts == FREE:
-            return {"account_id": name, **rights(Account(id=name)), "known": False, "notice": None}
+            return documents.Entitlement(account_id=name, **rights(Account(id=name)), known=False, notice=None)
         seen = view(services, conn, name)
     notice = product_notice(seen, services.settings, languages)
-    return {"account_id": seen.account.id, **rights(seen.account), "known": True, "notice": notice}
+    return documents.Entitlement(account_id=seen.account.id, **rights(seen.account), known=True, notice=notice)
 
 
-def timeline(services: Services, name: str, *, after: str | None = None, limit: int = 50) -> Page:
+def timeline(services: Services, name: str, *, after: str | None = None, limit: int = 50) -> Page[documents.Decision]:
     """Return the account's decisions, oldest first; `after` is the number of a decision."""
     with services.database.read() as conn:
         row = stored.answering(conn, name)
@@ -69,12 +71,15 @@ def timeline(services: Services, name: str, *, after: str | None = None, limit: 
     return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
-def certificates(services: Services, name: str) -> JsonDocument:
+def certificates(services: Services, name: str) -> Certificates:
     """Return the certificates of what was destroyed about an account, and what is kept of it."""
     public = services.vault.signer.public
     with services.database.read() as conn:
         account = view(services, conn, name).account.id
-        return {"certificates": closed.certificates_of(conn, account, public), "kept": closed.kept_of(conn, account)}
+        return Certificates(
+            certificates=tuple(closed.certificates_of(conn, account, public)),
+            kept=tuple(closed.kept_of(conn, account)),
+        )
 
 
 def account_of_dispute(services: Services, dispute: str) -> str:
@@ -98,7 +103,7 @@ def explanation(
     steps: int = MOST_STEPS,
     languages: Sequence[str] = (),
     reader: Reader | None = None,
-) -> JsonDocument:
+) -> documents.Explanation:
     """Explain an account's state: each step with its event, rule, clause and policy, and possible changes.
 
     The language is the first one with translations, else plain English; times are in the account's zone, or as a
@@ -111,25 +116,22 @@ def explanation(
         rows = ledger.of_account(conn, row.id, max(0, row.seq - steps), steps) if row is not None and steps else []
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
     reader = reader or reader_for(seen, languages)
-    return {
-        "account_id": seen.account.id,
-        "standing": str(seen.account.standing),
-        "plan": seen.account.plan,
-        "access": str(seen.account.access),
-        "why": [reader.read(each) for each in gone or _why(services, seen)],
-        "steps": [step(row, reader) for row in rows],
-        "waits": [wait.document(reader) for wait in conditions],
-        "outlook": [
+    return documents.Explanation.of(
+        seen.account,
+        account_id=seen.account.id,
+        why=tuple(map(reader.read, gone or _why(services, seen))),
+        steps=tuple(step(row, reader) for row in rows),
+        waits=tuple(wait.document(reader) for wait in conditions),
+        outlook=(
             *(wait.read(reader) for wait in conditions),
-            *([] if gone else map(reader.read, _outlook(seen, {wait.held for wait in conditions}))),
-        ],
-    }
+            *(() if gone else map(reader.read, _outlook(seen, {wait.held for wait in conditions}))),
+        ),
+    )
 
 
-def changes_ahead(explained: JsonDocument) -> list[str]:
+def changes_ahead(explained: documents.Explanation) -> tuple[str, ...]:
     """Return the lines of the outlook without the conditions that come first in it, which are shown apart."""
-    lines: list[str] = explained["outlook"]
-    return lines[len(explained["waits"]) :]
+    return explained.outlook[len(explained.waits) :]
 
 
 def reader_for(seen: AccountView, languages: Sequence[str]) -> Reader:
@@ -163,7 +165,7 @@ def _outlook(seen: AccountView, waiting: Collection[str]) -> Iterator[Message]:
     yield from outlook.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
 
 
-def step(row: DecisionRow, reader: Reader = PLAIN) -> JsonDocument:
+def step(row: DecisionRow, reader: Reader = PLAIN) -> documents.Step:
     """Return a recorded decision with its changes in sentences."""
-    changes = row.detail.get("changes", [])
-    return account_documents.decision(row) | {"sentences": [sentences.sentence(change, reader) for change in changes]}
+    decision = account_documents.decision(row)
+    return documents.Step.of(decision, sentences=tuple(sentences.sentence(each, reader) for each in decision.changes))

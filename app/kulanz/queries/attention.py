@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from datetime import datetime
 
-from msgspec import Struct
-
-from kulanz.policy.consequences.effects import rfc3339
-from kulanz.queries.views import JsonDocument
+from kulanz.documents.lists import StuckGroup
 from kulanz.store import pages
 from kulanz.store.database import Connection
 from kulanz.store.inbox.events import event_id
@@ -21,30 +17,7 @@ EFFECT_STATES = ("parked", "todo", "unknown", "pending")
 """Of `pending` only those that failed before."""
 
 
-class Attention(Struct, frozen=True, kw_only=True):
-    """Events or outgoing actions that are stuck in one state for one reason."""
-
-    what: str
-    """`events` or `effects`."""
-    state: str
-    type: str
-    """What the outgoing actions are; of events empty."""
-    reason: str
-    first: str
-    """The id of the oldest."""
-    number: int
-    since: datetime
-    until: datetime
-    """When the oldest and the newest came."""
-
-    @property
-    def retried_by(self) -> str:
-        """The command that tries all of them again."""
-        kind = f" --type {shlex.quote(self.type)}" if self.type else ""
-        return f"kulanz {self.what} retry --all --state {self.state}{kind} --reason {shlex.quote(self.reason)}"
-
-
-def events(conn: Connection) -> list[Attention]:
+def events(conn: Connection) -> list[StuckGroup]:
     """Return the groups of events, state by state, the longest waiting first."""
     return [
         _of("events", state, each, event_id(each.first))
@@ -53,7 +26,7 @@ def events(conn: Connection) -> list[Attention]:
     ]
 
 
-def effects(conn: Connection) -> list[Attention]:
+def effects(conn: Connection) -> list[StuckGroup]:
     """Return the groups of outgoing actions, state by state, the longest waiting first."""
     return [
         _of("effects", state, each, pages.effect_at(conn, each.first).id)
@@ -62,28 +35,7 @@ def effects(conn: Connection) -> list[Attention]:
     ]
 
 
-def document(group: Attention) -> JsonDocument:
-    """Return a group as a JSON document."""
-    return {
-        "state": group.state,
-        "type": group.type or None,
-        "reason": group.reason,
-        "first": group.first,
-        "number": group.number,
-        "since": rfc3339(group.since),
-        "until": rfc3339(group.until),
-        "act": group.retried_by,
-    }
-
-
-def _of(what: str, state: str, group: Group, first: str) -> Attention:
-    return Attention(
-        what=what,
-        state=state,
-        type=group.type,
-        reason=group.words,
-        first=first,
-        number=group.number,
-        since=group.since,
-        until=group.until,
-    )
+def _of(what: str, state: str, group: Group, first: str) -> StuckGroup:
+    kind = f" --type {shlex.quote(group.type)}" if group.type else ""
+    act = f"kulanz {what} retry --all --state {state}{kind} --reason {shlex.quote(group.words)}"
+    return StuckGroup.of(group, state=state, type=group.type or None, reason=group.words, first=first, act=act)

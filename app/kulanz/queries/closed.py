@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from kulanz.crypto import signing
+from kulanz.documents import Account
+from kulanz.documents.standing import Closure, Timer
 from kulanz.formats.messages import Message, counted, message
 from kulanz.policy.book import Book
 from kulanz.policy.book.closure import Deletion
-from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.facts import ClosureRequested
 from kulanz.policy.state import State, Terms
 from kulanz.policy.state.closure import ClosureCase
 from kulanz.privacy.erasure import described, is_genuine
@@ -24,28 +27,37 @@ JsonDocument = dict[str, Any]
 CLOSING_RULES = frozenset({"closure.erased", "retention.destroyed"})
 
 
-def closures(book: Book, state: State, terms: Terms) -> list[JsonDocument]:
+class Ended(msgspec.Struct, frozen=True):
+    """The records that replace the cases of an erased account: its closure, and its archived records."""
+
+    closures: tuple[Closure, ...]
+    timers: tuple[Timer, ...]
+
+    def in_place_of(self, document: Account) -> Account:
+        """Return the account's document with these records."""
+        return replace(document, closures=self.closures, timers=self.timers)
+
+
+def closures(book: Book, state: State, terms: Terms) -> tuple[Closure, ...]:
     """Return the closures that were asked for, as the API shows them."""
     under_way = {closure_case.subject: closure_case for closure_case in state.deletions}
-    return [
-        _closure(subject, record, under_way.get(subject), terms)
+    return tuple(
+        _closure(record, record.requested, under_way.get(subject), terms)
         for subject, record in sorted(book.deletions.items())
         if record.requested is not None
-    ]
+    )
 
 
-def ended(conn: Connection, row: AccountRow) -> JsonDocument:
-    """Return the records that replace the cases of an erased account: its closure, and its archived records."""
+def ended(conn: Connection, row: AccountRow) -> Ended:
+    """Return what is left of an erased account."""
     kept = archive.of_account(conn, row.id)
     due = sorted(
         {max(kept_records.kept_until, kept_records.held_until or kept_records.kept_until) for kept_records in kept}
     )
     decision = _last_word(conn, row)
     changes = decision.detail.get("changes", []) if decision is not None else []
-    return {
-        "closures": [_over(change) for change in changes if change["rule"] in CLOSING_RULES and _is_closure(change)],
-        "timers": [{"kind": "retention_end", "due_at": rfc3339(at)} for at in due],
-    }
+    closing = (change for change in changes if change["rule"] in CLOSING_RULES and _is_closure(change))
+    return Ended(tuple(map(_over, closing)), tuple(Timer(kind="retention_end", due_at=at) for at in due))
 
 
 def reasons(conn: Connection, row: AccountRow) -> list[Message]:
@@ -88,19 +100,16 @@ def kept_of(conn: Connection, account: str) -> list[JsonDocument]:
     return described(archive.of_account(conn, account))
 
 
-def _closure(subject: str, record: Deletion, matter: ClosureCase | None, terms: Terms) -> JsonDocument:
-    requested = record.requested
+def _closure(record: Deletion, requested: ClosureRequested, matter: ClosureCase | None, terms: Terms) -> Closure:
     policy = matter.policy if matter is not None else terms.current
-    return {
-        "id": subject,
-        "state": _state(record, matter),
-        "requested_at": rfc3339(requested.at) if requested else None,
-        "actor": requested.actor if requested else None,
-        "reason": requested.reason if requested else None,
-        "clause": policy.closure.clause or None,
-        "obstacles": list(matter.obstacles) if matter is not None else [],
-        "closed_at": rfc3339(record.closed.at) if record.closed else None,
-    }
+    return Closure.of(
+        requested,
+        state=_state(record, matter),
+        requested_at=requested.at,
+        clause=policy.closure.clause or None,
+        obstacles=matter.obstacles if matter is not None else (),
+        closed_at=record.closed.at if record.closed else None,
+    )
 
 
 def _state(record: Deletion, matter: ClosureCase | None) -> str:
@@ -117,17 +126,10 @@ def _is_closure(change: JsonDocument) -> bool:
     return str(change["subject"]).startswith("cl_")
 
 
-def _over(change: JsonDocument) -> JsonDocument:
-    return {
-        "id": change["subject"],
-        "state": "closed",
-        "requested_at": None,
-        "actor": None,
-        "reason": None,
-        "clause": change["clause"],
-        "obstacles": [],
-        "closed_at": change["detail"].get("closed_at"),
-    }
+def _over(change: JsonDocument) -> Closure:
+    rest = {"requested_at": None, "actor": None, "reason": None, "clause": change["clause"], "obstacles": ()}
+    closed_at = change["detail"].get("closed_at")
+    return msgspec.convert({"id": change["subject"], "state": "closed", **rest, "closed_at": closed_at}, Closure)
 
 
 def _last_word(conn: Connection, row: AccountRow) -> DecisionRow | None:

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from kulanz.documents.standing import UndecidedDispute
 from kulanz.errors import NotFoundError
 from kulanz.formats.messages import Message, message
 from kulanz.policy.areas.addresses import mail_address
 from kulanz.policy.areas.full_refunds import heard_of, payment_of
 from kulanz.policy.book import Book
-from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import ContactNoted
 from kulanz.policy.state import Chargeback
-from kulanz.queries.views import JsonDocument, view
+from kulanz.queries.views import view
 from kulanz.services import Services
 from kulanz.store import case_index, outbox
 from kulanz.store.case_index import DISPUTE, CaseRow
@@ -30,12 +30,12 @@ class DisputeLine(Struct, frozen=True):
     lacks: tuple[Message, ...]
 
 
-def undecided(services: Services, conn: Connection, limit: int) -> list[DisputeLine]:
+def undecided(services: Services, conn: Connection, limit: int) -> list[UndecidedDispute]:
     """Return the disputes that are not decided: those with a deadline first, then the newest."""
     due = case_index.soonest_due(conn, DISPUTE, limit)
     rest = case_index.page(conn, DISPUTE, only_open=True, after=None, limit=limit)
     rows = {(row.account, row.key): row for row in (*due, *rest)}
-    return with_lacks(services, conn, [*rows.values()][:limit])
+    return [_document(line) for line in with_lacks(services, conn, [*rows.values()][:limit])]
 
 
 def with_lacks(services: Services, conn: Connection, rows: Sequence[CaseRow]) -> list[DisputeLine]:
@@ -43,19 +43,11 @@ def with_lacks(services: Services, conn: Connection, rows: Sequence[CaseRow]) ->
     return [DisputeLine(row, () if row.closed_at else tuple(_lacks(services, conn, row))) for row in rows]
 
 
-def document(line: DisputeLine) -> JsonDocument:
-    """Return a dispute as a JSON document."""
-    row = line.row
-    return {
-        "id": row.key,
-        "account_id": row.account,
-        "status": row.state,
-        "amount": row.amount,
-        "currency": row.currency,
-        "opened_at": rfc3339(row.opened_at),
-        "answer_by": rfc3339(row.deadline) if row.deadline is not None else None,
-        "lacks": [str(each) for each in line.lacks],
-    }
+def _document(line: DisputeLine) -> UndecidedDispute:
+    row, lacks = line.row, tuple(map(str, line.lacks))
+    return UndecidedDispute.of(
+        row, id=row.key, account_id=row.account, status=row.state, answer_by=row.deadline, lacks=lacks
+    )
 
 
 def _lacks(services: Services, conn: Connection, row: CaseRow) -> Iterator[Message]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from kulanz.documents.standing import Link
 from kulanz.policy.book import Book
-from kulanz.policy.consequences.effects import rfc3339
 from kulanz.processing.ownership import read
 from kulanz.providers.keys import Keys
 from kulanz.store import bindings
 from kulanz.store.database import Connection
 
-JsonDocument = dict[str, object]
 
-
-def links(conn: Connection, account: str) -> list[JsonDocument]:
+def links(conn: Connection, account: str) -> tuple[Link, ...]:
     """Return the links by which purchases belong to an account, with the account that each links."""
-    linked: dict[str, tuple[str, list[str]]] = {}
+    linked: dict[str, tuple[datetime, tuple[str, ...]]] = {}
     for row in bindings.of_account(conn, account):
         link = read(row.claims).link if row.claims is not None and row.whole is None else None
         if link is not None and link.account == account:
-            at, objects = linked.get(link.digest, ("", []))
-            linked[link.digest] = max(at, rfc3339(link.at)), [*objects, row.key]
-    return [{"from": source, "linked_at": at, "objects": objects} for source, (at, objects) in sorted(linked.items())]
+            at, objects = linked.get(link.digest, (link.at, ()))
+            linked[link.digest] = max(at, link.at), (*objects, row.key)
+    return tuple(Link(source=source, linked_at=at, objects=objects) for source, (at, objects) in sorted(linked.items()))
 
 
 def linkable_to(conn: Connection, account: str, book: Book) -> str | None:

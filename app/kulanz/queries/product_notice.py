@@ -6,40 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
-from enum import StrEnum
 
 from kulanz.config import Settings
+from kulanz.documents import Audience, Notice, NoticeSeverity
 from kulanz.errors import UntranslatableError
 from kulanz.policy.areas.collections import levels
 from kulanz.policy.areas.disputes.chargebacks import DELETION
 from kulanz.policy.areas.dunning import notices
-from kulanz.policy.calendar.time import rfc3339
 from kulanz.policy.consequences import letters
 from kulanz.policy.state import Account, Case, CaseState, Decision, Hold, Owner, State
-from kulanz.queries.views import AccountView, JsonDocument
+from kulanz.queries.views import AccountView
 from kulanz.services import brand_of
 
 SUSPENDED = "suspended"
 DOWNGRADED = "downgraded"
 _NEVER = datetime.max.replace(tzinfo=UTC)
-
-
-class Severity(StrEnum):
-    """Urgency with which a product should show the notice."""
-
-    WARNING = "warning"
-    """Access will be taken, or money is owed."""
-    CRITICAL = "critical"
-    """Access is taken, or will be very soon."""
-
-
-class Audience(StrEnum):
-    """The users of an account who should see it."""
-
-    PAYER = "payer"
-    """Users who can pay: the others lose nothing yet."""
-    EVERYONE = "everyone"
-    """All users, because they can use less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,24 +29,18 @@ class _Matter:
 
     notice: str
     subject: str
-    severity: Severity
+    severity: NoticeSeverity
     who: Audience
     deadline: datetime | None = None
 
 
-def product_notice(seen: AccountView, settings: Settings, languages: Sequence[str]) -> JsonDocument | None:
+def product_notice(seen: AccountView, settings: Settings, languages: Sequence[str]) -> Notice | None:
     """Return the most severe notice in the first language with a text, else the account's own, else `MAIL_LOCALE`."""
     account, state = seen.account, seen.state
     for matter in sorted(_matters(account, state), key=lambda matter: (_GRAVITY[matter.notice], _until(matter))):
         text = _text(matter, seen, settings, languages)
         if text is not None:
-            return {
-                "severity": str(matter.severity),
-                "text": text,
-                "deadline": rfc3339(matter.deadline) if matter.deadline else None,
-                "link": settings.billing_url,
-                "who": str(matter.who),
-            }
+            return Notice.of(matter, text=text, link=settings.billing_url)
     return None
 
 
@@ -104,7 +79,7 @@ def _taken(hold: Hold, account: Account, state: State) -> Iterator[_Matter]:
 
 
 def _loud(notice: str, hold: Hold, deadline: datetime | None) -> _Matter:
-    critical, everyone = Severity.CRITICAL, Audience.EVERYONE
+    critical, everyone = NoticeSeverity.CRITICAL, Audience.EVERYONE
     return _Matter(notice=notice, subject=hold.source, severity=critical, who=everyone, deadline=deadline)
 
 
@@ -112,10 +87,10 @@ def _threatened(case: Case, account: Account, state: State) -> Iterator[_Matter]
     """Yield the notice of a case that has taken nothing, in the words of the last mail about it."""
     if case.state is CaseState.GRACE:
         kind = next((kind for kind in _LATER_MAILS if _was_sent(kind, case, account)), notices.GRACE_STARTED)
-        severity = Severity.CRITICAL if kind == notices.WARNING else Severity.WARNING
+        severity = NoticeSeverity.CRITICAL if kind == notices.WARNING else NoticeSeverity.WARNING
         yield _Matter(notice=kind, subject=case.key, severity=severity, who=Audience.PAYER, deadline=case.deadline)
     elif case.state is CaseState.EXHAUSTED and case.pursued and (debt := state.debt(case.key)) and debt.letter:
-        yield _Matter(notice=levels.NOTICE, subject=case.key, severity=Severity.WARNING, who=Audience.PAYER)
+        yield _Matter(notice=levels.NOTICE, subject=case.key, severity=NoticeSeverity.WARNING, who=Audience.PAYER)
 
 
 _LATER_MAILS = (notices.WARNING, levels.NOTICE, notices.REMINDER)

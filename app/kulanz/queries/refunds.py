@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from kulanz.documents.purchases import RefundDossier, RefundRequest
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state.refunds import CLOSED_STATES
 from kulanz.queries import refund_documents
-from kulanz.queries.views import JsonDocument, Page, view
+from kulanz.queries.views import Page, view
 from kulanz.services import Services
 from kulanz.store import bindings, case_index
 from kulanz.store.case_index import REFUND, CaseRow
@@ -24,21 +25,21 @@ def account_of_request(services: Services, request: str) -> str:
         return _account_of(conn, request)
 
 
-def refund_request(services: Services, request: str) -> JsonDocument:
+def refund_request(services: Services, request: str) -> RefundRequest:
     """Return a request as `GET /v1/refund-requests/<id>` answers it."""
     with services.database.read() as conn:
         return refund_request_in(services, conn, _account_of(conn, request), request)
 
 
-def dossier_of_request(services: Services, request: str) -> JsonDocument:
+def dossier_of_request(services: Services, request: str) -> RefundDossier:
     """Return a request with the customer's statements; for operators only."""
     with services.database.read() as conn:
         account = _account_of(conn, request)
-        document = refund_documents.who_asked(view(services, conn, account).account.book, request)
-        return refund_request_in(services, conn, account, request) | document
+        document = refund_request_in(services, conn, account, request)
+        return refund_documents.dossier(document, view(services, conn, account).account.book)
 
 
-def refund_request_in(services: Services, conn: Connection, account: str, request: str) -> JsonDocument:
+def refund_request_in(services: Services, conn: Connection, account: str, request: str) -> RefundRequest:
     """Return a request as an open transaction sees it."""
     seen = view(services, conn, account)
     refund = seen.state.refund(request)
@@ -49,9 +50,9 @@ def refund_request_in(services: Services, conn: Connection, account: str, reques
 
 def refund_requests(
     services: Services, *, state: str | None = None, late: bool | None = None, after: str | None = None, limit: int = 50
-) -> Page:
+) -> Page[RefundRequest]:
     """Return requests, newest first; `late` selects overdue ones, or the others."""
-    rows: list[tuple[CaseRow, JsonDocument]] = []
+    rows: list[tuple[CaseRow, RefundRequest]] = []
     with services.database.read() as conn:
         for row, document in _listed(services, conn, state, late=late, after=_place(after)):
             rows.append((row, document))
@@ -68,7 +69,7 @@ def _listed(
     *,
     late: bool | None,
     after: tuple[datetime, str, str] | None,
-) -> Iterator[tuple[CaseRow, JsonDocument]]:
+) -> Iterator[tuple[CaseRow, RefundRequest]]:
     """Yield rows with their documents; late requests are open, so only open ones are searched for them."""
     now, only_open = services.clock.now(conn), late is True or (state is not None and state not in CLOSED_STATES)
     while True:

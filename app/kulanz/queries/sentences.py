@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from kulanz.documents.purchases import RefundRequest
 from kulanz.formats.messages import PLAIN, Message, Money, Reader, counted, message
 from kulanz.formats.reasons import REASONS
 from kulanz.policy.topics import topic_of
@@ -88,15 +89,15 @@ _VERDICTS = {
 }
 
 
-def verdict(document: Mapping[str, Any]) -> Iterator[Message]:
-    """Yield the policy's verdict on a refund request, by its document."""
-    developer = document["developer"] or {}
-    why = _why(str(document["why"]), developer.get("name"), developer.get("contact"))
+def verdict(request: RefundRequest) -> Iterator[Message]:
+    """Yield the policy's verdict on a refund request."""
+    developer = request.developer
+    why = _why(request.why, developer.name if developer else None, developer.contact if developer else None)
     yield message("The reason: {why}.", why=why)
-    if document["differs_from_account"]:
-        yield _difference(document["differs_from_account"])
-    if document["statutory_withdrawal_until"]:
-        until = _value(document["statutory_withdrawal_until"])
+    if request.differs_from_account:
+        yield _difference(request.differs_from_account)
+    if request.statutory_withdrawal_until:
+        until = request.statutory_withdrawal_until
         yield message("A statutory withdrawal is possible until {until}.", until=until)
     yield message("Statutory rights are not affected.")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from kulanz.documents.standing import Link
 from kulanz.formats.messages import Message, Money, message
 from kulanz.policy.areas.lifetime import area as lifetime
 from kulanz.policy.areas.subscriptions import twice
@@ -84,14 +85,14 @@ _RIGHTS = {
 """By whether a hold takes it, and whether it has an end."""
 
 
-def linked(links: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
+def linked(links: Iterable[Link]) -> Iterator[Message]:
     """Yield the accounts whose purchases belong here by an operator's link."""
     for link in links:
         yield message(
             "By an operator's link of {linked_at}, what belonged to {account} belongs here: {objects}.",
-            linked_at=datetime.fromisoformat(link["linked_at"]),
-            account=link["from"],
-            objects=link["objects"],
+            linked_at=link.linked_at,
+            account=link.source,
+            objects=list(link.objects),
         )
 
 

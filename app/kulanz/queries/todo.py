@@ -7,14 +7,13 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
+from kulanz.documents import standing as documents
 from kulanz.errors import NotFoundError
 from kulanz.formats.messages import Message, Money, counted, message
 from kulanz.formats.wording import shell_word
 from kulanz.ingest import secret_usage
-from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.topics import ENDING_WHEN_SEEN, Severity, topic_of
 from kulanz.processing import circuit_breaker, endpoints, facts_first
-from kulanz.queries.views import JsonDocument
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -179,27 +178,15 @@ def one(services: Services, conn: Connection, ident: str) -> Todo:
     raise NotFoundError(f"nothing waits by the id {ident!r}")
 
 
-def document(todo: Todo) -> JsonDocument:
+def document(todo: Todo) -> documents.Todo:
     """Return an item's document in the API."""
-    return {
-        "id": todo.id,
-        "topic": todo.topic,
-        "severity": str(todo.severity),
-        "subject": todo.subject,
-        "account_id": todo.account or None,
-        "since": rfc3339(todo.since),
-        "due_at": rfc3339(todo.due_at) if todo.due_at is not None else None,
-        "amount": todo.amount if todo.currency else None,
-        "currency": todo.currency,
-        "number": todo.number,
-        "what": todo.what,
-        "act": todo.proposed,
-        "link": todo.link,
-        "ends_when_acknowledged": todo.ends_when_seen,
-        "acknowledged_by": todo.acknowledged_by,
-        "acknowledged_at": rfc3339(todo.acknowledged_at) if todo.acknowledged_at is not None else None,
-        "assigned_to": todo.assigned_to,
-    }
+    return documents.Todo.of(
+        todo,
+        account_id=todo.account or None,
+        amount=todo.amount if todo.currency else None,
+        act=todo.proposed,
+        ends_when_acknowledged=todo.ends_when_seen,
+    )
 
 
 def _told(services: Services, conn: Connection) -> Iterator[Todo]:

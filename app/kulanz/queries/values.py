@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from kulanz.formats.money import decimals_of
-from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.calendar.time import rfc3339
 
 
 def instant(at: datetime | None) -> str | None:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Generic, TypeVar
 
 from msgspec.structs import replace as evolve
 
+from kulanz.documents.standing import Link
 from kulanz.errors import NotFoundError
 from kulanz.policy.assess import assess
 from kulanz.policy.state import Account, State, Terms
 from kulanz.processing.entry import account_of
 from kulanz.queries import closed, links
+from kulanz.queries.closed import Ended
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
 
-JsonDocument = dict[str, Any]
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Generic[T_co]):
     """Documents of a page, and the cursor of the next page; None: there is no next page."""
 
-    items: list[JsonDocument]
+    items: Sequence[T_co]
     after: str | None
 
 
@@ -37,12 +40,12 @@ class AccountView:
     state: State
     terms: Terms
     now: datetime
-    links: tuple[JsonDocument, ...] = ()
+    links: tuple[Link, ...] = ()
     """The links by which purchases belong to it."""
     linkable_to: str | None = None
     """The account that its customer names elsewhere."""
-    closed_at: JsonDocument | None = None
-    """For an erased account: the record that replaces its destroyed data."""
+    ended: Ended | None = None
+    """For an erased account: the records that replace its destroyed data."""
 
 
 def view(services: Services, conn: Connection, name: str) -> AccountView:
@@ -64,7 +67,7 @@ def of_row(services: Services, conn: Connection, row: AccountRow) -> AccountView
         state=state,
         terms=terms,
         now=now,
-        closed_at=closed.ended(conn, row) if row.key is None else None,
+        ended=closed.ended(conn, row) if row.key is None else None,
     )
 
 
@@ -72,4 +75,4 @@ def with_links(conn: Connection, seen: AccountView) -> AccountView:
     """Return an account with its owners; polling products do not need them."""
     name = seen.account.id
     linkable_to = links.linkable_to(conn, name, seen.account.book)
-    return replace(seen, links=tuple(links.links(conn, name)), linkable_to=linkable_to)
+    return replace(seen, links=links.links(conn, name), linkable_to=linkable_to)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from kulanz.documents import WaitCondition
 from kulanz.formats.messages import PLAIN, Message, Reader
-from kulanz.policy.consequences.effects import rfc3339
-from kulanz.queries.views import JsonDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +25,6 @@ class Wait:
         """Return evidence and end, as `explain` reads them out."""
         return f"{reader.read(self.evidence)} {reader.read(self.ends)}"
 
-    def document(self, reader: Reader = PLAIN) -> JsonDocument:
-        """Return a condition as a JSON document."""
-        return {
-            "held": self.held,
-            "condition": self.condition,
-            "evidence": reader.read(self.evidence),
-            "ends": reader.read(self.ends),
-            "until": rfc3339(self.until) if self.until is not None else None,
-        }
+    def document(self, reader: Reader = PLAIN) -> WaitCondition:
+        """Return the condition in sentences."""
+        return WaitCondition.of(self, evidence=reader.read(self.evidence), ends=reader.read(self.ends))

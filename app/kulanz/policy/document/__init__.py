@@ -38,57 +38,47 @@ from kulanz.policy.document.rules import (
 class Policy:
     """An immutable policy document. `sha256` is over its bytes as written."""
 
-    name: str = field(metadata=read.key(read.text, "the policy's name"))
-    title: str = field(default="", metadata=read.key(read.text, "what people call it"))
-    effective_from: datetime | None = field(
-        default=None,
-        metadata=read.key(read.instant, "from when it is in force once it is activated; without it, at once"),
+    name: str = read.key(read.text, "the policy's name")
+    title: str = read.key(read.text, "what people call it", default="")
+    effective_from: datetime | None = read.key(
+        read.instant, "from when it is in force once it is activated; without it, at once", default=None
     )
-    url: str = field(
-        default="",
-        metadata=read.key(read.address, "the page on which customers read these terms: mails name it, and clauses"),
+    url: str = read.key(
+        read.address, "the page on which customers read these terms: mails name it, and clauses", default=""
     )
-    cites_clauses: bool = field(
-        default=False,
-        metadata=read.key(read.flag, "whether mails name clauses although there is no `url`", read.NEUTRAL),
+    cites_clauses: bool = read.key(
+        read.flag, "whether mails name clauses although there is no `url`", read.NEUTRAL, default=False
     )
-    mails: str | tuple[str, ...] = field(
+    mails: str | tuple[str, ...] = read.key(
+        read.mails,
+        "whether we mail customers; what is off goes to your product as the callback `notice.due`, and your product"
+        " writes the mail",
+        read.NEUTRAL,
         default="on",
-        metadata=read.key(
-            read.mails,
-            "whether we mail customers; what is off goes to your product as the callback `notice.due`, and your product"
-            " writes the mail",
-            read.NEUTRAL,
-        ),
     )
     """The notices that are off, if it is no single word."""
-    names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = field(
-        default=(),
-        metadata=read.key(
-            read.texts_by_language, "what plans and add-ons are called in mails and letters, by language"
-        ),
+    names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = read.key(
+        read.texts_by_language, "what plans and add-ons are called in mails and letters, by language", default=()
     )
-    trial: TrialRules = field(metadata=read.table(TrialRules, "trials"))
-    cancellation: CancellationRules = field(metadata=read.table(CancellationRules, "cancellations"))
-    plan_change: PlanChangeRules = field(metadata=read.table(PlanChangeRules, "upgrades and downgrades"))
-    renewals: RenewalRules = field(metadata=read.table(RenewalRules, "renewals that nothing is heard of"))
-    notices: NoticeRules = field(metadata=read.table(NoticeRules, "when notices about a failed renewal go out"))
-    dunning: DunningRules = field(metadata=read.table(DunningRules, "failed renewals"))
-    dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
-    collections: CollectionRules = field(
-        metadata=read.table(CollectionRules, "debts that are handed over to a collection agency")
-    )
-    letters: LetterRules = field(metadata=read.table(LetterRules, "notices that go by letter"))
-    mandates: MandateRules = field(metadata=read.table(MandateRules, "direct-debit mandates"))
-    transfers: TransferRules = field(metadata=read.table(TransferRules, "transfers recorded by hand"))
-    prepaid: PrepaidRules = field(metadata=read.table(PrepaidRules, "terms that are paid in advance"))
-    credit: CreditRules = field(metadata=read.table(CreditRules, "prepaid credit"))
-    add_ons: AddOnRules = field(metadata=read.table(AddOnRules, "add-ons booked in quantities"))
-    overrides: OverrideRules = field(metadata=read.table(OverrideRules, "exceptions"))
-    closure: ClosureRules = field(metadata=read.table(ClosureRules, "organisations that ask to be deleted"))
-    retention: RetentionRules = field(metadata=read.table(RetentionRules, "records that are kept, and for how long"))
-    refund: RefundRules = field(metadata=read.table(RefundRules, "refunds"))
-    terms: TermsRules = field(metadata=read.table(TermsRules, "how the rules themselves change"))
+    trial: TrialRules = read.table(TrialRules, "trials")
+    cancellation: CancellationRules = read.table(CancellationRules, "cancellations")
+    plan_change: PlanChangeRules = read.table(PlanChangeRules, "upgrades and downgrades")
+    renewals: RenewalRules = read.table(RenewalRules, "renewals that nothing is heard of")
+    notices: NoticeRules = read.table(NoticeRules, "when notices about a failed renewal go out")
+    dunning: DunningRules = read.table(DunningRules, "failed renewals")
+    dispute: DisputeRules = read.table(DisputeRules, "chargebacks")
+    collections: CollectionRules = read.table(CollectionRules, "debts that are handed over to a collection agency")
+    letters: LetterRules = read.table(LetterRules, "notices that go by letter")
+    mandates: MandateRules = read.table(MandateRules, "direct-debit mandates")
+    transfers: TransferRules = read.table(TransferRules, "transfers recorded by hand")
+    prepaid: PrepaidRules = read.table(PrepaidRules, "terms that are paid in advance")
+    credit: CreditRules = read.table(CreditRules, "prepaid credit")
+    add_ons: AddOnRules = read.table(AddOnRules, "add-ons booked in quantities")
+    overrides: OverrideRules = read.table(OverrideRules, "exceptions")
+    closure: ClosureRules = read.table(ClosureRules, "organisations that ask to be deleted")
+    retention: RetentionRules = read.table(RetentionRules, "records that are kept, and for how long")
+    refund: RefundRules = read.table(RefundRules, "refunds")
+    terms: TermsRules = read.table(TermsRules, "how the rules themselves change")
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import reading as read
@@ -12,28 +12,25 @@ from kulanz.policy.document import reading as read
 class AddOnRules:
     """Add-ons: what can be booked in quantities, and what cancelling does (cloudcrm)."""
 
-    kinds: tuple[str, ...] = field(
-        default=(), metadata=read.key(read.names, "kinds that can be booked; empty: every kind that the merchant sells")
+    kinds: tuple[str, ...] = read.key(
+        read.names, "kinds that can be booked; empty: every kind that the merchant sells", default=()
     )
-    steps: tuple[tuple[str, int], ...] = field(
-        default=(), metadata=read.key(read.counts, "how much one piece of a kind is: 10 for packages of 10 GB; else 1")
+    steps: tuple[tuple[str, int], ...] = read.key(
+        read.counts, "how much one piece of a kind is: 10 for packages of 10 GB; else 1", default=()
     )
-    units: tuple[tuple[str, str], ...] = field(
-        default=(),
-        metadata=read.key(read.texts, "the unit in which mails tell how much of a kind it is, such as GB; else pieces"),
+    units: tuple[tuple[str, str], ...] = read.key(
+        read.texts, "the unit in which mails tell how much of a kind it is, such as GB; else pieces", default=()
     )
-    withdrawal: Span = field(
+    withdrawal: Span = read.key(
+        read.span,
+        "after booking, how long cancelling is the statutory withdrawal and ends it at once: to the end of a day "
+        "or the next working day; 0d: never",
         default=Span(days=14),
-        metadata=read.key(
-            read.span,
-            "after booking, how long cancelling is the statutory withdrawal and ends it at once: to the end of a day "
-            "or the next working day; 0d: never",
-        ),
     )
-    booking_clause: str = field(default="", metadata=read.key(read.clause, "clause of booking"))
-    billing_clause: str = field(default="", metadata=read.key(read.clause, "clause of the draft and its invoice"))
-    cancellation_clause: str = field(default="", metadata=read.key(read.clause, "clause of cancelling to the end"))
-    withdrawal_clause: str = field(default="", metadata=read.key(read.clause, "clause of the withdrawal"))
+    booking_clause: str = read.key(read.clause, "clause of booking", default="")
+    billing_clause: str = read.key(read.clause, "clause of the draft and its invoice", default="")
+    cancellation_clause: str = read.key(read.clause, "clause of cancelling to the end", default="")
+    withdrawal_clause: str = read.key(read.clause, "clause of the withdrawal", default="")
 
     def measure(self, kind: str, pieces: int) -> str | None:
         """Return the quantity of some pieces in the unit of their kind, such as `30 GB`; None: they are pieces."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kulanz.policy.document import reading as read
 
@@ -11,27 +11,21 @@ from kulanz.policy.document import reading as read
 class ClosureRules:
     """Closure: what follows when an organisation asks to be deleted (plexo 13)."""
 
-    deletion: str = field(
+    deletion: str = read.key(
+        read.one_of("automatic", "approval"),
+        "whether data are deleted automatically once nothing stands in the way, or after an operator's approval",
         default="automatic",
-        metadata=read.key(
-            read.one_of("automatic", "approval"),
-            "whether data are deleted automatically once nothing stands in the way, or after an operator's approval",
-        ),
     )
-    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about closures name"))
+    clause: str = read.key(read.clause, "clause that decisions about closures name", default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordClass:
     """Record class: how long its records are kept, and by which law."""
 
-    basis: str = field(
-        default="",
-        metadata=read.key(read.text, 'legal basis, such as "BAO § 132"; a class without one is not kept'),
-    )
-    years: int = field(
-        default=0,
-        metadata=read.key(read.count, "whole years after the end of the calendar year that a record belongs to"),
+    basis: str = read.key(read.text, 'legal basis, such as "BAO § 132"; a class without one is not kept', default="")
+    years: int = read.key(
+        read.count, "whole years after the end of the calendar year that a record belongs to", default=0
     )
 
 
@@ -39,17 +33,13 @@ class RecordClass:
 class RetentionRules:
     """Retention: which records of a closed or erased account are kept, and what happens at the end (dunning-at)."""
 
-    destroy: str = field(
+    destroy: str = read.key(
+        read.one_of("automatic", "approval"),
+        "whether records are destroyed by a timer when retention ends, or by `kulanz retention destroy`",
         default="approval",
-        metadata=read.key(
-            read.one_of("automatic", "approval"),
-            "whether records are destroyed by a timer when retention ends, or by `kulanz retention destroy`",
-        ),
     )
-    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about retention name"))
-    settlements: RecordClass = field(metadata=read.table(RecordClass, "invoices, payments, refunds, orders"))
-    dunning: RecordClass = field(metadata=read.table(RecordClass, "dunning cases, from the first failure to the end"))
-    disputes: RecordClass = field(metadata=read.table(RecordClass, "chargebacks"))
-    interactions: RecordClass = field(
-        metadata=read.table(RecordClass, "notices that were sent, and what operators ordered")
-    )
+    clause: str = read.key(read.clause, "clause that decisions about retention name", default="")
+    settlements: RecordClass = read.table(RecordClass, "invoices, payments, refunds, orders")
+    dunning: RecordClass = read.table(RecordClass, "dunning cases, from the first failure to the end")
+    disputes: RecordClass = read.table(RecordClass, "chargebacks")
+    interactions: RecordClass = read.table(RecordClass, "notices that were sent, and what operators ordered")

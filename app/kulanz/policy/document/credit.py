@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kulanz.policy.document import reading as read
 
@@ -13,13 +13,11 @@ CREDIT_USES = ("service", "other_service", "invoice", "transfer", "refund")
 class CreditRules:
     """Prepaid credit (bitrix24): blocked while the account has no access, forfeited only with its end."""
 
-    uses: tuple[str, ...] = field(
+    uses: tuple[str, ...] = read.key(
+        read.some_of(*CREDIT_USES),
+        "what credit may be used for: the service that it was bought for, another one, open invoices, a transfer "
+        "to another account, a refund in money",
+        kinder=read.MORE,
         default=("service",),
-        metadata=read.key(
-            read.some_of(*CREDIT_USES),
-            "what credit may be used for: the service that it was bought for, another one, open invoices, a transfer "
-            "to another account, a refund in money",
-            kinder=read.MORE,
-        ),
     )
-    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about credit name"))
+    clause: str = read.key(read.clause, "clause that decisions about credit name", default="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -234,21 +235,23 @@ MORE, LESS, NEUTRAL = "more", "less", "neutral"
 """Direction of a key: whether the greater or the smaller value is kinder, or neither."""
 
 
-def key(reads: Reader, channels: str, kinder: str | tuple[Any, ...] | None = None) -> dict[str, Any]:
-    """Describe a key: how its value is read, what it means, and which of two values is kinder to the customer.
+def key(
+    reads: Reader, means: str, kinder: str | tuple[Any, ...] | None = None, *, default: object = dataclasses.MISSING
+) -> Any:
+    """Return the field of a key: how its value is read, what it means, and which of two values is kinder.
 
     `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. By default a longer span is
     kinder, a clause or a text is neutral, and any other kind of value is unknown.
     """
     untold = NEUTRAL if reads in {text, clause, instant, address, texts, texts_by_language} else None
-    return {"reads": reads, "means": channels, "kinder": kinder or untold}
+    return dataclasses.field(default=default, metadata={"reads": reads, "means": means, "kinder": kinder or untold})
 
 
-def tables(kind: type, channels: str) -> dict[str, Any]:
-    """Describe a list of tables, each written as `[[name]]`, and what it means."""
-    return {"tables": kind, "means": channels}
+def tables(kind: type, means: str, *, default: object = dataclasses.MISSING) -> Any:
+    """Return the field of a list of tables, each written as `[[name]]`, and what it means."""
+    return dataclasses.field(default=default, metadata={"tables": kind, "means": means})
 
 
-def table(kind: type, channels: str) -> dict[str, Any]:
-    """Describe a table of keys, and what it means."""
-    return {"table": kind, "means": channels}
+def table(kind: type, means: str, *, default: object = dataclasses.MISSING) -> Any:
+    """Return the field of a table of keys, and what it means."""
+    return dataclasses.field(default=default, metadata={"table": kind, "means": means})

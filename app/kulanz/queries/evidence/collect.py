@@ -20,7 +20,7 @@ from kulanz.policy.effects import Notify, SendLetter, SendMail
 from kulanz.privacy import statements
 from kulanz.queries import accounts as account_queries
 from kulanz.queries import sentences, values
-from kulanz.queries.views import JsonDocument, view
+from kulanz.queries.views import view
 from kulanz.services import Services
 from kulanz.store import accounts, codec, ledger, outbox, policies, receipts
 from kulanz.store.accounts import AccountRow
@@ -28,6 +28,7 @@ from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
 from kulanz.store.outbox import EffectRow
 
+JsonDocument = dict[str, Any]
 KIND = "kulanz evidence"
 FORMAT = 1
 _PAGE = 500
@@ -44,7 +45,7 @@ def collect(services: Services, name: str, made_at: datetime) -> JsonDocument:
             "kind": KIND,
             "format": FORMAT,
             "made_at": rfc3339(made_at),
-            "account": account_queries.account_in(services, conn, seen.account.id),
+            "account": msgspec.to_builtins(account_queries.account_in(services, conn, seen.account.id)),
             "buyers": list(_buyers(seen.account.book)),
             "payments": list(_payments(seen.account.book)),
             "chains": chains,

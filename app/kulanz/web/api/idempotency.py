@@ -7,23 +7,23 @@ from collections.abc import Callable
 import msgspec
 
 from kulanz.crypto import places
-from kulanz.queries.views import JsonDocument
+from kulanz.documents.shape import Document
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
 from kulanz.store.database import Connection
 
-StoreResponse = Callable[[Connection, JsonDocument], None]
+StoreResponse = Callable[[Connection, Document], None]
 """Stores the response to a request within the transaction that carries it out."""
 
 
-def forgotten(_: Connection, __: JsonDocument) -> None:
+def forgotten(_: Connection, __: Document) -> None:
     """Store nothing: the request has no `Idempotency-Key`."""
 
 
 def once(
-    services: Services, *, actor: str, key: str, request: bytes, act: Callable[[StoreResponse], JsonDocument]
-) -> tuple[JsonDocument, bool]:
+    services: Services, *, actor: str, key: str, request: bytes, act: Callable[[StoreResponse], Document]
+) -> tuple[Document | msgspec.Raw, bool]:
     """Return what `act` makes, or made for the same key of the same actor, and whether it is a repeat.
 
     `act` stores its response in the transaction that does what was asked, so nothing is done twice. InvalidInputError
@@ -33,9 +33,9 @@ def once(
     with database.write() as tx:
         stored = idempotency.begin(tx, actor, key, request, real_now())
     if stored is not None:
-        return msgspec.json.decode(vault.open(stored.document, places.answer(actor, key)), type=JsonDocument), True
+        return msgspec.Raw(vault.open(stored.document, places.answer(actor, key))), True
 
-    def keep(tx: Connection, document: JsonDocument) -> None:
+    def keep(tx: Connection, document: Document) -> None:
         sealed = vault.seal(msgspec.json.encode(document), places.answer(actor, key))
         answer = idempotency.StoredResponse(status=201, document=sealed)
         idempotency.finish(tx, actor, key, answer)

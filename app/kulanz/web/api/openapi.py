@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from kulanz.documents import Problem
 from kulanz.policy.consequences.callbacks import CALLBACKS
-from kulanz.web.api.documents import Problem
 from kulanz.web.api.operations import BY_TAG, ID, OPERATIONS, Operation
 from kulanz.web.api.query_parameters import PARAMETERS
 

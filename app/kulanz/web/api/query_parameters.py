@@ -58,31 +58,25 @@ def read(given: MultiDict[str, str], existing: Collection[str], *, lists: str | 
     return params
 
 
-def _one_of(words: Collection[str]) -> Read:
-    def chosen(name: str, text: str | None) -> str | None:
-        if text is not None and text not in words:
-            raise BadRequestError(f"`{name}` is one of {', '.join(words)}.")
+def _text(accepts: Callable[[str], object], expected: str) -> Read:
+    """Return the reader of a text in some form; `expected` is the end of the refusal."""
+
+    def accepted(name: str, text: str | None) -> str | None:
+        if text is not None and not accepts(text):
+            raise BadRequestError(f"`{name}` is {expected}.")
         return text
 
-    return chosen
+    return accepted
+
+
+def _one_of(words: Collection[str]) -> Read:
+    return _text(words.__contains__, f"one of {', '.join(words)}")
 
 
 def _flag(name: str, text: str | None) -> bool | None:
     if text not in (None, "true", "false"):
         raise BadRequestError(f"`{name}` is true or false.")
     return None if text is None else text == "true"
-
-
-def _plan(name: str, text: str | None) -> str | None:
-    if text is not None and not (text and text.isprintable()):
-        raise BadRequestError(f"`{name}` is the name of a plan.")
-    return text
-
-
-def _currency(name: str, text: str | None) -> str | None:
-    if text is not None and not (len(text) == len("EUR") and text.isascii() and text.isupper()):
-        raise BadRequestError(f"`{name}` is a code of ISO 4217.")
-    return text
 
 
 def _amount(name: str, text: str | None) -> int | None:
@@ -97,120 +91,85 @@ def _instant(name: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        at = datetime.fromisoformat(text)
-        return aware(at)
+        return aware(datetime.fromisoformat(text))
     except (ValueError, OverflowError) as error:
         raise BadRequestError(f"`{name}` is a time such as 2026-03-02T14:08:20Z.") from error
-
-
-def _locale(name: str, text: str | None) -> str | None:
-    if text is not None and not LOCALE.fullmatch(text):
-        raise BadRequestError(f"`{name}` is a language tag such as `de` or `de-AT`.")
-    return text
-
-
-def _month(name: str, text: str | None) -> str | None:
-    if text is not None and not MONTH.fullmatch(text):
-        raise BadRequestError(f"`{name}` is a month such as 2026-03.")
-    return text
 
 
 def _as_given(_: str, text: str | None) -> str | None:
     return text
 
 
+_plan = _text(lambda text: text and text.isprintable(), "the name of a plan")
+_currency = _text(lambda text: re.fullmatch("[A-Z]{3}", text), "a code of ISO 4217")
+_locale = _text(LOCALE.fullmatch, "a language tag such as `de` or `de-AT`")
+_month = _text(MONTH.fullmatch, "a month such as 2026-03")
+
+
+def _parameter(
+    read: Read,
+    description: str | None = None,
+    *,
+    kind: str = "string",
+    called: str | None = None,
+    required: bool = False,
+    **schema: Any,
+) -> Parameter:
+    described = {} if description is None else {"description": description}
+    return Parameter(schema={"type": kind, **schema, **described}, read=read, called=called, required=required)
+
+
 PARAMETERS: Mapping[str, Parameter] = {
-    "silent": Parameter(
-        schema={
-            "type": "boolean",
-            "default": False,
-            "description": "Withholds mails that promise nothing and take nothing: you inform the customer.",
-        },
-        read=_flag,
+    "silent": _parameter(
+        _flag,
+        "Withholds mails that promise nothing and take nothing: you inform the customer.",
+        kind="boolean",
+        default=False,
     ),
-    "standing": Parameter(schema={"type": "string", "enum": [*Standing]}, read=_one_of(tuple(Standing))),
-    "plan": Parameter(schema={"type": "string"}, read=_plan),
-    "sort": Parameter(
-        schema={
-            "type": "string",
-            "enum": [*Sort],
-            "default": str(Sort.ID),
-            "description": "`deadline`: the next first. `amount`: what is owed, by currency, the largest first."
-            " `standing`: the gravest first.",
-        },
-        read=lambda name, text: Sort(_one_of(tuple(Sort))(name, text) or Sort.ID),
+    "standing": _parameter(_one_of(tuple(Standing)), enum=[*Standing]),
+    "plan": _parameter(_plan),
+    "sort": _parameter(
+        lambda name, text: Sort(_one_of(tuple(Sort))(name, text) or Sort.ID),
+        "`deadline`: the next first. `amount`: what is owed, by currency, the largest first."
+        " `standing`: the gravest first.",
+        enum=[*Sort],
+        default=str(Sort.ID),
     ),
-    "due_before": Parameter(
-        schema={
-            "type": "string",
-            "format": "date-time",
-            "description": "Only accounts with a deadline before this: a timestamp with its offset.",
-        },
-        read=_instant,
+    "due_before": _parameter(
+        _instant, "Only accounts with a deadline before this: a timestamp with its offset.", format="date-time"
     ),
-    "state": Parameter(schema={"type": "string", "enum": [*RefundState]}, read=_one_of(tuple(RefundState))),
-    "late": Parameter(schema={"type": "boolean"}, read=_flag),
-    "to": Parameter(
-        schema={"type": "string", "minLength": 1, "description": "The plan that is wanted."},
-        read=_plan,
-        called="plan",
-        required=True,
+    "state": _parameter(_one_of(tuple(RefundState)), enum=[*RefundState]),
+    "late": _parameter(_flag, kind="boolean"),
+    "to": _parameter(_plan, "The plan that is wanted.", called="plan", required=True, minLength=1),
+    "price": _parameter(_amount, "Of a period of it, without taxes, in minor units.", kind="integer", minimum=0),
+    "currency": _parameter(_currency, "Of the price: ISO 4217."),
+    "subscription_id": _parameter(
+        _as_given, "The provider's; else the one that gives the plan.", called="subscription"
     ),
-    "price": Parameter(
-        schema={
-            "type": "integer",
-            "minimum": 0,
-            "description": "Of a period of it, without taxes, in minor units.",
-        },
-        read=_amount,
+    "locale": _parameter(
+        _locale, "Language of notice and sentences, before `Accept-Language`.", pattern=f"^{LOCALE.pattern}$"
     ),
-    "currency": Parameter(schema={"type": "string", "description": "Of the price: ISO 4217."}, read=_currency),
-    "subscription_id": Parameter(
-        schema={"type": "string", "description": "The provider's; else the one that gives the plan."},
-        read=_as_given,
-        called="subscription",
-    ),
-    "locale": Parameter(
-        schema={
-            "type": "string",
-            "pattern": f"^{LOCALE.pattern}$",
-            "description": "Language of notice and sentences, before `Accept-Language`.",
-        },
-        read=_locale,
-    ),
-    "open": Parameter(
-        schema={"type": "boolean", "description": "Only those that were not taken back."},
-        read=lambda name, text: _flag(name, text) or False,
+    "open": _parameter(
+        lambda name, text: _flag(name, text) or False,
+        "Only those that were not taken back.",
+        kind="boolean",
         called="only_open",
     ),
-    "from_month": Parameter(
-        schema={
-            "type": "string",
-            "pattern": f"^{MONTH.pattern}$",
-            "description": "The first month of failure, in UTC; else eleven before the last.",
-        },
-        read=_month,
+    "from_month": _parameter(
+        _month,
+        "The first month of failure, in UTC; else eleven before the last.",
         called="first",
+        pattern=f"^{MONTH.pattern}$",
     ),
-    "to_month": Parameter(
-        schema={
-            "type": "string",
-            "pattern": f"^{MONTH.pattern}$",
-            "description": "The last month of failure; else the present one.",
-        },
-        read=_month,
-        called="last",
+    "to_month": _parameter(
+        _month, "The last month of failure; else the present one.", called="last", pattern=f"^{MONTH.pattern}$"
     ),
-    "cursor": Parameter(
-        schema={"type": "string", "description": "`next_cursor` of the page before."}, read=_as_given, called="after"
-    ),
-    "limit": Parameter(
-        schema={
-            "type": "integer",
-            "minimum": 1,
-            "maximum": cursors.LARGEST_LIMIT,
-            "default": cursors.DEFAULT_LIMIT,
-        },
-        read=lambda _, text: cursors.limit(text),
+    "cursor": _parameter(_as_given, "`next_cursor` of the page before.", called="after"),
+    "limit": _parameter(
+        lambda _, text: cursors.limit(text),
+        kind="integer",
+        minimum=1,
+        maximum=cursors.LARGEST_LIMIT,
+        default=cursors.DEFAULT_LIMIT,
     ),
 }

@@ -9,7 +9,10 @@ from kulanz.commands.by_hand import DoneByHand
 from kulanz.commands.commands import Command
 from kulanz.commands.links import Link, Linked
 from kulanz.commands.todos import Acknowledge, Assign
-from kulanz.policy.consequences.effects import rfc3339
+from kulanz.documents import Account
+from kulanz.documents.purchases import LinkedAccount
+from kulanz.documents.shape import Document
+from kulanz.documents.standing import Deletion, OutgoingAction, Todo
 from kulanz.policy.facts import (
     AddOnBooked,
     AddOnCancelled,
@@ -42,7 +45,6 @@ from kulanz.policy.facts import (
     TermsAgreed,
 )
 from kulanz.queries import accounts, todo
-from kulanz.queries.views import JsonDocument
 from kulanz.services import Services
 from kulanz.store.database import Connection
 from kulanz.web.api.idempotency import StoreResponse
@@ -81,9 +83,9 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
 
 def order(
     services: Services, account: str, command: Command, actor: str, keep: StoreResponse, *, silent: bool = False
-) -> JsonDocument:
+) -> Document:
     """Carry out a command and return the dispute or exception that it is about, kept with it in one transaction."""
-    made: list[JsonDocument] = []
+    made: list[Document] = []
 
     def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
         made.append(_result(accounts.account_in(services, tx, account), facts))
@@ -93,7 +95,7 @@ def order(
     return made[0]
 
 
-def link(services: Services, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
+def link(services: Services, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> LinkedAccount:
     """Link two accounts and return what moved; the response to a dry run is stored as well."""
 
     def then(tx: Connection, done: Sequence[Linked]) -> None:
@@ -106,46 +108,38 @@ def link(services: Services, wanted: Link, actor: str, keep: StoreResponse, *, d
     return _linked(done[0], dry_run=dry_run)
 
 
-def note_todo(services: Services, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
+def note_todo(services: Services, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> Todo:
     """Note that a todo was seen, or its assignee, and return it."""
     return todo.document(todos.note(services, word, actor, lambda tx, matter: keep(tx, todo.document(matter))))
 
 
-def done_by_hand(services: Services, word: DoneByHand, actor: str, keep: StoreResponse) -> JsonDocument:
+def done_by_hand(services: Services, word: DoneByHand, actor: str, keep: StoreResponse) -> OutgoingAction:
     """Record that a person made a call to the provider, and return the outgoing action."""
     result = by_hand.record(services, word, actor, then=lambda tx, row: keep(tx, by_hand.document(row)))
     return by_hand.document(result.row)
 
 
-def _result(document: JsonDocument, facts: tuple[Fact, ...]) -> JsonDocument:
+def _result(document: Account, facts: tuple[Fact, ...]) -> Document:
     """Return the part of the account's document that the facts of a command are about."""
     approved = next((fact for fact in facts if isinstance(fact, DeletionApproved)), None)
     if approved is not None:
-        return _approval(approved, document)
+        return Deletion.of(approved, approved_at=approved.at, standing=document.standing)
     kind, item = _subject(facts)
-    result: JsonDocument = document[kind]
-    return result if item is None else next(each for each in document[kind] if each["id"] == item)
+    result = getattr(document, kind)
+    named: Document = result if item is None else next(each for each in result if each.id == item)
+    return named
 
 
-def _linked(done: Linked, *, dry_run: bool) -> JsonDocument:
-    return {
-        "account_id": done.link.source,
-        "to": done.link.target,
-        "objects": list(done.objects),
-        "plans": dict(done.plans),
-        "undone": done.link.undo,
-        "dry_run": dry_run,
-    }
-
-
-def _approval(fact: DeletionApproved, account: JsonDocument) -> JsonDocument:
-    return {
-        "subject": fact.subject,
-        "approved_at": rfc3339(fact.at),
-        "actor": fact.actor,
-        "reason": fact.reason,
-        "standing": account["standing"],
-    }
+def _linked(done: Linked, *, dry_run: bool) -> LinkedAccount:
+    link = done.link
+    return LinkedAccount(
+        account_id=link.source,
+        to=link.target,
+        objects=done.objects,
+        plans=dict(done.plans),
+        undone=link.undo,
+        dry_run=dry_run,
+    )
 
 
 def _subject(facts: tuple[Fact, ...]) -> tuple[str, str | None]:

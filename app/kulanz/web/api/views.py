@@ -16,10 +16,11 @@ from kulanz.commands.commands import Command
 from kulanz.commands.links import Link
 from kulanz.commands.todos import Acknowledge, Assign
 from kulanz.config import ApiToken
+from kulanz.documents.shape import Document
 from kulanz.errors import NotFoundError
 from kulanz.formats.wording import file_name
 from kulanz.queries import accounts, collections, refunds
-from kulanz.queries.views import JsonDocument, Page
+from kulanz.queries.views import Page
 from kulanz.services import Services
 from kulanz.telemetry import metrics
 from kulanz.web import languages
@@ -111,7 +112,7 @@ class Api:
         _nothing_asked()
         form, actor, new = form_fields.read(_body(), forms.RefundForm), g.actor, []
 
-        def act(keep: StoreResponse) -> JsonDocument:
+        def act(keep: StoreResponse) -> Document:
             document, made = refund_requests.request(self._services, form.account, form.command(), actor, keep=keep)
             new.append(made)
             return document
@@ -165,7 +166,8 @@ class Api:
         subject = next((ident for name, ident in ids.items() if name != "account_id"), "")
         command = orders(_body(), subject)
         account = self._account_of({name: _known_form(ident) for name, ident in ids.items()})
-        shown = accounts.account_document(self._services, account)[operation.repeats] if operation.repeats else ()
+        before = accounts.account_document(self._services, account) if operation.repeats else None
+        shown = getattr(before, operation.repeats or "", ())
         return self._ordered(account, command, silent=silent, status=operation.status, existing=shown)
 
     def _account_of(self, ids: Mapping[str, str]) -> str:
@@ -179,7 +181,7 @@ class Api:
         return refunds.account_of_request(self._services, ids["request_id"])
 
     def _ordered(
-        self, account: str, command: Command, *, silent: bool, status: int, existing: Collection[JsonDocument] = ()
+        self, account: str, command: Command, *, silent: bool, status: int, existing: Collection[Document] = ()
     ) -> Response:
         """Carry a command out, once for each Idempotency-Key; what was `known` before is not made again."""
         services, actor = self._services, g.actor
@@ -188,7 +190,7 @@ class Api:
         )
         return _json(document, 200 if repeated or document in existing else status)
 
-    def _once(self, actor: str, act: Callable[[StoreResponse], JsonDocument]) -> tuple[JsonDocument, bool]:
+    def _once(self, actor: str, act: Callable[[StoreResponse], Document]) -> tuple[Document | msgspec.Raw, bool]:
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return act(forgotten), False
@@ -223,7 +225,7 @@ def _body() -> bytes:
     return body
 
 
-def _page(name: str, page: Page) -> Response:
+def _page(name: str, page: Page[Document]) -> Response:
     cursor = None if page.after is None else cursors.encode(name, page.after)
     return _json({name: page.items, "next_cursor": cursor})
 
@@ -234,13 +236,13 @@ def _languages(operation: Operation) -> tuple[str, ...]:
     return languages.accepted() if locale is None else (locale,)
 
 
-def _by_language(document: JsonDocument) -> Response:
+def _by_language(document: Document) -> Response:
     response = _json(document)
     response.headers["Vary"] = "Authorization, Accept-Language"
     return response
 
 
-def _json(document: JsonDocument, status: int = 200) -> Response:
+def _json(document: object, status: int = 200) -> Response:
     response = Response(msgspec.json.encode(document), status=status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -13,7 +13,7 @@ from kulanz.commands.commands import Command
 from kulanz.errors import KulanzError, RefusedError
 from kulanz.formats.messages import Message, message
 from kulanz.policy.facts import Channel, Fact
-from kulanz.queries import account_page, exceptions
+from kulanz.queries import account_page
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import account_list, idempotency
@@ -91,8 +91,7 @@ class AccountPages:
             now = self._services.clock.now(conn)
         done = questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES])
         offers = orders.offers(stored_account_page.account)
-        ends = stored_account_page.account["grace_ends_at"]
-        start = max(now, now if ends is None else now.fromisoformat(ends))
+        start = max(now, stored_account_page.account.grace_ends_at or now)
         return render_template(
             "ops/account.html",
             found=stored_account_page,
@@ -100,10 +99,9 @@ class AccountPages:
             offers=[offer for offer in offers if offer.order not in orders.DANGEROUS],
             dangers=[offer for offer in offers if offer.order in orders.DANGEROUS],
             dangerous=orders.DANGEROUS,
-            warned=orders.warned(stored_account_page.account),
             closable=orders.closable(stored_account_page.account),
             choices=closing.choices(stored_account_page.account),
-            waiting=[*exceptions.waiting(stored_account_page.account)],
+            waiting=[each for each in stored_account_page.account.overrides if each.state == "awaiting_approval"],
             outcomes=orders.FINAL,
             channels=[*Channel],
             proposed=reading().field(start + PROPOSED),

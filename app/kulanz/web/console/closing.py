@@ -14,8 +14,8 @@ from kulanz.commands.commands import (
     RequestClosure,
     WithdrawClosure,
 )
+from kulanz.documents import Account
 from kulanz.formats.messages import Message, message
-from kulanz.queries.views import JsonDocument
 
 RUNNING_STATES = frozenset({"waiting", "approval", "announced"})
 
@@ -54,32 +54,32 @@ CLOSING_COMMANDS: dict[str, Callable[[str, str], Command]] = {
 WITHOUT_REASON = frozenset({"approve_collection"})
 
 
-def choices(account: JsonDocument) -> list[Choice]:
+def choices(account: Account) -> list[Choice]:
     """Return the possible commands."""
     return [*_of_closures(account), *_of_debts(account)]
 
 
-def _of_closures(account: JsonDocument) -> Iterator[Choice]:
-    running = [item for item in account["closures"] if item["state"] in RUNNING_STATES]
-    if not running and account["standing"] != "closed":
+def _of_closures(account: Account) -> Iterator[Choice]:
+    running = [item for item in account.closures if item.state in RUNNING_STATES]
+    if not running and account.standing != "closed":
         what = message("The organisation asks to be deleted: what is paid for runs out first, and it is announced.")
         yield Choice(order="request_closure", subject="", what=what)
     for item in running:
-        yield Choice(order="withdraw_closure", subject=item["id"], what=message("The organisation stays after all."))
-        if item["state"] == "approval":
+        yield Choice(order="withdraw_closure", subject=item.id, what=message("The organisation stays after all."))
+        if item.state == "approval":
             what = message("Its data are deleted on the announced day; a legal hold or an open dispute keeps them.")
-            yield Choice(order="approve_deletion", subject=item["id"], what=what)
+            yield Choice(order="approve_deletion", subject=item.id, what=what)
 
 
-def _of_debts(account: JsonDocument) -> Iterator[Choice]:
-    existing = {item["case_id"] for item in account["collections"] if item["state"] in {"proposed", "handed_over"}}
-    for case in account["dunning_cases"]:
-        if case["state"] == "exhausted" and case["id"] not in existing:
+def _of_debts(account: Account) -> Iterator[Choice]:
+    existing = {item.case_id for item in account.collections if item.state in {"proposed", "handed_over"}}
+    for case in account.dunning_cases:
+        if case.state == "exhausted" and case.id not in existing:
             what = message("Two people, by two names, have to approve it before anything is handed over.")
-            yield Choice(order="propose_collection", subject=case["id"], what=what)
-    for item in account["collections"]:
-        if item["state"] == "proposed":
+            yield Choice(order="propose_collection", subject=case.id, what=what)
+    for item in account.collections:
+        if item.state == "proposed":
             what = message("By your name; the second one hands the debt over.")
-            yield Choice(order="approve_collection", subject=item["id"], what=what, reasoned=False)
-        if item["state"] in {"proposed", "handed_over"}:
-            yield Choice(order="recall_collection", subject=item["id"], what=message("The debt is taken back."))
+            yield Choice(order="approve_collection", subject=item.id, what=what, reasoned=False)
+        if item.state in {"proposed", "handed_over"}:
+            yield Choice(order="recall_collection", subject=item.id, what=message("The debt is taken back."))

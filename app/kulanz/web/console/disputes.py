@@ -50,7 +50,7 @@ class DisputePages:
         """Answer an account's evidence file, to be handed in at the provider; who took it is noted first."""
         from kulanz.queries import evidence  # noqa: PLC0415 - it loads templates that no other page needs
 
-        name = accounts.account_document(self._services, request.form.get("account", ""))["account_id"]
+        name = accounts.account_document(self._services, request.form.get("account", "")).account_id
         with self._services.database.write() as tx:
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="took the evidence file", subject=name)
         log.info("ops.evidence_taken", actor=g.user.name)

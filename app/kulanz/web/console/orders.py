@@ -19,11 +19,12 @@ from kulanz.commands.commands import (
     OpenDispute,
     SetOverride,
 )
+from kulanz.documents import Account
+from kulanz.documents.standing import Dispute
 from kulanz.errors import InvalidInputError
 from kulanz.formats.messages import Message, message
 from kulanz.formats.money import decimals_of
 from kulanz.policy.facts import DisputeStatus, OverrideKind
-from kulanz.queries.views import JsonDocument
 from kulanz.web.api import forms
 from kulanz.web.api.form_fields import read
 from kulanz.web.console import closing
@@ -113,32 +114,25 @@ DANGEROUS = frozenset(
 """Commands that take something from the customer: listed apart."""
 
 
-def offers(account: JsonDocument) -> list[Offer]:
+def offers(account: Account) -> list[Offer]:
     """Return the orders that make sense for an account, the likeliest first."""
-    in_grace = any(case["state"] == "grace" for case in account["dunning_cases"])
+    in_grace = any(case.state == "grace" for case in account.dunning_cases)
     sensible = {
         "extend_grace": in_grace,
-        "waive": bool(account["dunning_cases"]),
-        "reinstate": bool(account["holds"]),
-        "suspend": account["standing"] not in {"suspended", "closed"},
-        "exempt": account["standing"] != "closed",
-        OPEN_DISPUTE: account["standing"] != "closed",
-        NOTE_CONTACT: account["standing"] != "closed",
+        "waive": bool(account.dunning_cases),
+        "reinstate": bool(account.holds),
+        "suspend": account.standing not in {"suspended", "closed"},
+        "exempt": account.standing != "closed",
+        OPEN_DISPUTE: account.standing != "closed",
+        NOTE_CONTACT: account.standing != "closed",
         "legal_hold": True,
     }
     return [OFFERS[order] for order, makes_sense in sensible.items() if makes_sense]
 
 
-def closable(account: JsonDocument) -> list[JsonDocument]:
+def closable(account: Account) -> list[Dispute]:
     """Return the disputes whose outcome an operator may record."""
-    return [item for item in account["disputes"] if item["status"] not in FINAL]
-
-
-def warned(account: JsonDocument) -> list[JsonDocument]:
-    """Return the refunds that are proposed because a payment is likely to be charged back."""
-    return [
-        item["proposed"] | {"decimals": item["decimals"]} for item in account["chargeback_warnings"] if item["proposed"]
-    ]
+    return [item for item in account.disputes if item.status not in FINAL]
 
 
 def given(form: MultiDict[str, str]) -> dict[str, str]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template
 
+from kulanz.documents.reports import Recovery, RecoveryFigures
 from kulanz.errors import InvalidInputError
 from kulanz.formats.messages import message
 from kulanz.queries import recovery
-from kulanz.queries.recovery import WITHIN, Figures, Report
 from kulanz.services import Services
 from kulanz.web.console import questions
 from kulanz.web.console.charts import Series, bars
@@ -35,30 +35,37 @@ class RecoveryPages:
     def show(self) -> str:
         """Show the report of some months."""
         report = self._report()
-        within = [(days, report.paid_within(days)) for days in WITHIN]
-        return render_template("ops/recovery.html", report=report, charts=list(_charts(report)), within=within)
+        share = partial(recovery.share, report)
+        return render_template(
+            "ops/recovery.html",
+            report=report,
+            charts=list(_charts(report)),
+            share=share,
+            gains=recovery.gains(report.policy_versions),
+        )
 
     def download(self) -> Response:
         """Answer the report as a file."""
         report = self._report()
-        response = Response(recovery.as_csv(report), content_type="text/csv; charset=utf-8")
-        name = f"recovery-{report.first}-{report.last}.csv"
+        found = recovery.sums(self._services, report.first, report.to)
+        response = Response(recovery.as_csv(found), content_type="text/csv; charset=utf-8")
+        name = f"recovery-{report.first}-{report.to}.csv"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
 
-    def _report(self) -> Report:
+    def _report(self) -> Recovery:
         try:
             return recovery.report(self._services, questions.text("from"), questions.text("to"))
         except InvalidInputError as error:
             raise BadRequestError(error.said) from error
 
 
-def _charts(report: Report) -> Any:
+def _charts(report: Recovery) -> Any:
     reader = reading()
-    rows: dict[str, dict[str, Figures]] = {}
+    rows: dict[str, dict[str | None, RecoveryFigures]] = {}
     for row in report.months:
         rows.setdefault(row.currency, {})[row.key] = row
-    months = sorted({row.key for row in report.months})
+    months = sorted({row.key or "" for row in report.months})
     largest = sorted(report.totals, key=lambda total: -total.amount)[:_CHARTS]
     for currency in (total.currency for total in largest):
         series = [
@@ -71,5 +78,5 @@ def _charts(report: Report) -> Any:
         yield currency, bars(title, months, series, partial(reader.money, currency=currency))
 
 
-def _amount(row: Figures | None, name: str) -> int:
+def _amount(row: RecoveryFigures | None, name: str) -> int:
     return 0 if row is None else int(getattr(row, f"{name}_amount"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
+from kulanz.documents.purchases import RefundRequest
 from kulanz.queries import refunds, sentences
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -51,11 +52,11 @@ class RefundPages:
         log.info("ops.request_shown", request=request_id, actor=g.user.name)
         return self._page(document, plainly=True)
 
-    def _page(self, matches: dict[str, object], *, plainly: bool) -> str:
+    def _page(self, matches: RefundRequest, *, plainly: bool) -> str:
         with self._services.database.read() as conn:
-            now, noted = self._services.clock.now(conn), audit_log.about(conn, str(matches["id"]))
-            stopped = outbox.stopped(conn, str(matches["account_id"]), str(matches["id"]))
-        undecided = matches["state"] in UNDECIDED_STATES
+            now, noted = self._services.clock.now(conn), audit_log.about(conn, matches.id)
+            stopped = outbox.stopped(conn, matches.account_id, matches.id)
+        undecided = matches.state in UNDECIDED_STATES
         reader = reading().reader
         return render_template(
             "ops/refund.html",

@@ -15,8 +15,8 @@ from kulanz.commands.commands import (
     TellDebtor,
     VoidPayment,
 )
+from kulanz.documents import debts
 from kulanz.web.api import forms
-from kulanz.web.api.documents import debts
 from kulanz.web.api.operations.shape import ends, orders
 
 

@@ -12,8 +12,8 @@ from kulanz.commands.commands import (
     NoteContact,
     RecordMove,
 )
+from kulanz.documents import purchases
 from kulanz.web.api import forms
-from kulanz.web.api.documents import purchases
 from kulanz.web.api.operations.shape import Operation, ends, orders
 
 

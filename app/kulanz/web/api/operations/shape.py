@@ -9,12 +9,11 @@ from http import HTTPStatus
 from inspect import getdoc
 from typing import Any
 
-from msgspec import Struct
-
 from kulanz.commands.commands import Command
 from kulanz.commands.fields import Form
+from kulanz.documents.shape import Document
 from kulanz.providers.naming import ACCOUNT_ID
-from kulanz.queries.views import JsonDocument, Page
+from kulanz.queries.views import Page
 from kulanz.services import Services
 from kulanz.web.api import form_fields
 from kulanz.web.api.query_parameters import PAGING
@@ -24,7 +23,7 @@ ID = re.compile(ACCOUNT_ID, re.ASCII)
 
 Parameters = Mapping[str, Any]
 """The values of a query, by what `kulanz.web.api.query_parameters` calls them."""
-Answers = Callable[[Services, str, Parameters], JsonDocument | Page]
+Answers = Callable[[Services, str, Parameters], Document | Page[Document]]
 """Answers a question about what the path names; "" where it names nothing."""
 Orders = Callable[[bytes, str], Command]
 """Function that turns a body into a command about the path's subject beside the account; "" if there is none.
@@ -48,7 +47,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    answer: type[Struct] | None
+    answer: type[Document] | None
     """None: a document that describes itself."""
     form: type[Form] | None = None
     query: tuple[str, ...] = ()
@@ -68,7 +67,7 @@ class Operation:
 
 def reads(
     path: str,
-    answer: type[Struct],
+    answer: type[Document],
     *,
     query: tuple[str, ...] = (),
     lists: str | None = None,
@@ -96,7 +95,7 @@ def reads(
 def orders(
     path: str,
     form: type[form_fields.AnyForm],
-    answer: type[Struct],
+    answer: type[Document],
     *,
     method: str = "POST",
     status: int = HTTPStatus.OK,
@@ -120,7 +119,7 @@ def orders(
     return made
 
 
-def ends(path: str, answer: type[Struct]) -> Callable[[Callable[[str], Command]], Operation]:
+def ends(path: str, answer: type[Document]) -> Callable[[Callable[[str], Command]], Operation]:
     """Make an operation without a body of a function that returns the command to end the path's subject."""
 
     def made(function: Callable[[str], Command]) -> Operation:

@@ -13,9 +13,9 @@ from kulanz.commands.commands import (
     SetOverride,
     WithdrawClosure,
 )
+from kulanz.documents import standing
 from kulanz.policy.facts import DisputeStatus
 from kulanz.web.api import forms
-from kulanz.web.api.documents import standing
 from kulanz.web.api.operations.shape import SILENT, Operation, orders
 
 

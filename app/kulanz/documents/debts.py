@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from kulanz.web.api.documents.shape import Document
+from kulanz.documents.shape import Document
 
 
 class Allocation(Document, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class Payment(Document, frozen=True, kw_only=True):
     reference: str | None
     transaction_id: str | None
     actor: str
-    allocations: list[Allocation]
+    allocations: tuple[Allocation, ...]
     unmatched: int
     voided_at: datetime | None
     void_reason: str | None
@@ -43,9 +43,9 @@ class ApprovedBy(Document, frozen=True, kw_only=True):
 class CreditReport(Document, frozen=True, kw_only=True):
     """The report of a debt to a credit bureau, which takes two approvals of its own."""
 
-    approvals: list[ApprovedBy]
+    approvals: tuple[ApprovedBy, ...]
     reported_at: datetime | None
-    fields: list[str]
+    fields: tuple[str, ...]
 
 
 class Collection(Document, frozen=True, kw_only=True):
@@ -58,12 +58,12 @@ class Collection(Document, frozen=True, kw_only=True):
     reason: str
     proposed_by: str
     proposed_at: datetime
-    approvals: list[ApprovedBy]
+    approvals: tuple[ApprovedBy, ...]
     handed_over_at: datetime | None
     amount: int | None
     """Amount owed then, including fees."""
     currency: str | None
-    fields: list[str]
+    fields: tuple[str, ...]
     """Fields handed over, by the policy's names."""
     statement_sha256: str | None
     recalled_at: datetime | None
@@ -71,16 +71,17 @@ class Collection(Document, frozen=True, kw_only=True):
     credit_report: CreditReport
 
 
-class CollectionOfAccount(Collection, frozen=True, kw_only=True):
+class CollectionOfAccount(Collection, frozen=True):
     """A hand-over with its account."""
 
+    # A field without `kw_only` precedes the inherited ones: the account comes first in the document.
     account_id: str
 
 
 class Collections(Document, frozen=True, kw_only=True):
     """A page of hand-overs, the newest first."""
 
-    collections: list[CollectionOfAccount]
+    collections: tuple[CollectionOfAccount, ...]
     next_cursor: str | None
 
 
@@ -106,7 +107,7 @@ class Mandate(Document, frozen=True, kw_only=True):
 class DebtorHeld(Document, frozen=True, kw_only=True):
     """Stored fields of the debtor: names, not contents."""
 
-    held: list[str]
+    held: tuple[str, ...]
     updated_at: datetime
 
 

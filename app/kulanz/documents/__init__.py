@@ -1,18 +1,17 @@
-"""Types of the API's answers: the source of `/v1/openapi.json`, and the check of answers in tests."""
+"""Documents of accounts: queries return them, the API and `--json` encode them, the console shows them."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from kulanz.policy.state import Access, Standing
-from kulanz.queries.product_notice import Audience, Severity
-from kulanz.web.api.documents.debts import Collection, DebtorHeld, Delivery, Mandate, Payment
-from kulanz.web.api.documents.purchases import AddOn, Cancellation, Contact, Credit, Licence, Migration, RefundRequest
-from kulanz.web.api.documents.shape import Document
-from kulanz.web.api.documents.standing import (
+from kulanz.documents.debts import Collection, DebtorHeld, Delivery, Mandate, Payment
+from kulanz.documents.purchases import AddOn, Cancellation, Contact, Credit, Licence, Migration, RefundRequest
+from kulanz.documents.shape import Document
+from kulanz.documents.standing import (
     ChargebackWarning,
     Closure,
     Dispute,
@@ -25,6 +24,7 @@ from kulanz.web.api.documents.standing import (
     Terms,
     Timer,
 )
+from kulanz.policy.state import Access, Standing
 
 
 class Account(Document, frozen=True, kw_only=True):
@@ -36,30 +36,30 @@ class Account(Document, frozen=True, kw_only=True):
     standing: Standing
     grace_ends_at: datetime | None
     data_deletion_eligible_at: datetime | None
-    subscriptions: list[Subscription]
-    dunning_cases: list[DunningCase]
-    disputes: list[Dispute]
-    chargeback_warnings: list[ChargebackWarning]
-    holds: list[Hold]
-    overrides: list[Override]
-    terms: list[Terms]
-    add_ons: list[AddOn]
-    licences: list[Licence]
-    refund_requests: list[RefundRequest]
-    credits: list[Credit]
-    migrations: list[Migration]
-    cancellations: list[Cancellation]
-    contacts: list[Contact]
-    payments: list[Payment]
-    collections: list[Collection]
+    subscriptions: tuple[Subscription, ...]
+    dunning_cases: tuple[DunningCase, ...]
+    disputes: tuple[Dispute, ...]
+    chargeback_warnings: tuple[ChargebackWarning, ...]
+    holds: tuple[Hold, ...]
+    overrides: tuple[Override, ...]
+    terms: tuple[Terms, ...]
+    add_ons: tuple[AddOn, ...]
+    cancellations: tuple[Cancellation, ...]
+    contacts: tuple[Contact, ...]
+    migrations: tuple[Migration, ...]
+    credits: tuple[Credit, ...]
+    payments: tuple[Payment, ...]
+    licences: tuple[Licence, ...]
+    refund_requests: tuple[RefundRequest, ...]
+    collections: tuple[Collection, ...]
     debtor: DebtorHeld | None
-    closures: list[Closure]
-    links: list[Link]
+    closures: tuple[Closure, ...]
+    links: tuple[Link, ...]
     linkable_to: str | None
     """The account that the customer names elsewhere, of an account that has only a customer's name."""
     delivery: Delivery
-    mandates: list[Mandate]
-    timers: list[Timer]
+    mandates: tuple[Mandate, ...]
+    timers: tuple[Timer, ...]
     policy: Policy
     version: int
 
@@ -67,14 +67,32 @@ class Account(Document, frozen=True, kw_only=True):
 class Accounts(Document, frozen=True, kw_only=True):
     """A page of accounts."""
 
-    accounts: list[Account]
+    accounts: tuple[Account, ...]
     next_cursor: str | None
+
+
+class NoticeSeverity(StrEnum):
+    """Urgency with which a product should show the notice."""
+
+    WARNING = "warning"
+    """Access will be taken, or money is owed."""
+    CRITICAL = "critical"
+    """Access is taken, or will be very soon."""
+
+
+class Audience(StrEnum):
+    """The users of an account who should see it."""
+
+    PAYER = "payer"
+    """Users who can pay: the others lose nothing yet."""
+    EVERYONE = "everyone"
+    """All users, because they can use less."""
 
 
 class Notice(Document, frozen=True, kw_only=True):
     """A sentence that the product shows to users of the account."""
 
-    severity: Severity
+    severity: NoticeSeverity
     text: str
     """Plain text, in the user's language."""
     deadline: datetime | None
@@ -90,11 +108,11 @@ class Entitlement(Document, frozen=True, kw_only=True):
     account_id: str
     plan: str
     access: Access
-    allows: list[str]
-    add_ons: list[str]
-    version: int
+    allows: tuple[str, ...]
+    add_ons: tuple[str, ...]
     quantities: dict[str, int] | UnsetType = UNSET
     """Quantity of each add-on that is booked in quantities; left out if there is none."""
+    version: int
     known: bool
     """False: the account is unknown, and the settings put unknown accounts on the free plan."""
     notice: Notice | None
@@ -110,21 +128,21 @@ class Decision(Document, frozen=True, kw_only=True, rename={"before": "from", "a
     policy: dict[str, Any]
     before: dict[str, Any]
     after: dict[str, Any]
-    effects: list[Any]
-    changes: list[Any]
+    effects: tuple[Any, ...]
+    changes: tuple[Any, ...]
 
 
 class Timeline(Document, frozen=True, kw_only=True):
     """A page of decisions."""
 
-    decisions: list[Decision]
+    decisions: tuple[Decision, ...]
     next_cursor: str | None
 
 
 class Step(Decision, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
     """A change in a sentence."""
 
-    sentences: list[str]
+    sentences: tuple[str, ...]
 
 
 class WaitCondition(Document, frozen=True, kw_only=True):
@@ -136,7 +154,8 @@ class WaitCondition(Document, frozen=True, kw_only=True):
     evidence: str
     ends: str
     """The end of the condition, or the act that ends it."""
-    until: str | None
+    until: datetime | None
+    """When it ends without a person, if that is known."""
 
 
 class Explanation(Document, frozen=True, kw_only=True):
@@ -146,12 +165,12 @@ class Explanation(Document, frozen=True, kw_only=True):
     standing: Standing
     plan: str
     access: Access
-    why: list[str]
-    waits: list[WaitCondition]
-    outlook: list[str]
-    """Possible changes of the state, with their times."""
-    steps: list[Step]
+    why: tuple[str, ...]
+    steps: tuple[Step, ...]
     """The last decisions, oldest first."""
+    waits: tuple[WaitCondition, ...]
+    outlook: tuple[str, ...]
+    """Possible changes of the state, with their times."""
 
 
 class Problem(Document, frozen=True, kw_only=True):

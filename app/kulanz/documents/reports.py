@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import field
 
-from kulanz.web.api.documents.shape import Document
+from kulanz.documents.shape import Document
 
 
 class RecoveryFigures(Document, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class DaysToRecovery(Document, frozen=True, kw_only=True):
 
     cases: int
     median: int | None
-    within: list[PaidWithin]
+    within: tuple[PaidWithin, ...]
 
 
 class Recovery(Document, frozen=True, kw_only=True):
@@ -49,12 +49,12 @@ class Recovery(Document, frozen=True, kw_only=True):
     first: str = field(name="from")
     """The first month of failure."""
     to: str
-    totals: list[RecoveryFigures]
-    months: list[RecoveryFigures]
-    plans: list[RecoveryFigures]
-    policy_versions: list[RecoveryFigures]
-    steps: list[RecoveryFigures]
+    totals: tuple[RecoveryFigures, ...]
+    months: tuple[RecoveryFigures, ...]
+    plans: tuple[RecoveryFigures, ...]
+    policy_versions: tuple[RecoveryFigures, ...]
+    steps: tuple[RecoveryFigures, ...]
     """By the last step of dunning before payment or loss, or until now."""
-    spared: list[RecoveryFigures]
+    spared: tuple[RecoveryFigures, ...]
     """Paid after grace, while the mass-action limit (`limit`) or the re-check (`look`) kept the access."""
     days_to_recovery: DaysToRecovery

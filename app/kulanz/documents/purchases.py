@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from kulanz.documents.shape import Document
 from kulanz.policy.areas.credit.pots import PotStatus
 from kulanz.policy.facts import Channel, LicenceStatus
 from kulanz.policy.state.bookings import BookingStatus
 from kulanz.policy.state.refunds import RefundState, Verdict
-from kulanz.web.api.documents.shape import Document
 
 
 class AddOn(Document, frozen=True, kw_only=True):
@@ -70,14 +70,14 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     """Number of decimals of the amounts: the currency's, or the provider's own."""
     payment_id: str
     subscription_id: str | None
-    licence_ids: list[str]
+    licence_ids: tuple[str, ...]
     requested_at: datetime
     decide_by: datetime
     pay_by: datetime | None
     late: bool
     statutory_withdrawal_until: datetime | None
     statutory_rights: str
-    differs_from_account: list[str]
+    differs_from_account: tuple[str, ...]
     """Fields of the request, `contact_email` or `organisation`, that differ from the account's; no verdict."""
     decided_at: datetime | None
     decided_by: str | None
@@ -86,10 +86,18 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     policy: PolicyVersion
 
 
+class RefundDossier(RefundRequest, frozen=True, kw_only=True):
+    """A request with the customer's statements, which are personal."""
+
+    reason: str | None
+    contact_email: str | None
+    organisation: str | None
+
+
 class RefundRequests(Document, frozen=True, kw_only=True):
     """A page of requests."""
 
-    refund_requests: list[RefundRequest]
+    refund_requests: tuple[RefundRequest, ...]
     next_cursor: str | None
 
 
@@ -164,7 +172,7 @@ class LinkedAccount(Document, frozen=True, kw_only=True):
 
     account_id: str
     to: str
-    objects: list[str]
+    objects: tuple[str, ...]
     plans: dict[str, str]
     undone: bool
     dry_run: bool
@@ -193,7 +201,7 @@ class Charges(Document, frozen=True, kw_only=True):
     """Charges of an account at the provider, the oldest first."""
 
     account_id: str
-    charges: list[Charge]
+    charges: tuple[Charge, ...]
 
 
 class PlanChange(Document, frozen=True, kw_only=True):

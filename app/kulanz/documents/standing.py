@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from kulanz.documents.shape import Document
 from kulanz.policy.facts import DisputeStatus, OverrideKind, Status
 from kulanz.policy.state import Owner, Standing
 from kulanz.policy.topics import Severity
-from kulanz.web.api.documents.shape import Document
 
 
 class Subscription(Document, frozen=True, kw_only=True):
@@ -71,12 +71,25 @@ class Dispute(Document, frozen=True, kw_only=True):
     """Until when it has to be answered at the provider; null where it is answered or decided, or no time is known."""
 
 
+class UndecidedDispute(Document, frozen=True, kw_only=True):
+    """A dispute that is not decided, and the evidence that its file lacks."""
+
+    id: str
+    account_id: str
+    status: str
+    amount: int
+    currency: str | None
+    opened_at: datetime
+    answer_by: datetime | None
+    lacks: tuple[str, ...]
+
+
 class Link(Document, frozen=True, kw_only=True, rename={"source": "from"}):
     """An operator's link by which purchases belong to the account."""
 
     source: str
     linked_at: datetime
-    objects: list[str]
+    objects: tuple[str, ...]
 
 
 class ProposedRefund(Document, frozen=True, kw_only=True):
@@ -111,7 +124,7 @@ class Hold(Document, frozen=True, kw_only=True):
     scope: str
     source: str
     since: datetime
-    subscriptions: list[str]
+    subscriptions: tuple[str, ...]
 
 
 class Override(Document, frozen=True, kw_only=True):
@@ -122,7 +135,7 @@ class Override(Document, frozen=True, kw_only=True):
     state: Literal["active", "ended", "awaiting_approval", "declined", "lapsed"]
     until: datetime | None
     actor: str
-    approved_by: list[str]
+    approved_by: tuple[str, ...]
     reason: str
 
 
@@ -161,7 +174,7 @@ class Closure(Document, frozen=True, kw_only=True):
     actor: str | None
     reason: str | None
     clause: str | None
-    obstacles: list[str]
+    obstacles: tuple[str, ...]
     closed_at: datetime | None
 
 
@@ -179,8 +192,8 @@ class Deletion(Document, frozen=True, kw_only=True):
 class Certificates(Document, frozen=True, kw_only=True):
     """Record of an erasure: destroyed data, and archived records."""
 
-    certificates: list[dict[str, Any]]
-    kept: list[dict[str, Any]]
+    certificates: tuple[dict[str, Any], ...]
+    kept: tuple[dict[str, Any], ...]
 
 
 class Todo(Document, frozen=True, kw_only=True):
@@ -225,4 +238,4 @@ class OutgoingAction(Document, frozen=True, kw_only=True):
 class Todos(Document, frozen=True, kw_only=True):
     """All items that wait for a person."""
 
-    todo: list[Todo]
+    todo: tuple[Todo, ...]
