@@ -7,6 +7,8 @@ from datetime import datetime
 
 from flask import request
 
+from kulanz.commands.fields import check_year
+from kulanz.errors import InvalidInputError
 from kulanz.formats.messages import message
 from kulanz.web.console.reading import reading
 from kulanz.web.problems import BadRequestError
@@ -43,9 +45,11 @@ def instant(name: str) -> datetime | None:
     if not given:
         return None
     try:
-        return reading().moment(given)
-    except (ValueError, OverflowError) as error:
+        at = reading().moment(given)
+        check_year(name, at)
+    except (ValueError, OverflowError, InvalidInputError) as error:
         raise BadRequestError(message("“{name}” is a time such as 2026-03-02T14:08:20Z.", name=name)) from error
+    return at
 
 
 def text(name: str, longest: int = 200) -> str | None:

@@ -128,14 +128,23 @@ class Reading:
         return Markup(self.reader.translated(each)).format(**values)  # nosec B704 # noqa: S704 - a text of ours
 
     def _marked(self, exact: str) -> Markup:
+        try:
+            moment = datetime.fromisoformat(exact)
+        except ValueError:  # A day that there is not, quoted from an event.
+            return escape(exact)
         if self.locale is None and self.zone == "UTC":
             return Markup('<time datetime="{0}">{0}</time>').format(exact)
-        moment = datetime.fromisoformat(exact)
-        zone = zone_name(moment.astimezone(ZoneInfo(self.zone)), self.locale or Locale("en"))
+        zone = zone_name(self._local(moment), self.locale or Locale("en"))
         return Markup('<time datetime="{0}" title="{0}">{1} {2}</time>').format(exact, self._written(moment), zone)
 
+    def _local(self, moment: datetime) -> datetime:
+        try:
+            return moment.astimezone(ZoneInfo(self.zone))
+        except OverflowError:  # At the ends of the calendar, which an event may name.
+            return moment
+
     def _written(self, moment: datetime) -> str:
-        local = moment.astimezone(ZoneInfo(self.zone))
+        local = self._local(moment)
         if self.locale is None:
             return local.strftime(ISO)
         day = format_skeleton("yMMMd", local, locale=self.locale)
