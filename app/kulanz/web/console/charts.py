@@ -13,7 +13,7 @@ from kulanz.web.console.reading import reading
 WIDTH, HEIGHT, GAP = 480, 96, 0.25
 """The gap between two groups is a share of their width."""
 BASELINE = HEIGHT - 1
-MOST_LABELS = 5
+MOST_LABELS = 3
 """Labels below the axis: more would not fit beside each other on a narrow screen."""
 _STEPS = (1, 2, 5, 10)
 
@@ -42,11 +42,9 @@ def bars(
     scale = Markup('<p class="scale" aria-hidden="true"><span>{}</span><span>{}</span><span>{}</span></p>').format(
         shown(top), middle, shown(0)
     )
-    step = -(-len(labels) // MOST_LABELS)
-    named = Markup("").join(
-        Markup("<span>{}</span>").format(label if place % step == step // 2 else "")
-        for place, label in enumerate(labels)
-    )
+    number = min(len(labels), MOST_LABELS)
+    middles = (labels[(2 * part + 1) * len(labels) // (2 * number)] for part in range(number))
+    named = Markup("").join(Markup("<span>{}</span>").format(label) for label in middles)
     return Markup(
         '<figure class="plot">{}<div class="field">{}{}</div><p class="axis" aria-hidden="true">{}</p>{}</figure>'
     ).format(names, scale, _drawn(title, labels, series, top, shown), named, _table(title, labels, series, shown))
