@@ -47,10 +47,15 @@ def product(settings: Settings, *, at: datetime | None = None) -> Iterator[Servi
                 services.adopt_policy(tx)
         yield services
     finally:
-        for thread in threading.enumerate():  # A figure that is still searched for has a connection.
-            if thread.name == "reading":
-                thread.join(timeout=20)
+        await_readings()
         services.close()
+
+
+def await_readings() -> None:
+    """Wait for the figures that are still searched for: each search has a connection."""
+    for thread in threading.enumerate():
+        if thread.name == "reading":
+            thread.join(timeout=20)
 
 
 @contextmanager

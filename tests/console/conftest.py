@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,7 +15,8 @@ from flask.testing import FlaskClient
 from kulanz.config import OpsUser, Settings
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.web.application import WebApp, create_app
+from kulanz.web.application import WebApp
+from tests.applications import an_application
 from tests.compiled_templates import COMPILED
 from tests.console.operator import Operator
 from tests.days import product, settings_of, tell
@@ -43,9 +47,26 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @pytest.fixture
 def app(services: Services) -> Iterator[WebApp]:
-    app = create_app(services)
-    yield app
-    app.receiver.close()
+    with an_application(services) as app:
+        yield app
+
+
+class Serve(Protocol):
+    """Makes an application of its own services, which have these settings beside the usual ones."""
+
+    def __call__(self, **told: Any) -> WebApp: ...
+
+
+@pytest.fixture
+def serve(settings: Settings) -> Iterator[Serve]:
+    """Applications beside the usual one; all end with the test."""
+    with ExitStack() as stack:
+
+        def made(**told: Any) -> WebApp:
+            services = stack.enter_context(product(replace(settings, **told)))
+            return stack.enter_context(an_application(services))
+
+        yield made
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from werkzeug.security import generate_password_hash
 
 from kulanz.config import ApiToken, OpsUser, Settings
 from kulanz.services import Services, build
-from kulanz.web.application import WebApp, create_app
+from kulanz.web.application import WebApp
 from kulanz.web.attempts import MOST_ADDRESSES, Attempts
 from kulanz.web.console import passwords
 from kulanz.web.console.login import ATTEMPTS_PER_ADDRESS, WINDOW
 from kulanz.web.console.sessions import COOKIE, ConsoleSession, ConsoleSessions
+from tests.console.conftest import Serve
 from tests.console.operator import Operator
 
 PAGES = (
@@ -115,16 +116,14 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(client: FlaskClie
     assert "Secure" not in claimed
 
 
-def test_a_proxy_that_is_trusted_is_believed_about_tls(settings: Settings) -> None:
-    services = build(replace(settings, trusted_proxies=("127.0.0.0/8",)))
-    client = create_app(services).test_client()
+def test_a_proxy_that_is_trusted_is_believed_about_tls(serve: Serve) -> None:
+    client = serve(trusted_proxies=("127.0.0.0/8",)).test_client()
 
     response = client.post(
         "/ops/login", data={"name": "ops", "password": "correct horse"}, headers={"X-Forwarded-Proto": "https"}
     )
 
     assert "Secure" in response.headers["Set-Cookie"]
-    services.close()
 
 
 @pytest.mark.parametrize(("name", "password"), [("ops", "wrong"), ("eve", "correct horse"), ("", ""), ("ops", "")])
@@ -180,9 +179,8 @@ def test_a_subscribers_whole_ipv6_network_counts_as_one_address(client: FlaskCli
 
 
 @pytest.mark.parametrize("proxy", ["10.0.0.1", "::ffff:10.0.0.1"])
-def test_behind_a_trusted_proxy_each_client_has_a_count_of_its_own(settings: Settings, proxy: str) -> None:
-    services = build(replace(settings, trusted_proxies=("10.0.0.0/8",)))
-    client = create_app(services).test_client()
+def test_behind_a_trusted_proxy_each_client_has_a_count_of_its_own(serve: Serve, proxy: str) -> None:
+    client = serve(trusted_proxies=("10.0.0.0/8",)).test_client()
 
     for number in range(ATTEMPTS_PER_ADDRESS):  # What a client writes stands to the left; some proxies write a port.
         assert guesses(client, 1, peer=proxy, forwarded=f"9.9.9.{number}, 203.0.113.9:{5000 + number}") == [401]
@@ -190,7 +188,6 @@ def test_behind_a_trusted_proxy_each_client_has_a_count_of_its_own(settings: Set
     assert guesses(client, 1, peer=proxy, forwarded="9.9.9.99, 203.0.113.9") == [429]
     assert guesses(client, 1, peer=proxy, forwarded="203.0.113.10") == [401]
     assert guesses(client, 1, peer=proxy, forwarded="[2001:db8::1]:443, 10.0.0.2") == [401]
-    services.close()
 
 
 def test_who_is_no_trusted_proxy_gets_no_new_count_by_naming_clients(
@@ -203,10 +200,9 @@ def test_who_is_no_trusted_proxy_gets_no_new_count_by_naming_clients(
     assert "event=ops.login_throttled unknown_proxy=true" in capsys.readouterr().err
 
 
-def test_a_refused_attempt_writes_nothing(settings: Settings) -> None:
+def test_a_refused_attempt_writes_nothing(settings: Settings, serve: Serve) -> None:
     tokens = (ApiToken(name="shop", token="a-token"),)
-    services = build(replace(settings, api_tokens=tokens, metrics_token="m"))
-    app = create_app(services)
+    app = serve(api_tokens=tokens, metrics_token="m")
     app.at_begin.clear()  # What a process reports of itself when it begins is no attempt.
     client = app.test_client()
     with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"))) as other:
@@ -217,18 +213,15 @@ def test_a_refused_attempt_writes_nothing(settings: Settings) -> None:
             assert client.get(path, headers={"Authorization": "Bearer guess"}).status_code == 401
 
         assert other.execute("PRAGMA data_version").fetchone() == before
-    services.close()
 
 
-def test_wrong_tokens_keep_no_right_one_out(settings: Settings) -> None:
-    services = build(replace(settings, api_tokens=(ApiToken(name="shop", token="a-token"),)))
-    client = create_app(services).test_client()
+def test_wrong_tokens_keep_no_right_one_out(serve: Serve) -> None:
+    client = serve(api_tokens=(ApiToken(name="shop", token="a-token"),)).test_client()
 
     refused = {client.get("/v1/accounts", headers={"Authorization": "Bearer x"}).status_code for _ in range(1_001)}
 
     assert refused == {401}
     assert client.get("/v1/accounts", headers={"Authorization": "Bearer a-token"}).status_code == 200
-    services.close()
 
 
 def test_counts_end_with_their_window_and_never_take_much_memory() -> None:
@@ -244,22 +237,34 @@ def test_counts_end_with_their_window_and_never_take_much_memory() -> None:
     assert list(attempts._counts) == ["one"]
 
 
-def test_a_login_that_was_right_forgives_the_tries_before(client: FlaskClient) -> None:
-    for _ in range(3):
-        for _ in range(ATTEMPTS_PER_ADDRESS - 1):
-            client.post("/ops/login", data={"name": "ops", "password": "guess"})
+def test_logins_that_are_right_are_not_counted(client: FlaskClient) -> None:
+    for _ in range(2 * ATTEMPTS_PER_ADDRESS):
         assert client.post("/ops/login", data={"name": "ops", "password": "correct horse"}).status_code == 303
 
 
-def test_a_login_that_cannot_be_counted_is_refused(settings: Settings, tmp_path: object) -> None:
-    services = build(replace(settings, database_url=f"sqlite:///{tmp_path}/nowhere/kulanz.db"))
-    client = create_app(services).test_client()
+def test_a_right_login_gives_nobody_more_guesses_at_the_password_of_another(client: FlaskClient) -> None:
+    for _ in range(ATTEMPTS_PER_ADDRESS - 1):
+        assert client.post("/ops/login", data={"name": "ops", "password": "guess"}).status_code == 401
+        assert client.post("/ops/login", data={"name": "eve", "password": "battery staple"}).status_code == 303
+
+    assert client.post("/ops/login", data={"name": "ops", "password": "guess"}).status_code == 401
+    assert client.post("/ops/login", data={"name": "ops", "password": "guess"}).status_code == 429
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://localhost@evil.example"])
+def test_an_origin_that_is_none_is_another_site(client: FlaskClient, origin: str) -> None:
+    response = client.post("/ops/login", data={"name": "ops", "password": "correct horse"}, headers={"Origin": origin})
+
+    assert response.status_code == 403
+
+
+def test_a_login_that_cannot_be_counted_is_refused(serve: Serve, tmp_path: object) -> None:
+    client = serve(database_url=f"sqlite:///{tmp_path}/nowhere/kulanz.db").test_client()
 
     response = client.post("/ops/login", data={"name": "ops", "password": "correct horse"})
 
     assert response.status_code >= 500
     assert "Set-Cookie" not in response.headers
-    services.close()
 
 
 def test_logging_out_ends_the_session_for_whoever_holds_its_cookie(app: WebApp, operator: Operator) -> None:
@@ -305,15 +310,13 @@ def test_a_cookie_that_was_changed_or_made_elsewhere_is_nobodys(
         assert client.get("/ops/").status_code == 303
 
 
-def test_a_session_outlives_a_rotation_of_keys(services: Services, settings: Settings) -> None:
+def test_a_session_outlives_a_rotation_of_keys(services: Services, settings: Settings, serve: Serve) -> None:
     cookie = ConsoleSessions(services)._written(ConsoleSessions(services).begin(settings.ops_users[0]))
-    rotated = build(replace(settings, encryption_keys=(b"n" * 32, b"k" * 32)))
-    client = create_app(rotated).test_client()
+    client = serve(encryption_keys=(b"n" * 32, b"k" * 32)).test_client()
 
     client.set_cookie(COOKIE, cookie, path="/ops")
 
     assert client.get("/ops/").status_code == 200
-    rotated.close()
 
 
 @pytest.mark.parametrize(
@@ -362,16 +365,14 @@ def test_a_reader_may_leave(reader: Operator) -> None:
     assert reader.post("/ops/logout").status_code == 303
 
 
-def test_without_users_the_console_is_closed(settings: Settings) -> None:
-    services = build(replace(settings, ops_users=()))
-    client = create_app(services).test_client()
+def test_without_users_the_console_is_closed(serve: Serve) -> None:
+    client = serve(ops_users=()).test_client()
 
     for path in ("/ops/", "/ops/login", "/ops/queues/"):
         response = client.get(path)
         assert response.status_code == 403
         assert "OPS_PASSWORD" in response.text
     assert client.post("/ops/login", data={"name": "", "password": ""}).status_code == 403
-    services.close()
 
 
 def test_every_page_forbids_scripts_styles_and_frames_of_others(operator: Operator) -> None:
@@ -413,9 +414,8 @@ class TestHashedPasswords:
     @pytest.mark.parametrize(
         ("name", "password"), [("ann", "correct horse"), ("bob", "paper clip"), ("eve", "battery staple")]
     )
-    def test_each_gets_in_by_the_own_password(self, settings: Settings, users, name: str, password: str) -> None:
-        with closing(build(replace(settings, ops_users=users))) as services:
-            Operator(create_app(services).test_client()).log_in(name, password)
+    def test_each_gets_in_by_the_own_password(self, serve: Serve, users, name: str, password: str) -> None:
+        Operator(serve(ops_users=users).test_client()).log_in(name, password)
 
     def test_nobody_gets_in_by_anything_else(self, settings: Settings, users) -> None:
         names = [user.name for user in users] + ["", "mallory"]

@@ -11,7 +11,6 @@ from kulanz.config import OpsUser
 from kulanz.delivery.notices import REQUIRED
 from kulanz.services import Services
 from kulanz.store import audit_log
-from kulanz.web.application import create_app
 from tests.console.operator import Operator
 from tests.days import product, settings_of
 from tests.fake_servers import Mailbox, a_mailbox
@@ -38,13 +37,6 @@ def services(tmp_path: Path, sqlite_url: str, mailbox: Mailbox) -> Iterator[Serv
     told = {"ops_users": USERS, "smtp_url": mailbox.url, "templates": folder.parent, "brand_name": "Acme"}
     with product(settings_of(tmp_path, sqlite_url, **told)) as services:
         yield services
-
-
-@pytest.fixture
-def operator(services: Services) -> Operator:
-    operator = Operator(create_app(services).test_client())
-    operator.log_in("ops", "correct horse")
-    return operator
 
 
 def test_every_notice_is_shown_in_each_language(operator: Operator) -> None:
@@ -103,10 +95,7 @@ def test_what_cannot_be_sent_is_refused_in_a_sentence(operator: Operator, mailbo
     assert mailbox.accepted == []
 
 
-def test_who_may_only_read_sends_nothing(services: Services, mailbox: Mailbox) -> None:
-    reader = Operator(create_app(services).test_client())
-    reader.log_in("eve", "battery staple")
-
+def test_who_may_only_read_sends_nothing(reader: Operator, mailbox: Mailbox) -> None:
     assert "Send it to yourself" not in reader.see("/ops/mails")
     assert reader.post("/ops/mails/test", notice="recovered", to="me@acme.example").status_code == 403
     assert mailbox.accepted == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from kulanz.queries.gauges import Gauges
 from kulanz.services import Services, build
 from kulanz.store import inbox, metric_sums
 from kulanz.telemetry import metrics
-from kulanz.web.application import create_app
+from tests.console.conftest import Serve
 from tests.days import tell
 from tests.lemonsqueezy import (
     dispute_created,
@@ -170,12 +169,10 @@ def test_two_processes_tell_the_same(services: Services, settings: Settings) -> 
     )
 
 
-def test_what_cannot_be_read_is_not_told_as_nothing(settings: Settings) -> None:
-    away = replace(settings, database_url="postgresql://nobody@127.0.0.1:1/none", redis_url="redis://127.0.0.1:1/0")
-    services = build(away)
+def test_what_cannot_be_read_is_not_told_as_nothing(serve: Serve) -> None:
+    away = serve(database_url="postgresql://nobody@127.0.0.1:1/none", redis_url="redis://127.0.0.1:1/0")
 
-    samples = read(create_app(services).test_client().get("/metrics").text)
-    services.close()
+    samples = read(away.test_client().get("/metrics").text)
 
     assert of(samples, "gauge_read_ok", source="flow") == 0
     assert of(samples, "gauge_read_ok", source="redis") == 0

@@ -11,7 +11,7 @@ import pytest
 from kulanz.config import OpsUser
 from kulanz.services import Services
 from kulanz.store import audit_log, outbox
-from kulanz.web.application import create_app
+from kulanz.web.application import WebApp
 from tests.console.operator import Operator
 from tests.days import days_go_by, product, settings_of
 from tests.fake_servers import a_mailbox
@@ -38,14 +38,14 @@ def services(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Serv
             yield services
 
 
-def somebody(services: Services, name: str, password: str) -> Operator:
-    operator = Operator(create_app(services).test_client())
+def somebody(app: WebApp, name: str, password: str) -> Operator:
+    operator = Operator(app.test_client())
     operator.log_in(name, password)
     return operator
 
 
-def test_a_mail_is_opened_from_the_list_and_its_words_are_shown_to_whom_asks(services: Services) -> None:
-    operator, reader = somebody(services, "ops", "correct horse"), somebody(services, "eve", "battery staple")
+def test_a_mail_is_opened_from_the_list_and_its_words_are_shown_to_whom_asks(app: WebApp, services: Services) -> None:
+    operator, reader = somebody(app, "ops", "correct horse"), somebody(app, "eve", "battery staple")
     (link,) = LINK.findall(operator.see("/ops/effects"))
 
     masked = operator.see(link)
@@ -63,8 +63,8 @@ def test_a_mail_is_opened_from_the_list_and_its_words_are_shown_to_whom_asks(ser
     assert [(act.actor, act.act) for act in noted] == [("ops", "looked at personal data")]
 
 
-def test_what_is_no_mail_is_not_found(services: Services) -> None:
-    operator = somebody(services, "ops", "correct horse")
+def test_what_is_no_mail_is_not_found(app: WebApp, services: Services) -> None:
+    operator = somebody(app, "ops", "correct horse")
     with services.database.read() as conn:
         others = [row.id for row in outbox.of_account(conn, "org_1") if row.kind != "SendMail"]
 

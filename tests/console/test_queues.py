@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +13,8 @@ from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from kulanz.config import Settings
 from kulanz.runtime.notifier import EVENTS_QUEUE, JOBS
-from kulanz.services import build
-from kulanz.web.application import create_app
+from tests.console.conftest import Serve
 from tests.console.operator import Operator
 from tests.servers import a_redis
 
@@ -137,13 +133,12 @@ def test_each_page_may_run_only_its_own_scripts(operator: Operator) -> None:
     assert first.text.count(f'nonce="{nonces[0]}"') == 5
 
 
-def test_the_password_of_redis_is_on_no_page(settings: Settings, tmp_path: Path) -> None:
+def test_the_password_of_redis_is_on_no_page(serve: Serve) -> None:
     secret = "hunter2-of-redis"
     with a_redis() as plain:
         with Redis.from_url(plain) as connection:
             connection.config_set("requirepass", secret)
-        services = build(replace(settings, redis_url=f"{plain}?password={secret}"))
-        operator = Operator(create_app(services).test_client())
+        operator = Operator(serve(redis_url=f"{plain}?password={secret}").test_client())
         operator.log_in("ops", "correct horse")
 
         pages = [
@@ -152,14 +147,11 @@ def test_the_password_of_redis_is_on_no_page(settings: Settings, tmp_path: Path)
 
         assert not any(secret in page or "unix://" in page for page in pages)
         assert "answers" in pages[0]
-        services.close()
 
 
-def test_without_redis_the_page_says_that_nothing_is_lost(settings: Settings) -> None:
-    services = build(replace(settings, redis_url="unix:///nowhere/redis.sock"))
-    operator = Operator(create_app(services).test_client())
+def test_without_redis_the_page_says_that_nothing_is_lost(serve: Serve) -> None:
+    operator = Operator(serve(redis_url="unix:///nowhere/redis.sock").test_client())
     operator.log_in("ops", "correct horse")
 
     assert "Nothing is lost" in operator.see("/ops/queues/", status=503)
     assert "does not answer" in operator.see("/ops/")
-    services.close()

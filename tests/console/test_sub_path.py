@@ -12,7 +12,8 @@ from werkzeug.test import Client
 
 from kulanz.config import Settings
 from kulanz.services import Services
-from kulanz.web.application import WebApp, create_app
+from kulanz.web.application import WebApp
+from tests.applications import an_application
 
 LINK = re.compile(r'(?:href|src|action)="(/[^"]*)"')
 LOGIN = {"name": "ops", "password": "correct horse"}
@@ -21,9 +22,8 @@ PAGES = ("", "accounts", "accounts/org_42", "events", "effects", "disputes", "re
 
 @pytest.fixture
 def trusting(services: Services, settings: Settings) -> Iterator[WebApp]:
-    app = create_app(replace(services, settings=replace(settings, trusted_proxies=("127.0.0.1",))))
-    yield app
-    app.receiver.close()
+    with an_application(replace(services, settings=replace(settings, trusted_proxies=("127.0.0.1",)))) as app:
+        yield app
 
 
 class Proxy:

@@ -25,7 +25,7 @@ from kulanz.runtime.clock import real_now
 from kulanz.services import build
 from kulanz.web.api import openapi, operations
 from kulanz.web.api.operations import OPERATIONS, Operation
-from kulanz.web.application import create_app
+from tests.applications import an_application
 from tests.days import tell
 from tests.lemonsqueezy import (
     SECRET,
@@ -73,7 +73,8 @@ def api(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> Ite
         subscription_payment_failed(at=now - timedelta(hours=1)),
         dispute_created(at=now),
     )
-    yield create_app(services).test_client()
+    with an_application(services) as app:
+        yield app.test_client()
     services.close()
 
 

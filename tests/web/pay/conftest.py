@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kulanz.services import Services
-from kulanz.web.application import create_app
+from tests.applications import an_application
 from tests.provider_server import Provider, a_provider
 from tests.web.paying import a_reminded_account
 
@@ -28,6 +28,5 @@ def services(tmp_path: Path, sqlite_url: str, provider: Provider) -> Iterator[Se
 
 @pytest.fixture
 def client(services: Services) -> Iterator[FlaskClient]:
-    app = create_app(services)
-    yield app.test_client()
-    app.end()
+    with an_application(services) as app:
+        yield app.test_client()

@@ -23,8 +23,8 @@ from kulanz.queries.pay_page import PageKind
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import accounts, codec, erasing, outbox
-from kulanz.web.application import create_app
-from tests.days import days_go_by, happens, settle
+from tests.applications import an_application
+from tests.days import days_go_by, happens, product, settle
 from tests.fake_servers import a_mailbox
 from tests.provider_server import Provider
 from tests.web.paying import BILLING, PUBLIC, links, mails, visible
@@ -98,32 +98,36 @@ def test_the_page_may_have_the_merchants_own_words(services: Services, client: F
     (link,) = links(services)
     folder = tmp_path / "templates" / "en" / "pages"
     folder.mkdir(parents=True)
-    own = create_app(build(replace(services.settings, templates=folder.parents[1]))).test_client()
-    (folder / "due.txt").write_text("Dear <baker>\n\nPay by {{ deadline | day }} ({{ stage }}).\n\n> Pay & be well")
-
-    answer = own.get(link)
-
-    assert check_templates(folder.parents[1]) == []
-    for told in (
-        "Dear &lt;baker&gt;",
-        "Pay by March\N{NO-BREAK SPACE}9,\N{NO-BREAK SPACE}2026 (grace).",
-        "Pay &amp; be well",
+    with (
+        product(replace(services.settings, templates=folder.parents[1])) as own_services,
+        an_application(own_services) as app,
     ):
-        assert told in answer.text
-    for wrong, problem in (
-        ("Dear baker\n\nNo button.", "en/pages/due.txt:1: a payment that is due has a button"),
-        ("Dear\n\n{{ nothing }}\n\n> Pay", "en/pages/due.txt:3: there is no variable nothing"),
-        ("> Pay", "en/pages/due.txt:1: the first line is the title"),
-        ("Dear\n\n{{ amount_due + 1 }}\n\n> Pay", "en/pages/due.txt:3: it fails where a value is missing"),
-    ):
-        (folder / "due.txt").write_text(wrong)
+        own = app.test_client()
+        (folder / "due.txt").write_text("Dear <baker>\n\nPay by {{ deadline | day }} ({{ stage }}).\n\n> Pay & be well")
+
+        answer = own.get(link)
+
+        assert check_templates(folder.parents[1]) == []
+        for told in (
+            "Dear &lt;baker&gt;",
+            "Pay by March\N{NO-BREAK SPACE}9,\N{NO-BREAK SPACE}2026 (grace).",
+            "Pay &amp; be well",
+        ):
+            assert told in answer.text
+        for wrong, problem in (
+            ("Dear baker\n\nNo button.", "en/pages/due.txt:1: a payment that is due has a button"),
+            ("Dear\n\n{{ nothing }}\n\n> Pay", "en/pages/due.txt:3: there is no variable nothing"),
+            ("> Pay", "en/pages/due.txt:1: the first line is the title"),
+            ("Dear\n\n{{ amount_due + 1 }}\n\n> Pay", "en/pages/due.txt:3: it fails where a value is missing"),
+        ):
+            (folder / "due.txt").write_text(wrong)
+            (fault,) = check_templates(folder.parents[1])
+            assert str(fault).startswith(problem)
+        (folder / "due.txt").write_text("Dear\n\n{{ deadline.nothing }}\n\n> Pay")
+        assert "Your open payment" in own.get(link).text
+        (folder / "due.txt").rename(folder / "overdue.txt")
         (fault,) = check_templates(folder.parents[1])
-        assert str(fault).startswith(problem)
-    (folder / "due.txt").write_text("Dear\n\n{{ deadline.nothing }}\n\n> Pay")
-    assert "Your open payment" in own.get(link).text
-    (folder / "due.txt").rename(folder / "overdue.txt")
-    (fault,) = check_templates(folder.parents[1])
-    assert "there is no page pages/overdue.txt" in str(fault)
+        assert "there is no page pages/overdue.txt" in str(fault)
 
 
 def test_every_page_has_words_in_each_language() -> None:
