@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
+from kulanz.formats.localised import reader_of
 from kulanz.processing import circuit_breaker
 from kulanz.queries import waits
 from kulanz.queries.accounts import explanation
@@ -126,6 +128,16 @@ def test_an_outgoing_action_says_whether_a_lease_a_backoff_a_worker_or_a_person_
     assert "`kulanz effects retry leased`" in str(found[3].ends)
     assert "may get it twice" in str(found[3].ends)
     assert waits.of_effect(msgspec.structs.replace(leased, state="done")) == []
+
+
+def test_the_action_and_its_state_are_named_in_the_readers_language() -> None:
+    undone = an_effect("a", type="cancel", state="todo", error="no API key")
+
+    (wait,) = waits.of_effect(undone)
+
+    assert str(wait.evidence) == "Not done: cancel (todo: no API key)."
+    german = reader_of(["de"], ZoneInfo("UTC")).read(wait.evidence)
+    assert german == "Nicht geschehen: kündigen (zu tun: no API key)."
 
 
 def test_a_timer_says_that_its_time_has_not_come_that_facts_come_first_or_that_the_clock_jumped(

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.conftest import Kulanz
 
+PIECES = ("--quantity", "1", "--unit-price", "5", "--currency", "EUR", "--period-ends-at", "2026-03-20T00:00:00Z")
 UNTIL = ("--until", "2026-03-20T00:00:00Z")
 CHARGEBACK = ("dispute", "open", "org_1", "--amount", "4900", "--currency", "EUR", "--reason", "told by the bank")
 
@@ -22,6 +23,11 @@ CHARGEBACK = ("dispute", "open", "org_1", "--amount", "4900", "--currency", "EUR
         ("account", "suspend", "org_1", *UNTIL, "--reason", "a\0b"),
         ("account", "suspend", "org_1", *UNTIL, "--reason", "x" * 501),
         ("account", "suspend", "org_1", "--until", "99999-01-01T00:00:00Z", "--reason", "x"),
+        ("account", "suspend", "org_1", "--until", "9999-12-31T23:59:59-14:00", "--reason", "x"),
+        (*CHARGEBACK, "--answer-by", "0001-01-01T00:00:00+14:00"),
+        (*CHARGEBACK, "--answer-by", "9999-12-31"),
+        ("add-on", "book", "org_1", "us ers", *PIECES),
+        ("credit", "buy", "org_1", "pot\n", "--amount", "5", "--currency", "EUR"),
         (*CHARGEBACK, "--amount", "0"),
         (*CHARGEBACK, "--amount", "9" * 20),
         (*CHARGEBACK, "--currency", "XXZ"),

@@ -349,6 +349,13 @@ def test_the_language_of_notices_is_asked_for_where_the_product_has_one(kulanz: 
         kulanz.client(language="de\r\nX: y")
 
 
+def test_every_id_that_kulanz_takes_is_asked_for(kulanz: FakeKulanz) -> None:
+    for account in ("auth0|5f7c8ec7", "ada+shop@example.com", "_org", "a" * 128):
+        assert kulanz.client().entitlement(account).plan == "professional"
+
+    assert [asked.path.split("/")[3] for asked in kulanz.asked][:2] == ["auth0%7C5f7c8ec7", "ada%2Bshop%40example.com"]
+
+
 @pytest.mark.parametrize("account", ["", ".", "..", "a/b", "a b", "ä", "x" * 129, "org_42\n"])
 def test_an_id_that_kulanz_cannot_have_is_refused(kulanz: FakeKulanz, account: str) -> None:
     with pytest.raises(ValueError, match="an account id has"):

@@ -191,3 +191,11 @@ def test_an_account_is_closed_and_stays_after_all(operator: Operator, services: 
     (closure,) = accounts.account_document(services, "org_42").closures
     assert closure.state == "withdrawn"
     assert operator.post("/ops/accounts/org_42/preview", order="request_closure").status_code == 422
+
+
+@pytest.mark.parametrize("document", ["a = " + "[" * 20_000, "a = " + "9" * 5000], ids=["deep", "long"])
+def test_a_document_that_no_reader_can_take_is_said_on_the_page(reader: Operator, document: str) -> None:
+    response = reader.post("/ops/policies/trial", document=document)
+
+    assert response.status_code == 422
+    assert "not TOML" in response.text

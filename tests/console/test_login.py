@@ -237,11 +237,25 @@ def test_counts_end_with_their_window_and_never_take_much_memory() -> None:
     assert list(attempts._counts) == ["one"]
 
 
-def test_a_login_that_was_right_forgives_the_tries_before(client: FlaskClient) -> None:
-    for _ in range(3):
-        for _ in range(ATTEMPTS_PER_ADDRESS - 1):
-            client.post("/ops/login", data={"name": "ops", "password": "guess"})
+def test_logins_that_are_right_are_not_counted(client: FlaskClient) -> None:
+    for _ in range(2 * ATTEMPTS_PER_ADDRESS):
         assert client.post("/ops/login", data={"name": "ops", "password": "correct horse"}).status_code == 303
+
+
+def test_a_right_login_gives_nobody_more_guesses_at_the_password_of_another(client: FlaskClient) -> None:
+    for _ in range(ATTEMPTS_PER_ADDRESS - 1):
+        assert client.post("/ops/login", data={"name": "ops", "password": "guess"}).status_code == 401
+        assert client.post("/ops/login", data={"name": "eve", "password": "battery staple"}).status_code == 303
+
+    assert client.post("/ops/login", data={"name": "ops", "password": "guess"}).status_code == 401
+    assert client.post("/ops/login", data={"name": "ops", "password": "guess"}).status_code == 429
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://localhost@evil.example"])
+def test_an_origin_that_is_none_is_another_site(client: FlaskClient, origin: str) -> None:
+    response = client.post("/ops/login", data={"name": "ops", "password": "correct horse"}, headers={"Origin": origin})
+
+    assert response.status_code == 403
 
 
 def test_a_login_that_cannot_be_counted_is_refused(serve: Serve, tmp_path: object) -> None:

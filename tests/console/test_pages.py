@@ -309,7 +309,11 @@ def test_an_order_that_cannot_be_is_refused_beside_its_form(operator: Operator) 
         ({"order": "open_dispute", "amount": "a lot", "currency": "EUR", "reason": "r"}, "amount"),
         ({"order": "open_dispute", "amount": "1.999", "currency": "EUR", "reason": "r"}, "decimals"),
         ({"order": "open_dispute", "amount": "NaN", "currency": "EUR", "reason": "r"}, "amount"),
+        ({"order": "open_dispute", "amount": "1e999999", "currency": "EUR", "reason": "r"}, "amount"),
+        ({"order": "open_dispute", "amount": "1e99999", "currency": "EUR", "reason": "r"}, "amount"),
+        ({"order": "open_dispute", "amount": "-1e40", "currency": "EUR", "reason": "r"}, "amount"),
         ({"order": "open_dispute", "amount": "5", "currency": "XQZ", "reason": "r"}, "currency"),
+        ({"order": "extend_grace", "until": "9999-12-31T23:59:59-14:00", "reason": "r"}, "until"),
         ({"order": "close_dispute", "dispute": "x", "outcome": "opened"}, "how the dispute ended"),
         ({"order": "note_contact", "channel": "pigeon", "reason": "r"}, "channel"),
         ({"order": "note_contact", "channel": "mail", "date": "2031-01-01", "reason": "r"}, "future"),
@@ -374,6 +378,29 @@ def test_the_mask_leaves_only_what_is_known_to_be_about_the_sale(operator: Opera
 
     assert "1999" in page
     assert "blue" not in page
+
+
+def test_the_mask_hides_tax_ids_custom_data_and_addresses_that_stand_where_an_id_should(
+    operator: Operator, services: Services
+) -> None:
+    hidden = {
+        "meta": {"event_name": "x", "custom_data": {"passport_id": "P-4711", "nested": {"id": "P-4712"}}},
+        "data": {
+            "id": "ada@shop.example",
+            "product_name": "Ada Baker <ada@shop.example>",
+            "customer_id": "cus_77",
+            "customer": {"tax_id": ["ATU4713", "eu_vat"], "metadata": {"badge_id": "B-4714"}},
+            "vat_id": "ATU4715",
+        },
+    }
+    with services.database.write() as tx:
+        inbox.record(tx, [sealed_event(services, json.dumps(hidden).encode())], real_now())
+
+    page = operator.see("/ops/events/evt_1")
+
+    assert "cus_77" in page
+    for text in ("P-4711", "P-4712", "ada@shop", "ATU4713", "B-4714", "ATU4715"):
+        assert text not in page, text
 
 
 def test_a_parked_event_is_tried_again_and_skipped_with_a_reason(operator: Operator, services: Services) -> None:
@@ -544,6 +571,8 @@ def test_a_question_that_makes_no_sense_is_refused_on_a_page(operator: Operator)
         "/ops/accounts?q=%00",
         "/ops/disputes?show=none",
         "/ops/disputes?at=noon&account=a&key=k",
+        "/ops/disputes?at=9999-12-31T23:59:59-14:00&account=a&key=k",
+        "/ops/disputes?at=0001-01-01T00:00:00%2B14:00&account=a&key=k",
         "/ops/accounts/org_42?before=x",
     ]
 
@@ -566,3 +595,56 @@ def test_a_reader_sees_every_page_and_no_button_but_the_way_out(reader: Operator
     for path in ("/ops/", "/ops/accounts/org_42", "/ops/events/evt_1", "/ops/events?state=parked", "/ops/effects"):
         page = reader.see(path)
         assert re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', page) == ["/ops/logout"]
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_sign_that_a_database_cannot_hold_finds_nothing(operator: Operator) -> None:
+    asked = [
+        "/ops/accounts/a%00",
+        "/ops/events/evt_1%00",
+        "/ops/events/%00",
+        "/ops/effects/%00",
+        "/ops/refunds/%00",
+        "/ops/policies/%00",
+        "/ops/policies/diff?old=%00&new=plexo",
+        "/ops/policies/trial?base=%00",
+        "/ops/events/retry?reason=%00",
+        "/ops/effects/retry-all?reason=%00&type=x",
+        "/ops/mails?notice=%00&locale=%00",
+    ]
+    told = [
+        ("/ops/events/retry", {"state": "parked", "through": "9", "reason": "\0"}),
+        ("/ops/effects/retry-all", {"state": "parked", "through": "9", "reason": "\0", "type": "\0"}),
+        ("/ops/effects/retry", {"effect": "\0"}),
+        ("/ops/effects/%00/words", {}),
+        ("/ops/events/evt_1%00/retry", {}),
+        ("/ops/refunds/%00/asked", {}),
+        ("/ops/disputes/evidence", {"account": "a\0"}),
+        ("/ops/todo/%00/acknowledge", {}),
+        ("/ops/todo/%00/assign", {"name": "ada"}),
+        ("/ops/accounts/a%00/preview", {"order": "waive", "reason": "r"}),
+        ("/ops/accounts/org_42/preview", {"order": "close_dispute", "dispute": "\0", "outcome": "won"}),
+        ("/ops/accounts/org_42/preview", {"order": "approve_override", "override": "\0"}),
+        ("/ops/accounts/org_42/preview", {"order": "approve_refund", "refund": "\0"}),
+        ("/ops/accounts/org_42/preview", {"order": "propose_collection", "subject": "\0", "reason": "r"}),
+        ("/ops/accounts/org_42/orders", {"order": "waive", "reason": "r", "seen": "1", "nonce": "\0"}),
+        ("/ops/accounts/org_42/link", {"to": "a\0", "reason": "r"}),
+        ("/ops/accounts/a%00/link", {"to": "org_42", "reason": "r"}),
+        ("/ops/mails/test", {"notice": "\0", "to": "ada@shop.example"}),
+    ]
+
+    answers = [(path, operator.client.get(path).status_code) for path in asked]
+    answers += [(f"{path} {form}", operator.post(path, **form).status_code) for path, form in told]
+
+    assert [each for each in answers if each[1] >= 500] == []
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"meta":' + b"[" * 900 + b"]" * 900 + b"}"], ids=["open", "closed"])
+def test_a_body_that_is_nested_too_deep_is_hidden_and_shown_when_asked_for(
+    operator: Operator, services: Services, body: bytes
+) -> None:
+    with services.database.write() as tx:
+        inbox.record(tx, [sealed_event(services, body)], real_now())
+
+    assert f"{len(body)} bytes, hidden" in operator.see("/ops/events/evt_1")
+    assert "[" * 900 in operator.post("/ops/events/evt_1/payload").text.replace("\n", "").replace(" ", "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kulanz.queries.accounts import read_by
+from kulanz.web.console.reading import Reading
 from tests.console.operator import Operator
 
 pytestmark = pytest.mark.usefixtures("in_grace")
@@ -45,6 +47,22 @@ def test_a_zone_that_there_is_not_is_refused_and_a_cookie_that_names_one_is_igno
 
     operator.client.set_cookie("kulanz_zone", "Mars/Olympus", path="/ops")
     assert "When (UTC)" in operator.see("/ops/accounts/org_42")
+
+
+@pytest.mark.parametrize(
+    ("zone", "at"), [("Pacific/Kiritimati", "9999-12-31T23:59:59Z"), ("America/New_York", "0001-01-01T00:00:00Z")]
+)
+def test_a_time_that_a_zone_cannot_write_is_shown_in_utc(zone: str, at: str) -> None:
+    shown = Reading(zone, (), read_by((), zone))
+
+    assert at[:10] in shown.instant(at)
+    assert at[:10] in shown.sentence(f"until {at}")
+
+
+def test_what_only_looks_like_a_time_is_left_as_it_is() -> None:
+    said = "found 2026-99-99T99:99:99Z"
+
+    assert Reading("Europe/Vienna", (), read_by((), "Europe/Vienna")).sentence(said) == said
 
 
 def test_the_sentences_of_a_story_are_told_in_the_readers_zone_too(operator: Operator) -> None:

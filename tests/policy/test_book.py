@@ -88,6 +88,23 @@ def test_facts_that_are_known_make_no_new_book_of_other_pages() -> None:
     assert again.invoices is book.invoices
 
 
+def test_what_a_record_was_asked_makes_it_no_other_record_and_is_not_stored() -> None:
+    # given
+    unpaid = a_subscription(status=Status.UNPAID)
+    asked, fresh = (Book().with_facts([unpaid]) for _ in range(2))
+    # when
+    sub = asked.subscriptions[unpaid.key]
+    answers = (sub.was_unpaid, sub.gives_one_plan, sub.heard_by)
+    # then
+    assert answers[:2] == (True, True)
+    assert asked == fresh
+    assert repr(asked) == repr(fresh)
+    assert msgspec.msgpack.encode(asked) == msgspec.msgpack.encode(fresh)
+    # and what is known since is asked again
+    runs = asked.with_facts([a_subscription(status=Status.PAUSED, at=MONDAY + DAY)]).subscriptions[unpaid.key]
+    assert (runs.was_unpaid, runs.gives_one_plan, runs.heard_by) == (True, False, None)
+
+
 def test_an_invoice_is_found_by_its_own_key() -> None:
     book = Book().with_facts([a_success(MONDAY)])
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, nodes
 
 from kulanz.formats.catalogue import file_of
 from kulanz.formats.localised import LocalReader, reader_of
-from kulanz.formats.messages import Message, Money, counted, message
+from kulanz.formats.messages import PLAIN, Message, Money, Name, Reader, counted, message
 from tests.catalogue import TEMPLATES, TRANSLATED, messages, updated, written
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -179,6 +179,18 @@ def test_a_sentence_that_follows_is_read_after_its_own() -> None:
     assert str(day.given(until=date(2026, 3, 8)).also(late).also(None)) == (
         "ada suspended the account until 2026-03-08. It is late."
     )
+
+
+@pytest.mark.parametrize(
+    ("reader", "words"),
+    [
+        (PLAIN, "Operators are alerted: grace_warning."),
+        (reader_of(["en"], UTC_ZONE), "Operators are alerted: grace warning."),
+        (reader_of(["de"], UTC_ZONE), "Betreiber werden alarmiert: letzte Mahnung."),
+    ],
+)
+def test_a_name_of_ours_is_told_in_words_where_a_person_reads(reader: Reader, words: str) -> None:
+    assert reader.read(message("Operators are alerted: {topic}.", topic=Name("grace_warning"))) == words
 
 
 def test_a_text_that_the_catalogue_does_not_have_stays_as_it_is() -> None:

@@ -344,3 +344,35 @@ def test_where_settings_are_refused_a_misspelt_one_is_named_too(tmp_path):
 
     assert problems[0].startswith("ENCRYPTION_KEYS is not set")
     assert problems[1:] == ["ENCRYPTION_KEY is not a setting: did you mean ENCRYPTION_KEYS?"]
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_a_file(environ, tmp_path):
+    secret, config = tmp_path / "secret", tmp_path / "kulanz.toml"
+    secret.write_bytes(b"\xef\xbb\xbfhush\r\n")
+    config.write_bytes(b'\xef\xbb\xbfBRAND_NAME = "Plexo"\n')
+    files = {"LEMONSQUEEZY_WEBHOOK_SECRETS_FILE": str(secret), "KULANZ_CONFIG": str(config)}
+
+    settings = load(environ | files)
+
+    assert (settings.lemonsqueezy_webhook_secrets, settings.brand_name) == (("hush",), "Plexo")
+
+
+@pytest.mark.parametrize("content", ["new\nold", "new,\r\nold", "new\told", "new\0", "new\u200b"])
+def test_a_file_with_a_secret_has_one_line(environ, tmp_path, content):
+    secret = tmp_path / "secret"
+    secret.write_text(content)
+
+    (problem,) = problems_of(environ | {"LEMONSQUEEZY_WEBHOOK_SECRETS_FILE": str(secret)})
+
+    assert problem.startswith("LEMONSQUEEZY_WEBHOOK_SECRETS_FILE: the file has more than one line")
+    assert "new" not in problem
+
+
+@pytest.mark.parametrize("content", ["PORT = " + "9" * 5000, "PORT = " + "[" * 20_000], ids=["long", "deep"])
+def test_a_file_that_no_reader_can_take_is_a_problem(environ, tmp_path, content):
+    file = tmp_path / "kulanz.toml"
+    file.write_text(content)
+
+    (problem,) = problems_of({**environ, "KULANZ_CONFIG": str(file)})
+
+    assert problem.startswith(f"{file}: not TOML")

@@ -528,3 +528,72 @@ def test_the_approval_of_a_deletion_needs_a_reason_and_a_deletion_that_waits(cli
 def test_a_closure_in_another_form_is_refused(client: FlaskClient, before: Any, body: Any) -> None:
     assert problem(post(client, "/v1/accounts/org_42/closure", body)).status in {400, 422}
     assert accounts_of(client) == before
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("disputes", A_DISPUTE, "answer_by"),
+        ("migrations", {"reason": "r"}, "moved_at"),
+        ("terms", {"reason": "r", "policy": "plexo"}, "until"),
+        ("overrides", AN_OVERRIDE, "until"),
+        ("payments", {"amount": 5, "currency": "EUR"}, "received_at"),
+    ],
+)
+def test_a_time_that_not_every_zone_can_write_is_refused(
+    client: FlaskClient, before: Any, *, path: str, body: dict[str, Any], field: str, at: str
+) -> None:
+    response = post(client, f"/v1/accounts/org_42/{path}", body | {field: at})
+
+    assert problem(response).status == 422
+    assert field in problem(response).detail
+    assert accounts_of(client) == before
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("accounts/org_42/payments", {"amount": 5, "currency": "EUR"}),
+        ("accounts/org_42/contacts", {"channel": "mail", "reason": "r"}),
+    ],
+)
+def test_a_day_that_not_every_zone_can_write_is_refused(
+    client: FlaskClient, before: Any, path: str, body: dict[str, Any], day: str
+) -> None:
+    assert problem(post(client, f"/v1/{path}", body | {"date": day})).status == 422
+    assert accounts_of(client) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("credits", {"pot": "pot\n", "entry": "bought", "amount": 5, "currency": "EUR"}),
+        ("links", {"to": "org_1\n", "reason": "r", "dry_run": True}),
+        ("payments", {"amount": 5, "currency": "EUR", "invoice_id": "42\n"}),
+        ("payments", {"amount": 5, "currency": "EUR", "reference": "one\ntwo"}),
+        ("mandates", {"granted_by": "staff", "reference": "one\n"}),
+    ],
+)
+def test_a_name_is_one_line(client: FlaskClient, before: Any, path: str, body: dict[str, Any]) -> None:
+    assert problem(post(client, f"/v1/accounts/org_42/{path}", body)).status == 422
+    assert accounts_of(client) == before
+
+
+def test_a_reason_may_have_lines(client: FlaskClient) -> None:
+    response = post(client, "/v1/accounts/org_42/contacts", {"channel": "mail", "reason": "one\ntwo"})
+
+    assert response.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "document", ["a = " + "[" * 20_000, "a = " + "{a=" * 10_000, "a = " + "9" * 5000], ids=["deep", "deeper", "long"]
+)
+def test_terms_that_no_reader_can_take_are_refused(client: FlaskClient, document: str) -> None:
+    terms = {"document": document, "until": "2026-12-24T00:00:00Z", "reason": "r"}
+
+    response = post(client, "/v1/accounts/org_42/terms", terms)
+
+    assert problem(response).status == 422
+    assert "TOML" in problem(response).detail

@@ -8,7 +8,7 @@ import click
 
 from kulanz.cli.command import orders
 from kulanz.cli.listing import print_part
-from kulanz.cli.options import MAX_AMOUNT, currency_of, instant, json_option, words
+from kulanz.cli.options import MAX_AMOUNT, add_on_kind, currency_of, instant, json_option, words
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
@@ -34,7 +34,7 @@ def add_on() -> None:
 
 @add_on.command()
 @click.argument("account")
-@click.argument("kind")
+@click.argument("kind", type=add_on_kind)
 @click.option("--quantity", type=click.IntRange(1, MAX_QUANTITY), default=1, show_default=True, help="Pieces.")
 @click.option(
     "--unit-price", type=click.IntRange(0, MAX_AMOUNT), required=True, help="Of one piece for a month, in minor units."

@@ -8,7 +8,7 @@ import click
 
 from kulanz.cli.command import orders
 from kulanz.cli.listing import print_part
-from kulanz.cli.options import MAX_AMOUNT, currency_of, instant, json_option, words
+from kulanz.cli.options import MAX_AMOUNT, currency_of, instant, json_option, pot, words
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
@@ -27,7 +27,7 @@ def credit() -> None:
 
 @credit.command()
 @click.argument("account")
-@click.argument("pot")
+@click.argument("pot", type=pot)
 @amount_option
 @currency_option
 @reference_option

@@ -52,6 +52,13 @@ def instant(text: str, now: Callable[[], datetime] | None = None) -> datetime:
         raise click.BadParameter(f"{text!r} is not a time such as 2026-03-01T09:00:00Z, or +10d") from error
     if read.tzinfo is None and len(text) > len("2026-03-01"):
         raise click.BadParameter(f"{text!r} has no offset; add Z for UTC")
+    from kulanz.commands.fields import check_year
+    from kulanz.errors import InvalidInputError
+
+    try:
+        check_year("time", read)
+    except InvalidInputError as error:
+        raise click.BadParameter(f"{text!r} is not {error.detail.removeprefix('time: ')}") from error
     return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
 
 
@@ -74,6 +81,26 @@ def words(text: str) -> str:
     """Read a reason or a reference: words that a person can read, on one line or several."""
     if not text.strip() or len(text) > MAX_TEXT or not all(char.isprintable() or char == "\n" for char in text):
         raise click.BadParameter(f"expected 1 to {MAX_TEXT} readable characters")
+    return text
+
+
+def pot(text: str) -> str:
+    """Read the name of a pot of credit."""
+    from kulanz.commands.fields import POT_ID
+
+    return _named(text, POT_ID, "telephony")
+
+
+def add_on_kind(text: str) -> str:
+    """Read the name of a kind of add-on."""
+    from kulanz.commands.fields import ADD_ON_KIND
+
+    return _named(text, ADD_ON_KIND, "users")
+
+
+def _named(text: str, pattern: str, example: str) -> str:
+    if not re.fullmatch(pattern, text, re.ASCII):
+        raise click.BadParameter(f"{text!r} is not a name such as {example}")
     return text
 
 

@@ -116,7 +116,7 @@ def _upgraded(
     account: RecordedAccount, book: Book, terms: Terms, stored: Sequence[TimerRow], now: datetime
 ) -> _Upgraded:
     moment = Moment(terms.under(book, now), book.word("timezone") or terms.timezone, now)
-    state = assess(book, terms, moment.zone, now, with_timers=False)
+    state = assess(book, terms, moment.zone, now)
     promises = tuple(_promises(state.cases, moment))
     kept = tuple(_kept(account.row, book, terms, stored, moment))
     looks = [

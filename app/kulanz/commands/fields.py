@@ -8,11 +8,16 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta, Struct
 
+from kulanz.errors import InvalidInputError
+from kulanz.formats.messages import message
+
 MAX_AMOUNT = 10**15
-AddOnKind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
-PotId = Annotated[
-    str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
-]
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+"""Years of times that people state: at the calendar's ends a zone cannot write a time, and no period can follow."""
+ADD_ON_KIND = r"[a-z][a-z0-9_-]{0,63}"
+POT_ID = r"[A-Za-z][A-Za-z0-9._:-]{0,63}"
+AddOnKind = Annotated[str, Meta(pattern=f"^{ADD_ON_KIND}$", description="What the add-on is, such as `users`.")]
+PotId = Annotated[str, Meta(pattern=f"^{POT_ID}$", description="What the credit is for; no personal data.")]
 Pieces = Annotated[int, Meta(gt=0, le=100_000)]
 Amount = Annotated[int, Meta(gt=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
 Fee = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
@@ -34,6 +39,14 @@ PUBLIC_NAMES = {
     "transaction": "transaction_id",
 }
 """What the API calls a field that has another name in an order."""
+
+
+def check_year(field: str, at: date) -> None:
+    """Raise InvalidInputError for a time so far away that nothing can be computed with it."""
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise InvalidInputError(
+            message("{field}: a time of the years {first} to {last}", field=field, first=FIRST_YEAR, last=LAST_YEAR)
+        )
 
 
 class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename=PUBLIC_NAMES):

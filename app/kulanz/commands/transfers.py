@@ -70,10 +70,7 @@ def _received_at(received: datetime | date | None, zone: str, now: datetime) -> 
     if received is None:
         return now
     stated = received if isinstance(received, datetime) else datetime.combine(received, time(), ZoneInfo(zone))
-    try:
-        at = aware(stated)
-    except OverflowError:
-        raise InvalidInputError("received_at: no calendar has that time") from None
+    at = aware(stated)
     if at > now:
         raise InvalidInputError("received_at: that is in the future")
     return at

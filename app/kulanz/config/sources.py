@@ -18,6 +18,8 @@ from kulanz.errors import ConfigurationError
 
 ENV_FILE = ".env"
 """Settings in the current directory, one `NAME=value` a line; the environment is stronger."""
+ENCODING = "utf-8-sig"
+"""UTF-8, with or without the mark of the byte order with which some editors begin."""
 SECRETS_FILE = "secrets.toml"
 """Secrets that `kulanz up` made, by variable, mode 0600; they are permanent."""
 RUN_FILE = "run.toml"
@@ -68,7 +70,7 @@ def with_env_file(environ: Mapping[str, str]) -> dict[str, str]:
     except OSError:  # None, or a directory that may not be looked into.
         return dict(environ)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding=ENCODING)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise ConfigurationError([f"{ENV_FILE}: {reason}"]) from error
@@ -125,14 +127,19 @@ def _read_files(layer: Mapping[str, RawValue], problems: list[str]) -> dict[str,
 
 
 def _content(name: str, path: Path, problems: list[str]) -> str | None:
-    """Return the content of a file with a secret, without the white space around it."""
+    """Return the content of a file with a secret, without the white space around it.
+
+    A line's end or an unseen character within it would be part of a secret that then fits nothing.
+    """
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding=ENCODING).strip()
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{name}: the file cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}")
         return None
     if not text:
         problems.append(f"{name}: the file is empty")
+    if not text.isprintable():
+        problems.append(f"{name}: the file has more than one line, or unseen characters; commas divide several secrets")
     return text or None
 
 
@@ -143,10 +150,10 @@ def data_directory(text: object = None) -> Path:
 
 def _document(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding=ENCODING))
     except OSError as error:
         problems.append(f"{path}: {error.strerror or 'cannot be read'}")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # Also a number of thousands of digits, thousands of brackets.
         problems.append(f"{path}: not TOML: {_without_content(error)}")
     return {}
 

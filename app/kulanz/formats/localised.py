@@ -13,7 +13,7 @@ from babel.numbers import format_currency, format_decimal
 
 from kulanz.formats.catalogue import translations
 from kulanz.formats.languages import LANGUAGES
-from kulanz.formats.messages import PLAIN, Message, Money, Reader, message
+from kulanz.formats.messages import PLAIN, Message, Money, Name, Reader, message
 from kulanz.formats.money import units
 
 
@@ -30,6 +30,10 @@ class LocalReader(Reader):
         if each.many:
             return found.ngettext(each.text, each.many, int(each.values["number"]))
         return found.gettext(each.text)
+
+    def name(self, name: Name) -> str:
+        """`letzte Mahnung`; a name without a translation has spaces."""
+        return self.translated(Message(text=name.replace("_", " ")))
 
     def number(self, number: float) -> str:
         """`12.345`."""

@@ -19,6 +19,12 @@ class Money:
     decimals: int | None = None
 
 
+class Name(str):
+    """A name of ours, such as `grace_warning`: a reader of a language is told it in words."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """An English text with gaps such as `{deadline}`, as the catalogue knows it."""
@@ -73,6 +79,8 @@ class Reader:
                 words = self.read(value)
             case Money():
                 words = self.money(value)
+            case Name():
+                words = self.name(value)
             case datetime():
                 words = self.moment(value)
             case date():
@@ -86,6 +94,10 @@ class Reader:
     def translated(self, each: Message) -> str:
         """Return the text of a message, with its gaps."""
         return each.many if each.many and each.values.get("number") != 1 else each.text
+
+    def name(self, name: Name) -> str:
+        """Return a name of ours."""
+        return str(name)
 
     def number(self, number: float) -> str:
         """Return a number."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from msgspec.structs import replace as evolve
 
@@ -35,6 +36,7 @@ _BY_OWNER = {
     Owner.DISPUTE: Standing.SUSPENDED,
     Owner.OPERATOR: Standing.SUSPENDED,
 }
+_kind_of = attrgetter("plan", "add_on")
 _RANK = {standing: rank for rank, standing in enumerate(Standing)}
 
 
@@ -43,11 +45,22 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
 
     Every area adds its findings to the draft, in order; then it yields its holds, and its timers.
     """
-    moment = Moment(terms.under(book, now), zone, now)
-    draft = State(as_of=now)
+    return assessed(book, Moment(terms.under(book, now), zone, now), with_timers=with_timers)
+
+
+def assessed(book: Book, moment: Moment, *, with_timers: bool = True) -> State:
+    """Assess the book at a moment whose terms are the account's own."""
+    draft = State(as_of=moment.at)
     for area in areas_for(book, "assess"):
         draft = area.assess(draft, book, moment)
-    return _concluded(draft, book, moment, _timers(draft, book, moment) if with_timers else ())
+    if not with_timers:
+        return _concluded(draft, book, moment, ())
+    for area in areas_for(book, "awaited"):
+        draft = area.awaited(draft, book, moment)
+    timers: list[Timer] = []
+    for area in areas_for(book, "timers") if draft.closed_at is None else ():
+        timers.extend(area.timers(draft, book, moment))
+    return _concluded(draft, book, moment, timers)
 
 
 def lifted(state: State, book: Book, moment: Moment) -> Iterator[tuple[Hold, datetime]]:
@@ -61,16 +74,7 @@ def lifted(state: State, book: Book, moment: Moment) -> Iterator[tuple[Hold, dat
                 yield hold, until
 
 
-def _timers(draft: State, book: Book, moment: Moment) -> tuple[Timer, ...]:
-    if draft.closed_at is not None:
-        return ()
-    timers: list[Timer] = []
-    for area in areas_for(book, "timers"):
-        timers.extend(area.timers(draft, book, moment))
-    return tuple(timers)
-
-
-def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ...]) -> State:
+def _concluded(draft: State, book: Book, moment: Moment, timers: Iterable[Timer]) -> State:
     """Return the draft with the totals of the findings: standing, plan, access, add-ons."""
     holds = _in_force(draft, book, moment)
     rights = _rights(draft, holds, moment.terms)
@@ -85,7 +89,7 @@ def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ..
         access=rights.access,
         add_ons=rights.add_ons,
         quantities=rights.quantities,
-        timers=timers,
+        timers=tuple(timers),
     )
 
 
@@ -107,12 +111,14 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
         return Rights(FREE, Access.NONE if Access.NONE in left_of_all else Access.FREE, (), ())
     held = {key for hold in holds for key in hold.subscriptions} if holds else set()
     left = [item for item in draft.grants if item.subscription not in held] if held else draft.grants
-    kinds = {(item.plan, item.add_on) for item in left}
+    kinds = set(map(_kind_of, left))
     plans = [plan for plan, add_on in kinds if add_on is None]
+    pieces = []
+    if len(plans) < len(kinds):
+        pieces = [(item.add_on, item.quantity) for item in left if item.add_on is not None and item.quantity]
     if draft.lifetimes:
         plans += [lifetime.plan for lifetime in draft.lifetimes]
     plan = max(plans, key=terms.catalogue.rank, default=FREE)
-    pieces = [(item.add_on, item.quantity) for item in left if item.add_on is not None and item.quantity]
     access = Access.FREE if plan == FREE else Access.FULL
     booked = [item for item in draft.bookings if item.usable and item.subscription not in held]
     if not pieces and not booked:
@@ -127,7 +133,7 @@ def _at_least(kept: Kept, rights: Rights, holds: Sequence[Hold], terms: Terms) -
         return rights
     plan = max(rights.plan, kept.plan or FREE, key=terms.catalogue.rank)
     access = max(rights.access, Access(kept.access or rights.access), key=lambda access: access.rank)
-    return rights._replace(plan=plan, access=access)
+    return evolve(rights, plan=plan, access=access)
 
 
 def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:

@@ -10,7 +10,7 @@ from msgspec.structs import replace as evolve
 
 from kulanz.policy import facts as f
 from kulanz.policy.areas import areas_for
-from kulanz.policy.assess import assess
+from kulanz.policy.assess import assess, assessed
 from kulanz.policy.book import Book
 from kulanz.policy.calendar.time import aware
 from kulanz.policy.consequences import effects as telling
@@ -54,7 +54,7 @@ def decide(
     moment = Moment(terms, book.word("timezone") or terms.timezone, now, situation)
     acts: list[OwnFact] = []
     for _ in range(_MAX_ITERATIONS):
-        step = Transition(account, before, assess(book, terms, moment.zone, moment.at), book, terms)
+        step = Transition(account, before, assessed(book, moment), book, terms)
         due = _due(step, moment)
         if due:
             acts.extend(due)
@@ -107,10 +107,12 @@ def _due_facts(state: State, book: Book, moment: Moment) -> list[OwnFact]:
     acts: list[OwnFact] = []
     for area in areas_for(book, "due"):
         acts.extend(area.due(state, book, moment))
+    told: list[tuple[str, str]] = []
     for area in areas_for(book, "alerts"):
-        for subject, topic in area.alerts(state, book, moment):
-            if f"{subject}|{topic}" not in book.alerts:
-                acts.append(f.OperatorsAlerted(subject=subject, topic=topic, at=moment.at))
+        told.extend(area.alerts(state, book, moment))
+    if not book.alerts.keys() >= set(map("|".join, told)):
+        news = [alert for alert in told if "|".join(alert) not in book.alerts]
+        acts.extend(f.OperatorsAlerted(subject=subject, topic=topic, at=moment.at) for subject, topic in news)
     return acts
 
 

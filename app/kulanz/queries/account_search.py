@@ -17,12 +17,15 @@ KINDS_OF_OBJECT = ("subscription", "customer", "order")
 _ID = re.compile(ACCOUNT_ID, re.ASCII)
 
 
-def search(services: Services, text: str) -> list[str]:
-    """Return the ids of the accounts that a text may mean, the likeliest first; at most 50."""
+def search(services: Services, text: str, *, masked: bool = False) -> list[str]:
+    """Return the ids of the accounts that a text may mean, the likeliest first; at most 50.
+
+    Where names and addresses are `masked`, parts of them find nothing: they could be guessed letter by letter.
+    """
     services.vault.prepare()
     found: dict[str, None] = {}
     with services.database.read() as conn:
-        for names in _named(services, conn, text.strip()):
+        for names in _named(services, conn, text.strip(), masked=masked):
             known = accounts.these(conn, names)
             for name in names:
                 row = known.get(name)
@@ -35,7 +38,7 @@ def search(services: Services, text: str) -> list[str]:
     return [*found][:MOST]
 
 
-def _named(services: Services, conn: Connection, text: str) -> Iterator[list[str]]:
+def _named(services: Services, conn: Connection, text: str, *, masked: bool) -> Iterator[list[str]]:
     """Yield the accounts that a text may name, way by way, the surest first."""
     if not text:
         return
@@ -48,7 +51,8 @@ def _named(services: Services, conn: Connection, text: str) -> Iterator[list[str
         yield search_index.find(conn, search_words.address_digest(vault, text))
     if is_id:
         yield account_list.beginning(conn, text, MOST)
-    yield search_index.find_all(conn, search_words.word_digests(vault, text))
+    if not masked:
+        yield search_index.find_all(conn, search_words.word_digests(vault, text))
     if is_id and len(text) >= search_words.SHORTEST:
         yield account_list.containing(conn, text, MOST)
 

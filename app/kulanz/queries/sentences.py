@@ -8,11 +8,12 @@ from datetime import date, datetime
 from typing import Any
 
 from kulanz.documents.purchases import RefundRequest
-from kulanz.formats.messages import PLAIN, Message, Money, Reader, counted, message
+from kulanz.formats.messages import PLAIN, Message, Money, Name, Reader, counted, message
 from kulanz.formats.reasons import REASONS
 from kulanz.policy.topics import topic_of
 from kulanz.queries.sentence_texts import SENTENCES, VARIANTS
 
+_NAMES = ("channel", "notice", "outcome")
 _AMOUNTS = ("unit_price", "draft_amount", "due", "refund_due", "taken_off")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -33,6 +34,7 @@ def _told(rule: str, detail: Mapping[str, Any]) -> Message:
         **{name: _value(value) for name, value in detail.items()},
         **_money(detail),
         **_refund(detail),
+        **{name: Name(detail[name]) for name in _names(rule) if detail.get(name)},
     }
     if "term_months" in detail:
         words["term"] = counted("{number} month", "{number} months", detail["term_months"])
@@ -42,6 +44,11 @@ def _told(rule: str, detail: Mapping[str, Any]) -> Message:
     if detail.get("unverified"):
         told = told.also(message("Unverified: the provider was asked for a day and gave no answer."))
     return told.also(message("Reason: {reason}", reason=detail["reason"]) if detail.get("reason") else None)
+
+
+def _names(rule: str) -> tuple[str, ...]:
+    """Return the values that are names of ours; the kind of an add-on is the merchant's."""
+    return (*_NAMES, "kind") if rule.startswith("override.") else _NAMES
 
 
 def alert(topic: str) -> Message:

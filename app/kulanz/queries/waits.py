@@ -81,8 +81,8 @@ def of_effect(row: EffectRow) -> list[Wait]:
                 condition=f"effect_{row.state}",
                 evidence=message(
                     "Not done: {effect} ({state}: {error}).",
-                    effect=_action(row),
-                    state=row.state,
+                    effect=_name(row.type),
+                    state=_name(row.state),
                     error=row.error or _NO_ANSWER,
                 ),
                 ends=message("`kulanz effects retry {id}` tries it again.", id=row.id).also(
@@ -127,7 +127,7 @@ def _of_timer(timer: TimerRow, condition: str, evidence: Message, ends: Message,
     return Wait(
         held=f"{timer.kind} of {timer.subject}" if timer.subject else timer.kind,
         condition=condition,
-        evidence=evidence.given(timer=timer.kind.replace("_", " "), due_at=timer.due_at),
+        evidence=evidence.given(timer=_name(timer.kind), due_at=timer.due_at),
         ends=ends,
         until=until,
     )
@@ -210,13 +210,14 @@ def _pending(row: EffectRow) -> Wait:
         evidence = message("{effect} ({id}) is due, and no worker has taken it.").also(
             message("A worker died at it, which began at {began_at}.", began_at=row.begun_at) if row.begun_at else None
         )
-    given = {"effect": _action(row), "id": row.id, "lease_until": row.lease_until, "attempts": row.attempts}
+    given = {"effect": _name(row.type), "id": row.id, "lease_until": row.lease_until, "attempts": row.attempts}
     evidence = evidence.given(**given, error=row.error or _NO_ANSWER)
     return Wait(held=row.id, condition=condition, evidence=evidence, ends=ends, until=until)
 
 
-def _action(row: EffectRow) -> str:
-    return row.type.replace("_", " ")
+def _name(word: str) -> Message:
+    """Return a name of ours, which a reader of another language is told in words."""
+    return Message(text=word.replace("_", " "))
 
 
 def _held_back(conn: Connection, seen: AccountView) -> tuple[list[int], list[str]]:

@@ -31,10 +31,15 @@ class Attempts:
                 self._drop_oldest()
         return until - now if count >= self._limit else 0.0
 
-    def forget(self, source: str) -> None:
-        """Reset the count of a source, as after a login that was right."""
+    def uncount(self, source: str) -> None:
+        """Take an attempt back, as after a login that was right; what was counted before it stays.
+
+        Otherwise a user of few rights could guess another's password between logins of their own.
+        """
         with self._lock:
-            self._counts.pop(source, None)
+            count, until = self._counts.get(source, (0, 0.0))
+            if count:
+                self._counts[source] = (count - 1, until)
 
     def _drop_ended(self, now: float) -> None:
         while self._counts and next(iter(self._counts.values()))[1] <= now:

@@ -6,7 +6,7 @@ import { FREE, invented } from "./entitlement.js";
 import { CallbackError, ConfigurationError, UnavailableError } from "./errors.js";
 import { Transport } from "./transport.js";
 
-const ACCOUNT_ID = /^(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,128}$/;
+const ACCOUNT_ID = /^(?!\.{1,2}$)[A-Za-z0-9._:@|+-]{1,128}$/;
 const MODES = ["last_known", "open", "closed"];
 const UNLISTED = 1;
 const SECOND = 1000;
@@ -53,7 +53,7 @@ export class Client {
 
   async entitlement(accountId, { onFailure = "last_known", refresh = false } = {}) {
     if (!ACCOUNT_ID.test(accountId)) {
-      throw new RangeError("an account id has 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -");
+      throw new RangeError("an account id has 1 to 128 of the characters A-Z a-z 0-9 . _ : @ | + -");
     }
     if (!MODES.includes(onFailure)) throw new RangeError(`onFailure is one of ${MODES.join(", ")}`);
     const entry = this.#cache.get(accountId);

@@ -264,6 +264,16 @@ test("the language of notices is asked for where the product has one", () =>
     );
   }));
 
+test("every id that Kulanz takes is asked for", () =>
+  withKulanz(async (far) => {
+    for (const account of ["auth0|5f7c8ec7", "ada+shop@example.com", "_org"]) await far.client().entitlement(account);
+
+    assert.deepEqual(
+      far.requests.map(({ url }) => url.split("/")[3]),
+      ["auth0%7C5f7c8ec7", "ada%2Bshop%40example.com", "_org"],
+    );
+  }));
+
 test("an id that Kulanz cannot have and a wrong address or token are refused at once", () =>
   withKulanz(async (far) => {
     for (const account of ["", "..", "a/b", "x".repeat(129)]) {

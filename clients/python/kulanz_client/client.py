@@ -21,7 +21,7 @@ from kulanz_client.errors import CallbackError, ConfigurationError, UnavailableE
 from kulanz_client.transport import Transport
 
 log = logging.getLogger("kulanz_client")
-_ACCOUNT_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:@-]{1,128}\Z")
+_ACCOUNT_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:@|+-]{1,128}\Z")
 _UNLISTED = 1
 
 
@@ -113,7 +113,7 @@ class Client:
         ConfigurationError where address or token are wrong, in every mode.
         """
         if not _ACCOUNT_ID.match(account_id):
-            raise ValueError("an account id has 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")
+            raise ValueError("an account id has 1 to 128 of the characters A-Z a-z 0-9 . _ : @ | + -")
         entry, now = self._cache.get(account_id), self._clock()
         if entry is not None and entry.fresh and not refresh and now - entry.at < self._ttl:
             self._count(Count.CACHED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -189,6 +190,19 @@ def test_one_address_may_ask_only_so_often(services: Services, client: FlaskClie
     answers = [client.get(f"/pay/{number}").status_code for number in range(121)]
 
     assert answers == [404] * 120 + [429]
+
+
+def test_the_log_says_where_all_customers_count_as_their_proxy(
+    services: Services, client: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link, headers = links(services)[0], {"X-Forwarded-For": "203.0.113.7"}
+
+    for _ in range(121):
+        client.get(link, headers=headers)
+
+    told = capsys.readouterr().err
+    assert told.count("event=pay.throttled unknown_proxy=true") == 1
+    assert link.rpartition("/")[2] not in told
 
 
 def test_the_page_may_be_shown_in_no_frame_and_is_kept_nowhere(services: Services, client: FlaskClient) -> None:

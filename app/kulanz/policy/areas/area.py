@@ -32,6 +32,10 @@ class Area:
         """Return the draft with this area's findings; the areas before it have added theirs already."""
         return draft
 
+    def awaited(self, draft: State, book: Book, moment: Moment) -> State:
+        """Return the draft with what is waited for; not called where no timers are wanted."""
+        return draft
+
     def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
         """Return the area's holds, once every area has been read."""
         return ()

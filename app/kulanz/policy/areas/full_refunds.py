@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from kulanz.policy.areas.payment_names import payment_of
 from kulanz.policy.book import Book
+from kulanz.policy.book.joining import keys_where
 from kulanz.policy.book.provider import Dispute, is_refunded
 from kulanz.policy.book.refunds import Refunds
 from kulanz.policy.facts import DisputeStatus
@@ -26,6 +28,7 @@ __all__ = [
 
 NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
 """Words of a dispute that do not explain a refund."""
+_refunded_of = attrgetter("refunded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +76,14 @@ def decimals(payment: str | None, book: Book) -> int | None:
 
 def full(book: Book) -> dict[str, FullRefund]:
     """Return every full refund, by payment."""
+    if not (book.refunds or book.orders or any(map(_refunded_of, book.invoices.values()))):
+        return {}
     return {refund.payment: refund for refund in _full(book)}
 
 
 def _full(book: Book) -> Iterator[FullRefund]:
-    for invoices in [invoices for invoices in book.invoices.values() if invoices.refunded]:
+    for subscription in keys_where(book.invoices, _refunded_of):
+        invoices = book.invoices[subscription]
         for key in invoices.refunded:
             invoice = invoices.known[key]
             seen = invoice.seen

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from itertools import compress
 from typing import Protocol, Self, TypeVar
 
 from kulanz.policy.facts import Stamp
@@ -41,6 +42,11 @@ def join_maps(ours: Mapping[str, R], theirs: Mapping[str, R]) -> dict[str, R]:
         existing = joined.get(key)
         joined[key] = record if existing is None else existing.join(record)
     return joined
+
+
+def keys_where(records: Mapping[str, R], told: Callable[[R], object]) -> Iterator[str]:
+    """Return the keys of the records of which something is true, in their order."""
+    return compress(records, map(told, records.values()))
 
 
 def newest(ours: Later | None, theirs: Later | None) -> Later | None:

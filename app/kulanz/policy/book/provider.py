@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import cached_property
 from operator import attrgetter
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from kulanz.policy.book.lasting import KeptWord, joined
 from kulanz.policy.facts import InvoiceStatus, Stamp, Status
 
 RUNNING_STATUSES = frozenset({Status.ON_TRIAL, Status.ACTIVE})
+GIVING_STATUSES = RUNNING_STATUSES | {Status.PAST_DUE, Status.UNPAID}
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
@@ -100,7 +102,7 @@ class Term(Struct, frozen=True, kw_only=True):
         return tuple(sorted(item.variant for item in self.items)) if self.items else (self.variant,)
 
 
-class Subscription(Struct, frozen=True, kw_only=True):
+class Subscription(Struct, frozen=True, kw_only=True, dict=True):
     """A subscription: its newest snapshot, and what older ones said that still counts."""
 
     seen: f.SubscriptionSeen
@@ -145,7 +147,21 @@ class Subscription(Struct, frozen=True, kw_only=True):
             kept=kept,
         )
 
-    @property
+    @cached_property
+    def gives_one_plan(self) -> bool:
+        """Whether it runs, is billed for one thing and never was for another: what it gives needs no other fact."""
+        seen = self.seen
+        return seen.status in GIVING_STATUSES and bool(seen.variant) and not seen.items and len(self.terms) <= 1
+
+    @cached_property
+    def heard_by(self) -> datetime | None:
+        """When news is expected, or the time of later news by its status: that it is unpaid."""
+        expected = renews_at(self.seen)
+        if expected is None or self.seen.status in RUNNING_STATUSES:
+            return expected
+        return max(expected, self.seen.stamp.at)
+
+    @cached_property
     def was_unpaid(self) -> bool:
         """Whether there is any time at which the provider called it `past_due` or `unpaid`."""
         if not _UNPAID.isdisjoint(map(_status_of, self.history)):
@@ -348,6 +364,20 @@ class FraudWarning(Struct, frozen=True, kw_only=True):
 def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:
     """Return whether a payment went back in full: by the provider's word, or in parts that add up to all."""
     return seen.status in _REFUNDED or (seen.refunded >= seen.total > 0)
+
+
+def renews_at(seen: f.SubscriptionSeen) -> datetime | None:
+    """Return when news of a subscription is expected; a free pause is the merchant's own word."""
+    match seen.status:
+        case Status.PAUSED:
+            return None
+        case Status.ON_TRIAL:
+            return seen.renews_at or seen.trial_ends_at
+        case Status.CANCELLED | Status.EXPIRED:
+            # Our own cancellation, which we took back.
+            return seen.ends_at or seen.renews_at or seen.stamp.at
+        case _:
+            return seen.renews_at
 
 
 def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import add
 from zoneinfo import ZoneInfo
 
 _TEXT = re.compile(
@@ -48,6 +50,10 @@ class Span:
     def after(self, instant: datetime, zone: str) -> datetime:
         """Return the instant this much later: the same wall time after `days` days in `zone`, then `rest`."""
         return instant + self._flat if zone == "UTC" else _shifted(instant, self.days, zone) + self.rest
+
+    def later(self, zone: str) -> Callable[[datetime], datetime]:
+        """Return the function of `after` for one zone, to be used many times."""
+        return partial(add, self._flat) if zone == "UTC" else lambda instant: self.after(instant, zone)
 
     def last_moment(self, instant: datetime, zone: str) -> datetime:
         """Return the last moment of a period of this length: whole days end with the last day in `zone`."""

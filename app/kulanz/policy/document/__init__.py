@@ -131,6 +131,8 @@ def _toml(document: str) -> dict[str, Any]:
         line = re.match(r"line (\d+)", place)
         number = int(line[1]) if line else document.count("\n") + 1
         raise PolicyError([f"line {number}: not TOML: {message[0].lower()}{message[1:]}"]) from error
+    except (ValueError, RecursionError) as error:  # A number of thousands of digits, thousands of brackets.
+        raise PolicyError(["not TOML that can be read: a number is too long, or it is nested too deep"]) from error
 
 
 def preset(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from kulanz.policy.calendar.hours import SendHours, Window
 from kulanz.policy.calendar.time import Span
@@ -88,7 +89,7 @@ class MassActionLimit:
     share: float = read.key(read.share, "share of all accounts that may, where that is more", read.NEUTRAL, default=0.1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class NoticeRules:
     """Notices: when to write to customers; a final warning or a notice of deletion is rather early than late."""
 
@@ -107,7 +108,7 @@ class NoticeRules:
         default=False,
     )
 
-    @property
+    @cached_property
     def hours(self) -> SendHours | None:
         """The hours in which notices go out; None: at any hour."""
         if self.send_between is None and self.weekends:

@@ -80,10 +80,14 @@ class State(Struct, frozen=True, kw_only=True):
     bookings: tuple[Booking, ...] = ()
     renewal_stops: tuple[tuple[str, str], ...] = ()
     """Subscriptions whose renewal must not happen, each with its cause: the first counts where there are several."""
-    doubles: tuple[tuple[str, datetime], ...] = ()
-    """Subscriptions that pay for the same as an older one, each with the time from which that has lasted a day."""
-    renewals: tuple[tuple[str, datetime], ...] = ()
-    """Subscriptions whose renewal is awaited, each with the time at which it is overdue."""
+    doubled: tuple[str, ...] = ()
+    """Subscriptions that have paid for the same as an older one for a day."""
+    doubles: tuple[Timer, ...] = ()
+    """For each one that does so for less than a day: when that will have lasted a day."""
+    overdue: tuple[Timer, ...] = ()
+    """For each subscription whose renewal is overdue: since when."""
+    renewals: tuple[Timer, ...] = ()
+    """For each one whose renewal is awaited: when it will be overdue."""
     deletions: tuple[ClosureCase, ...] = ()
     closed_at: datetime | None = None
     """When the account was closed: its personal data are destroyed in the same step."""

@@ -219,7 +219,7 @@ class DebtStage:
     """The hand-over that is proposed, or was made and not recalled."""
 
 
-class Timer(NamedTuple):
+class Timer(Struct, frozen=True, gc=False):
     """A moment of the next assessment."""
 
     kind: str
@@ -227,7 +227,7 @@ class Timer(NamedTuple):
     due_at: datetime
 
 
-class Grant(NamedTuple):
+class Grant(Struct, frozen=True, gc=False):
     """Rights from one subscription now, before any hold."""
 
     subscription: str
@@ -247,7 +247,7 @@ class Lifetime(NamedTuple):
     plan: str
 
 
-class Rights(NamedTuple):
+class Rights(Struct, frozen=True, gc=False):
     """Rights of an account: the entitlement."""
 
     plan: str

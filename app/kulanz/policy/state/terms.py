@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 
+from msgspec import Struct
+
 from kulanz.policy.book import Book
 from kulanz.policy.calendar.working_days import Calendar, weekdays
 from kulanz.policy.document import Policy
@@ -186,8 +188,7 @@ class Situation:
 CALM = Situation()
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """The moment of a decision: when, by which terms, in which zone and in which situation."""
 
     terms: Terms

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from typing import TypeVar
 
 import msgspec
 from babel.numbers import list_currencies
 
-from kulanz.commands.fields import Form
+from kulanz.commands.fields import Form, check_year
 from kulanz.errors import InvalidInputError
 from kulanz.web.problems import BadRequestError
 
@@ -17,6 +18,8 @@ MOST_NAMED, LONGEST_NAME = 10, 40
 CURRENCIES = frozenset({"currency", "fee_currency"})
 DOCUMENTS = frozenset({"document"})
 """The fields of texts that have a reader of their own."""
+WITH_LINES = frozenset({"postal_address", "reason"})
+"""The fields of texts that may have several lines; all others are names, and `$` in a pattern allows a line's end."""
 
 
 class Nothing(Form, frozen=True, kw_only=True):
@@ -36,9 +39,11 @@ def read(body: bytes, form: type[AnyForm]) -> AnyForm:
         raise InvalidInputError(_unknown_fields(body, form) or f"{error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequestError("The body is not JSON.") from error
-    for name, value in msgspec.to_builtins(filled).items():
+    for name, value in zip(form.__struct_encode_fields__, msgspec.structs.astuple(filled), strict=True):
         if name in CURRENCIES:
             _known_currency(name, value)
+        elif isinstance(value, date):
+            check_year(name, value)
         elif isinstance(value, str) and name not in DOCUMENTS:
             _readable(name, value)
     filled.check()
@@ -71,7 +76,8 @@ def _known_currency(field: str, code: str | None) -> None:
 
 def _readable(field: str, text: str) -> None:
     """Refuse control characters and other text that some databases cannot store."""
-    if not text.strip() or not all(char.isprintable() or char == "\n" for char in text):
+    line = text.replace("\n", "") if field in WITH_LINES else text
+    if not text.strip() or not line.isprintable():
         raise InvalidInputError(f"`{field}` is not readable text.")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Iterator
+from urllib.parse import urlencode
 
 from flask import Request, Response, g, make_response, redirect, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from kulanz.config import OpsUser, Settings
 from kulanz.formats.messages import message
 from kulanz.web import peers
 from kulanz.web.console.sessions import ConsoleSession, ConsoleSessions
-from kulanz.web.problems import ForbiddenError, UnauthorizedError
+from kulanz.web.problems import BadRequestError, ForbiddenError, UnauthorizedError
 
 MAX_BODY = 64 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -45,6 +47,7 @@ class AccessControl:
         request.max_content_length = MAX_BODY
         if not self._settings.ops_users:
             raise ForbiddenError(message("The console is closed: set OPS_PASSWORD or OPS_USERS, and start again."))
+        _check_characters(request)
         if request.endpoint in LOGIN:
             self._check_origin()
             return None
@@ -82,12 +85,23 @@ class AccessControl:
             raise ForbiddenError(message("This came from another site."))
 
 
+def _check_characters(request: Request) -> None:
+    """Refuse NUL wherever a text may have it: PostgreSQL takes it as part of no text, not even of a question."""
+    told = (request.path, *_values(request.args), *_values(request.form))
+    if any("\0" in text for text in told):
+        raise BadRequestError(message("There is a character in this that no text has."))
+
+
+def _values(given: MultiDict[str, str]) -> Iterator[str]:
+    return (text for _, text in given.items(multi=True))
+
+
 def _is_own(request: Request, host: str) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == host
+    return origin is None or origin.partition("://")[2] == host
 
 
 def _to_login() -> Response:

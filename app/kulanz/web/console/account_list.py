@@ -83,7 +83,7 @@ class AccountListPages:
         return response
 
     def _found(self, requested: str) -> Response:
-        names = account_search.search(self._services, requested)
+        names = account_search.search(self._services, requested, masked=g.user.read_only)
         if len(names) == 1 or requested in names:
             only = requested if requested in names else names[0]
             return make_response(redirect(url_for("ops.account", name=only), code=303))

@@ -36,6 +36,7 @@ from kulanz.web.console.recovery import RecoveryPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
 from kulanz.web.console.todo import TodoPages
+from kulanz.web.problems import BadRequestError
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
@@ -159,7 +160,8 @@ def _refused(error: KulanzError) -> Response:
 
 
 def _of_http(error: HTTPException) -> Response:
-    return _page(error.code or 500, error.name, _OF_HTTP.get(error.code, error.description))
+    title = NotFoundError.title if error.code == NotFoundError.status else BadRequestError.title
+    return _page(error.code or 500, title, _OF_HTTP.get(error.code, error.description))
 
 
 def _page(status: int, title: str, detail: object) -> Response:

@@ -63,7 +63,7 @@ def _of_events(flow: FlowFigures) -> Iterator[Light]:
             name=name,
             value=_number(number),
             tone="bad" if number else "good",
-            word=message("need a person") if number else message("none"),
+            word=message("need a person") if number else message("all clear"),
             link=url_for("ops.events", state=state),
         )
     waiting = flow.events["waiting"]
@@ -71,7 +71,7 @@ def _of_events(flow: FlowFigures) -> Iterator[Light]:
         name=message("Waiting payments"),
         value=_number(waiting),
         tone="good",
-        word=message("for their subscription") if waiting else message("none"),
+        word=message("for their subscription") if waiting else message("all clear"),
         link=url_for("ops.events", state="waiting"),
     )
 
@@ -96,7 +96,7 @@ def _of_effects(flow: FlowFigures) -> Iterator[Light]:
         name=message("Actions stuck"),
         value=_number(number),
         tone="bad" if number else "good",
-        word=Message(text="{stuck}", values={"stuck": held}) if held else message("none"),
+        word=Message(text="{stuck}", values={"stuck": held}) if held else message("all clear"),
         link=url_for("ops.effects", state=next((state for state, many in stuck.items() if many), "parked")),
     )
 
@@ -107,7 +107,7 @@ def _of_refunds(flow: FlowFigures) -> Iterator[Light]:
         name=message("Refund requests"),
         value=_number(number),
         tone="good",
-        word=message("not yet denied or paid; see what is late") if number else message("none"),
+        word=message("not yet denied or paid; see what is late") if number else message("all clear"),
         link=url_for("ops.refunds", late="yes") if number else url_for("ops.refunds"),
     )
 
@@ -118,7 +118,7 @@ def _of_warnings(flow: FlowFigures) -> Iterator[Light]:
         name=message("Chargeback warnings"),
         value=_number(number),
         tone="warn" if number else "good",
-        word=message("a refund in time prevents them") if number else message("none"),
+        word=message("a refund in time prevents them") if number else message("all clear"),
         link=url_for("ops.disputes", show="warnings"),
     )
 

@@ -70,7 +70,7 @@ class LoginPages:
         with self._services.database.write() as tx:
             console_sessions.clear_attempts(tx)
             audit_log.record(tx, at=real_now(), actor=user.name, act="logged in", subject="console")
-        self._attempts.forget(source)
+        self._attempts.uncount(source)
         log.info("ops.login", actor=user.name)
         response = make_response(redirect(_wanted(request.form.get("next")), code=303))
         self._sessions.write(self._sessions.begin(user), request, response)

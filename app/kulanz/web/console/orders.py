@@ -20,6 +20,7 @@ from kulanz.commands.commands import (
     OpenDispute,
     SetOverride,
 )
+from kulanz.commands.fields import MAX_AMOUNT, check_year
 from kulanz.documents import Account
 from kulanz.documents.standing import Dispute
 from kulanz.errors import InvalidInputError
@@ -36,6 +37,8 @@ FIELDS = (
     *("dispute", "outcome", "override", "refund", "subject", "contact_email", "organisation", "decimals"),
     *("channel", "date"),
 )
+LONGEST_AMOUNT = len(str(MAX_AMOUNT))
+"""Digits before the point; the command judges the amount itself."""
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 NOTE_CONTACT = "note_contact"
 LINK, UNDO_LINK = "link", "undo_link"
@@ -232,10 +235,13 @@ def _minor(field: str, written: str, currency: str, decimals: str | None = None)
     """Return an amount as people write it (`19.99`) in the currency's minor units, or in the provider's."""
     places = int(decimals) if decimals in {"0", "2", "3"} else decimals_of(currency)
     try:
-        amount = Decimal(written.replace(",", ".")).scaleb(places)
+        stated = Decimal(written.replace(",", "."))
     except InvalidOperation as error:
         raise InvalidInputError(message("{field}: an amount such as 19.99.", field=field)) from error
-    if not amount.is_finite() or amount != amount.to_integral_value():
+    if not stated.is_finite() or stated.adjusted() > LONGEST_AMOUNT:
+        raise InvalidInputError(message("{field}: an amount such as 19.99.", field=field))
+    amount = stated.scaleb(places)
+    if amount != amount.to_integral_value():
         raise InvalidInputError(
             message(
                 "{field}: an amount such as 19.99, with no more decimals than {currency} has.",
@@ -254,4 +260,5 @@ def until_of(written: str, field: str = "until") -> str:
         raise InvalidInputError(
             message("{field}: say when it ends, as a day and a time in UTC.", field=field)
         ) from error
+    check_year(field, at)
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()

@@ -18,11 +18,13 @@ from kulanz.web.console.reading import reading
 
 MASK = "•••"
 PLAIN = re.compile(
-    r"event_name|type|id|.*_id|status|.*_at|currency|test_mode|livemode|cancelled|mode|pause|billing_reason|billing_anchor"
+    r"event_name|type|id|(?!(?:tax|vat)_id).*_id|status|.*_at|currency|test_mode|livemode|cancelled|mode|pause|billing_reason|billing_anchor"
     r"|(sub)?total|tax|fee|discount_total|setup_fee|amount|amount_\w+|refunded|refunded_amount|quantity|interval|count"
     r"|variant_name|product_name|status_formatted|is_first_order|fraudulent|activation_limit|instances_count|disabled"
 )
 """Fields about the sale, not the buyer. All others are masked, so a new field is safe."""
+OWN = frozenset({"custom_data", "metadata"})
+"""The merchant's own fields: their names tell nothing."""
 
 
 def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) -> str:
@@ -33,23 +35,23 @@ def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) 
         return reading().reader.read(message("The content cannot be opened: {reason}.", reason=error.said))
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.format(msgspec.json.encode(document if plainly else masked(document)), indent=2).decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return (
             body.decode(errors="replace")
             if plainly
             else reading().reader.read(message("Not JSON: {number} bytes, hidden.", number=len(body)))
         )
-    return msgspec.json.format(msgspec.json.encode(document if plainly else masked(document)), indent=2).decode()
 
 
 def masked(value: Any, name: str = "") -> Any:
     """Return a document with every value masked that may be personal."""
     if isinstance(value, dict):
-        return {key: masked(item, key) for key, item in value.items()}
+        return {key: masked(item, name if name in OWN else key) for key, item in value.items()}
     if isinstance(value, list):
         return [masked(item, name) for item in value]
     plain = value is None or isinstance(value, bool) or PLAIN.fullmatch(name) is not None
-    return value if plain else MASK
+    return value if plain and "@" not in str(value) else MASK
 
 
 def _opened(services: Services, conn: Connection, event: Event) -> bytes:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from flask import request
 
+from kulanz.commands.fields import check_year
+from kulanz.errors import InvalidInputError
 from kulanz.formats.messages import message
 from kulanz.web.problems import BadRequestError
 
@@ -43,7 +45,8 @@ def instant(name: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(given)
-    except ValueError as error:
+        check_year(name, at)
+    except (ValueError, InvalidInputError) as error:
         raise BadRequestError(message("“{name}” is a time such as 2026-03-02T14:08:20Z.", name=name)) from error
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 

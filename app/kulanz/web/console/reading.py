@@ -117,13 +117,20 @@ class Reading:
         return Markup(self.reader.translated(each)).format(**values)  # nosec B704 # noqa: S704 - a text of ours
 
     def _marked(self, exact: str) -> Markup:
+        try:
+            moment = datetime.fromisoformat(exact)
+        except ValueError:  # A day that there is not, quoted from an event.
+            return escape(exact)
         if self.locale is None and self.zone == "UTC":
             return Markup('<time datetime="{0}">{0}</time>').format(exact)
-        local = self._written(datetime.fromisoformat(exact)) + (" UTC" if self.zone == "UTC" else "")
+        local = self._written(moment) + (" UTC" if self.zone == "UTC" else "")
         return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, local)
 
     def _written(self, moment: datetime) -> str:
-        local = moment.astimezone(ZoneInfo(self.zone))
+        try:
+            local = moment.astimezone(ZoneInfo(self.zone))
+        except OverflowError:  # At the ends of the calendar, which an event may name.
+            local = moment
         if self.locale is None:
             return local.strftime(PLAIN)
         day = format_skeleton("yMMMd", local, locale=self.locale)

@@ -112,6 +112,8 @@ class PayPages:
         return self._later(wait) if wait else None
 
     def _later(self, wait: float) -> Response:
+        trusted = self._services.settings.trusted_proxies
+        log.warning("pay.throttled", unknown_proxy=peers.behind_unknown_proxy(request, trusted))
         response = self._answer(pay_page.unavailable(), 429)
         response.headers["Retry-After"] = str(ceil(wait))
         return response

@@ -46,7 +46,8 @@ def known(book: Book, terms: Terms) -> dict[str, Dispute]:
     for order in book.orders.values():
         if order.fraudulent_at is not None:
             _add(matches, _of_order(order, order.fraudulent_at))
-    for refund in full_refunds.unrequested(full_refunds.full(book), tuple(matches.values()), book):
+    refunds = full_refunds.full(book)
+    for refund in full_refunds.unrequested(refunds, tuple(matches.values()), book) if refunds else ():
         if _rule(refund, book, terms) == "suspend":
             _add(matches, _of_refund(refund))
     return matches

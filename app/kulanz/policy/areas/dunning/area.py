@@ -13,9 +13,10 @@ from kulanz.policy.areas import settling, tenures
 from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import enforcement, holds, notices
-from kulanz.policy.areas.dunning.cases import cases, explained_until
+from kulanz.policy.areas.dunning.cases import WAS_UNPAID, cases, explained_until
 from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, closing_since
 from kulanz.policy.book import Book
+from kulanz.policy.book.joining import keys_where
 from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import rfc3339
 from kulanz.policy.effects import Effect, LookUpSubscription, Notify, SendLetter, SendMail
@@ -84,8 +85,8 @@ class DunningArea(Area):
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
         """Return when each case has to be assessed again, and when a new one may begin."""
         timers = [timer for case in state.cases for timer in enforcement.timers(case, book, moment)]
-        for key, sub in [(key, sub) for key, sub in book.subscriptions.items() if sub.was_unpaid]:
-            explained = explained_until(sub, book, moment.terms)
+        for key in keys_where(book.subscriptions, WAS_UNPAID):
+            explained = explained_until(book.subscriptions[key], book, moment.terms)
             if explained is not None and explained > moment.at:
                 timers.append(Timer("period_end", key, explained))
         return timers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace as evolve
@@ -14,7 +15,7 @@ from kulanz.policy.areas.dunning.receipts import Receipt, is_called_unpaid, rece
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, closing_since, paid_through
 from kulanz.policy.book import Book
-from kulanz.policy.book.joining import newest, oldest
+from kulanz.policy.book.joining import keys_where, newest, oldest
 from kulanz.policy.book.own import CaseLog
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
@@ -23,6 +24,8 @@ from kulanz.policy.state import Case, CaseState, Moment, Terms
 
 _SAME_RENEWAL = timedelta(days=1)
 """How much later than a snapshot an invoice may begin and still be what the snapshot was about."""
+WAS_UNPAID = attrgetter("was_unpaid")
+_unpaid_of = attrgetter("unpaid")
 _NO_INVOICES = Invoices(known={}, unpaid=(), refunded=(), paid_at=None)
 
 
@@ -41,7 +44,7 @@ def cases(book: Book, moment: Moment) -> list[Case]:
     """Return every case that the facts give and that is not paid or void."""
     subs, invoices = book.subscriptions, book.invoices
     returned = bounces.returned(book, moment.terms)
-    troubled = {key for key, sub in subs.items() if sub.was_unpaid or (key in invoices and invoices[key].unpaid)}
+    troubled = {*keys_where(subs, WAS_UNPAID), *[key for key in keys_where(invoices, _unpaid_of) if key in subs]}
     if returned:
         troubled.update(key for key in subs.keys() & invoices.keys() if returned.keys() & invoices[key].known.keys())
     return [case for key in sorted(troubled) for case in _cases_of(subs[key], returned, book, moment)]

@@ -218,8 +218,11 @@ def _open_reminders(
         return []
     requested = _asked(case, book, REMINDER)
     sent = max(step for step, _ in requested) if requested else 0
-    spans = enumerate(case.policy.dunning.reminders, start=1)
-    return [(step, _reminder_at(case, span, book, zone)) for step, span in spans if step > sent]
+    spans = enumerate(case.policy.dunning.reminders[sent:], start=sent + 1)
+    rules = case.policy.notices
+    if rules.hours is None and not rules.one_a_day:
+        return [(step, span.after(case.opened_at, zone)) for step, span in spans]
+    return [(step, _reminder_at(case, span, book, zone)) for step, span in spans]
 
 
 def _asked(case: Case, book: Book, kind: str) -> list[tuple[int, RequestLog]]:

@@ -23,7 +23,7 @@ class ReachArea(Area):
             return draft
         if not any(_takes_all(case) for case in draft.cases) and has_one_buyer(book):
             # The buyer of everything owes it, and a case takes the plan of its own subscription.
-            return evolve(draft, cases=tuple(evolve(case, whole=False, claim=False) for case in draft.cases))
+            return evolve(draft, cases=tuple([evolve(case, whole=False, claim=False) for case in draft.cases]))
         purchases = Purchases.of(book, moment.terms.catalogue, draft)
         disputed = {item.purchase for item in draft.chargebacks if item.active and item.purchase}
         return evolve(draft, cases=tuple(_limited(case, purchases, disputed) for case in draft.cases))

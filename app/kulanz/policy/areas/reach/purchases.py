@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -16,7 +17,7 @@ from msgspec import Struct
 from kulanz.policy.areas import full_refunds, tenures
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
-from kulanz.policy.facts import LicenceSeen, LicenceStatus, OrderSeen, OrderStatus, Provenance, Status, SubscriptionSeen
+from kulanz.policy.facts import LicenceSeen, LicenceStatus, OrderStatus, Provenance, Status, SubscriptionSeen
 from kulanz.policy.state import FREE, CaseState, Catalogue, State
 
 _LIVE_LICENCES = frozenset({LicenceStatus.INACTIVE, LicenceStatus.ACTIVE})
@@ -24,6 +25,10 @@ _PAID_ORDERS = frozenset({OrderStatus.PAID, OrderStatus.PARTIAL_REFUND})
 _BOUGHT_WITH = "bought with"
 """An order that is known only from what was bought with it."""
 _NOT_PAID = frozenset({CaseState.ON_HOLD, CaseState.EXHAUSTED, CaseState.IN_COLLECTIONS})
+
+
+_claim = attrgetter("seen.customer", "seen.signed")
+_customer_of = attrgetter("seen.customer")
 
 
 class Purchase(Struct, frozen=True, kw_only=True):
@@ -192,13 +197,12 @@ def by_operator(dispute: Dispute) -> bool:
 
 def has_one_buyer(book: Book) -> bool:
     """Whether one customer bought all that an account has, and no signature says more than that."""
-    sold: list[SubscriptionSeen | OrderSeen] = [record.seen for record in book.subscriptions.values()]
-    sold += [record.seen for record in book.orders.values()]
-    if book.signed or any(seen.signed for seen in sold):
+    if book.signed:
         return False
-    buyers = {seen.customer for seen in sold}
-    buyers.update(licence.seen.customer for licence in book.licences.values())
-    return len(buyers) == 1
+    claims = {*map(_claim, book.subscriptions.values()), *map(_claim, book.orders.values())}
+    buyers = {customer for customer, _ in claims}
+    buyers.update(map(_customer_of, book.licences.values()))
+    return len(buyers) == 1 and not any(signed for _, signed in claims)
 
 
 def _names(book: Book) -> Iterator[tuple[tuple[str, str], str]]:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from msgspec.structs import replace as evolve
-
 from kulanz.policy import facts as f
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.renewals import overdue, stops
@@ -46,15 +44,14 @@ class RenewalsArea(Area):
     lines: ClassVar[Mapping[type[OwnFact], Line]] = {f.RenewalStopped: _stopped, f.RenewalResumed: _resumed}
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RenewalStopped: _stop, f.RenewalResumed: _resume}
 
-    def assess(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with the renewals that are awaited; cases and grants have been read before."""
-        renewals = overdue.renewals(draft, book, moment) if draft.grants else ()
-        return evolve(draft, renewals=renewals) if renewals else draft
+    def awaited(self, draft: State, book: Book, moment: Moment) -> State:
+        """Return the draft with the renewals that are awaited."""
+        return overdue.found(draft, book, moment) if draft.grants else draft
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the cancellations that are due, those to take back, and the re-checks of overdue renewals."""
         stopped = stops.due(state, book, moment.at) if state.renewal_stops or book.renewals else ()
-        return [*stopped, *overdue.due(state, book, moment)]
+        return [*stopped, *overdue.due(state, book, moment)] if state.overdue else stopped
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
         """Return when a silent renewal has to be looked at."""
@@ -62,7 +59,9 @@ class RenewalsArea(Area):
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterable[tuple[str, str]]:
         """Return the subscriptions that cannot be resumed, and the silent renewals."""
-        stuck = stops.beyond_resuming(state, book, moment.at) if book.renewals else ()
+        if not (book.renewals or state.overdue):
+            return ()
+        stuck = stops.beyond_resuming(state, book, moment.at)
         return [*((key, "resume_impossible") for key in stuck), *overdue.alerts(state, book, moment)]
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:

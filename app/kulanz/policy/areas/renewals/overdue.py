@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import filterfalse
+from operator import attrgetter
 from typing import NamedTuple
+
+from msgspec.structs import replace as evolve
 
 from kulanz.policy import facts as f
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import Lookups
-from kulanz.policy.book.provider import RUNNING_STATUSES
-from kulanz.policy.facts import OwnFact, Status, SubscriptionSeen
+from kulanz.policy.book.provider import renews_at
+from kulanz.policy.facts import OwnFact
 from kulanz.policy.state import Moment, State, Timer
 
+_OVERDUE = "renewal_overdue"
 _NO_LOOKS = Lookups()
+_subscription_of, _until_of = attrgetter("subscription"), attrgetter("until")
+_subject_of = attrgetter("subject")
 
 
 class _Overdue(NamedTuple):
@@ -25,21 +32,32 @@ class _Overdue(NamedTuple):
     can_look: bool
 
 
-def renewals(state: State, book: Book, moment: Moment) -> tuple[tuple[str, datetime], ...]:
-    """Return the subscriptions that give a plan with no end, each with when its renewal is overdue.
+def found(draft: State, book: Book, moment: Moment) -> State:
+    """Return the draft with when the renewal of each subscription is overdue that gives a plan with no end.
 
     A case looks after its own.
     """
-    endless = {grant.subscription for grant in state.grants if grant.until is None}
-    endless.difference_update([case.subscription for case in state.cases])
-    rules, zone, found = moment.terms.current.renewals, moment.zone, []
-    for key in sorted(endless):
-        seen = book.subscriptions[key].seen
-        renews_at = seen.renews_at if seen.status is Status.ACTIVE else _renews_at(seen)
-        if renews_at is not None:
-            span = rules.overdue_after_by_hand if seen.by_hand else rules.overdue_after
-            found.append((key, span.after(_heard_at(seen, renews_at, book), zone)))
-    return tuple(found)
+    endless = dict.fromkeys(map(_subscription_of, filterfalse(_until_of, draft.grants)))
+    for case in draft.cases:
+        endless.pop(case.subscription, None)
+    subs, invoices, rules, now = book.subscriptions, book.invoices, moment.terms.current.renewals, moment.at
+    by_itself, by_hand = rules.overdue_after.later(moment.zone), rules.overdue_after_by_hand.later(moment.zone)
+    transferred = [transfer.told.at for transfer in book.transfers.values() if transfer.told]
+    over: list[Timer] = []
+    ahead: list[Timer] = []
+    for key in endless:
+        sub = subs[key]
+        heard = sub.heard_by
+        if heard is None:
+            continue
+        billed = invoices.get(key)
+        if billed is not None and (paid_at := billed.paid_at) is not None and paid_at > heard:
+            heard = paid_at
+        if transferred:
+            heard = max(heard, *transferred)
+        at = by_hand(heard) if sub.seen.by_hand else by_itself(heard)
+        (ahead if at > now else over).append(Timer(_OVERDUE, key, at))
+    return evolve(draft, overdue=tuple(over), renewals=tuple(ahead))
 
 
 def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
@@ -54,67 +72,42 @@ def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
 
 def looks(state: State, book: Book, moment: Moment) -> list[Timer]:
     """Return when a renewal becomes overdue and when it is re-checked, past times too."""
+    known = sorted([*state.overdue, *state.renewals], key=_subject_of)
     return [
-        Timer("renewal_overdue", key, _looked_at(key, since, book, moment) if key in book.looks else since)
-        for key, since in state.renewals
+        evolve(renewal, due_at=_looked_at(renewal, book, moment)) if renewal.subject in book.looks else renewal
+        for renewal in known
     ]
 
 
-def timers(state: State, book: Book, moment: Moment) -> list[Timer]:
+def timers(state: State, book: Book, moment: Moment) -> Sequence[Timer]:
     """Return the re-checks that are ahead."""
-    now = moment.at
-    if book.looks:
-        return [timer for timer in looks(state, book, moment) if timer.due_at > now]
-    return [Timer("renewal_overdue", key, since) for key, since in state.renewals if since > now]
+    if not book.looks:
+        return state.renewals
+    return [renewal for renewal in looks(state, book, moment) if renewal.due_at > moment.at]
 
 
 def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
     """Yield the overdue renewals that the provider cannot be asked about, or had no news of."""
     for late in _overdue(state, book, moment):
         if late.answered or not late.can_look:
-            renews_at = _renews_at(book.subscriptions[late.subscription].seen)
-            if renews_at is not None:
-                yield f"{late.subscription}@{int(renews_at.timestamp())}", "renewal_overdue"
+            expected = renews_at(book.subscriptions[late.subscription].seen)
+            if expected is not None:
+                yield f"{late.subscription}@{int(expected.timestamp())}", _OVERDUE
 
 
 def _overdue(state: State, book: Book, moment: Moment) -> list[_Overdue]:
     """Return the renewals that are overdue, by either way of looking at them."""
-    return [_of(key, since, book, moment) for key, since in state.renewals if since <= moment.at]
+    return [_of(renewal, book, moment) for renewal in state.overdue]
 
 
-def _renews_at(seen: SubscriptionSeen) -> datetime | None:
-    """Return when news of a subscription is expected; a free pause is the merchant's own word."""
-    match seen.status:
-        case Status.PAUSED:
-            return None
-        case Status.ON_TRIAL:
-            return seen.renews_at or seen.trial_ends_at
-        case Status.CANCELLED | Status.EXPIRED:
-            # Our own cancellation, which we took back.
-            return seen.ends_at or seen.renews_at or seen.stamp.at
-        case _:
-            return seen.renews_at
-
-
-def _heard_at(seen: SubscriptionSeen, renews_at: datetime, book: Book) -> datetime:
-    """Return the renewal date, or the time of later news: a payment, a transfer, or the status unpaid."""
-    invoices, heard = book.invoices.get(seen.key), renews_at
-    if invoices is not None and invoices.paid_at is not None and invoices.paid_at > heard:
-        heard = invoices.paid_at
-    if seen.stamp.at > heard and seen.status not in RUNNING_STATUSES:
-        heard = seen.stamp.at
-    if book.transfers:
-        heard = max([heard, *(transfer.told.at for transfer in book.transfers.values() if transfer.told)])
-    return heard
-
-
-def _looked_at(key: str, since: datetime, book: Book, moment: Moment) -> datetime:
+def _looked_at(renewal: Timer, book: Book, moment: Moment) -> datetime:
     """Return when a renewal becomes overdue, or is looked at again."""
-    late = _of(key, since, book, moment)
-    return late.next_look if late.can_look else since
+    late = _of(renewal, book, moment)
+    return late.next_look if late.can_look else renewal.due_at
 
 
-def _of(key: str, since: datetime, book: Book, moment: Moment) -> _Overdue:
+def _of(renewal: Timer, book: Book, moment: Moment) -> _Overdue:
+    key, since = renewal.subject, renewal.due_at
     looks = book.looks.get(key, _NO_LOOKS)
     asked = [at for at, _ in looks.asked if since <= at <= moment.at]
     rules = moment.terms.current.renewals

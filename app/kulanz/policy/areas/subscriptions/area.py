@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from msgspec.structs import replace as evolve
@@ -16,6 +17,7 @@ from kulanz.policy.document import Policy
 from kulanz.policy.facts import OwnFact, SubscriptionSeen
 from kulanz.policy.state import Case, CaseState, Change, Grant, Moment, State, Terms, Timer, Transition
 
+_variant_of = attrgetter("seen.variant")
 _RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD, CaseState.GRACE, CaseState.VOLUNTARY))}
 
 
@@ -28,15 +30,22 @@ class SubscriptionsArea(Area):
         """Return the draft with the grants of the subscriptions; the cases decide for how long."""
         leading = _leading(draft.cases) if draft.cases else {}
         given = grants.given(book, leading, moment.terms, moment.at)
-        return evolve(draft, grants=tuple(given), doubles=twice.doubles(given, book)) if given else draft
+        return evolve(draft, grants=tuple(given)) if given else draft
+
+    def awaited(self, draft: State, book: Book, moment: Moment) -> State:
+        """Return the draft with the double payments."""
+        return twice.found(draft, book) if len(draft.grants) > 1 else draft
 
     def timers(self, state: State, book: Book, moment: Moment) -> list[Timer]:
         """Return the ends of grants and of trials, and the time to show a double payment."""
-        return [*grants.timers(state.grants, book, moment.at), *twice.timers(state, moment.at)]
+        return [*grants.timers(state.grants, book, moment.at), *state.doubles]
 
     def alerts(self, state: State, book: Book, moment: Moment) -> list[tuple[str, str]]:
         """Return each subscription that pays for what another one pays for, or whose content is unknown."""
-        untold = [key for key, sub in book.subscriptions.items() if not sub.seen.variant and _gives_unnamed(sub.seen)]
+        subs = book.subscriptions
+        if all(map(_variant_of, subs.values())):
+            return twice.alerts(state, moment.at)
+        untold = [key for key, sub in subs.items() if not sub.seen.variant and _gives_unnamed(sub.seen)]
         return [*twice.alerts(state, moment.at), *((key, "plan_not_told") for key in sorted(untold))]
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:

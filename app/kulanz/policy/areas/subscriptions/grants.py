@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
+
+from msgspec.structs import replace as evolve
 
 from kulanz.policy.areas import periods, tenures
 from kulanz.policy.areas.settling import settled
 from kulanz.policy.book import Book
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.own import RenewalStep
-from kulanz.policy.book.provider import Subscription
+from kulanz.policy.book.provider import GIVING_STATUSES, Subscription
 from kulanz.policy.facts import Outcome, Status, SubscriptionSeen
 from kulanz.policy.state import Case, CaseState, Catalogue, Grant, Terms, Timer
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
+_add_on_of = attrgetter("add_on")
+_until_of = attrgetter("until")
+_status_of = attrgetter("seen.status")
 _STOPPED = frozenset({Status.CANCELLED, Status.EXPIRED})
-_GIVING = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
 _A_DAY = timedelta(days=1)
 _A_MONTH = timedelta(days=30)
 _MORE_THAN_A_YEAR = timedelta(days=372)
@@ -52,10 +57,16 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
     `leading` has the case of each subscription that decides what it still gives.
     """
     grants: list[Grant] = []
-    catalogue, add_ons = terms.catalogue, terms.catalogue.add_ons
-    for key, sub in sorted(book.subscriptions.items()):
+    subs, catalogue = book.subscriptions, terms.catalogue
+    plans, add_ons = catalogue.variants, catalogue.add_ons
+    for key in sorted(subs):
+        sub = subs[key]
         seen, ends_at = sub.seen, None
-        if key in leading or seen.status not in _GIVING:
+        if sub.gives_one_plan and key not in leading:
+            plan = plans.get(seen.variant) or catalogue.plan(seen.variant, seen.product)
+            grants.append(Grant(key, plan, add_ons.get(plan), None, seen.quantity))
+            continue
+        if seen.status not in GIVING_STATUSES or key in leading:
             until = _given_until(sub, leading.get(key), book)
             if until is None or (until.at is not None and until.at <= now):
                 continue
@@ -68,13 +79,17 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         elif seen.variant:
             plan = catalogue.plan(seen.variant, seen.product)
             grants.append(Grant(key, plan, add_ons.get(plan), ends_at, seen.quantity))
+    if not any(map(_add_on_of, grants)):
+        return grants
     return [grant if grant.add_on is None else _paid_pieces(grant, book, terms) for grant in grants]
 
 
 def timers(given: Iterable[Grant], book: Book, now: datetime) -> Iterator[Timer]:
     """Yield the ends of grants and of trials."""
     subs = book.subscriptions
-    for grant in [item for item in given if item.until or subs[item.subscription].seen.status is Status.ON_TRIAL]:
+    if not (any(map(_until_of, given)) or Status.ON_TRIAL in map(_status_of, subs.values())):
+        return
+    for grant in given:
         seen = subs[grant.subscription].seen
         if grant.until is not None:
             yield Timer("period_end", grant.subscription, grant.until)
@@ -180,7 +195,7 @@ def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | No
     if case is not None and case.state is not CaseState.VOID:
         return _during(case, sub)
     status = sub.seen.status
-    if status in _GIVING:
+    if status in GIVING_STATUSES:
         return _ALWAYS
     if status is Status.PAUSED:
         return _ALWAYS if sub.seen.pause_mode == "free" else None
@@ -256,7 +271,7 @@ def _paid_pieces(grant: Grant, book: Book, terms: Terms) -> Grant:
     if len(sub.history) <= 1:
         return grant
     pieces = tenures.counted_pieces(grant.plan, sub, book, terms.catalogue)
-    return grant if pieces >= grant.quantity else grant._replace(quantity=pieces, unpaid_plan=grant.plan)
+    return grant if pieces >= grant.quantity else evolve(grant, quantity=pieces, unpaid_plan=grant.plan)
 
 
 def _changed(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: datetime) -> Grant:
@@ -264,7 +279,7 @@ def _changed(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: dat
     chosen = tenures.counted(sub, book, terms)
     if chosen.unpaid is not None:
         plan = terms.catalogue.plan_of(chosen.tenure.last.bought)
-        grant = grant._replace(plan=plan, unpaid_plan=grant.plan)
+        grant = evolve(grant, plan=plan, unpaid_plan=grant.plan)
     return _kept(grant, sub, book, terms, now)
 
 
@@ -285,4 +300,4 @@ def _kept(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: dateti
     if not kept:
         return grant
     higher, paid_until = max(kept, key=lambda kept: (rank(kept[0]), kept[1]))
-    return grant._replace(plan=higher, until=min(paid_until, grant.until or paid_until))
+    return evolve(grant, plan=higher, until=min(paid_until, grant.until or paid_until))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace as evolve
 
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Status
-from kulanz.policy.state import Grant, State, Timer
+from kulanz.policy.state import State, Timer
 
 PAID_TWICE = "paid_twice"
 _PATIENCE = timedelta(days=1)
@@ -16,22 +18,24 @@ _PATIENCE = timedelta(days=1)
 
 def alerts(state: State, now: datetime) -> list[tuple[str, str]]:
     """Return each subscription that repeats an older one, once that has lasted a day."""
-    return [(key, PAID_TWICE) for key, at in state.doubles if at <= now]
+    by_now = [double.subject for double in state.doubles if double.due_at <= now]
+    return [(key, PAID_TWICE) for key in (*state.doubled, *by_now)]
 
 
-def timers(state: State, now: datetime) -> list[Timer]:
-    """Return when operators are to see it."""
-    return [Timer(PAID_TWICE, key, at) for key, at in state.doubles if at > now]
-
-
-def doubles(grants: Sequence[Grant], book: Book) -> tuple[tuple[str, datetime], ...]:
-    """Return every running subscription but the oldest of each plan, and when it has been there for a day."""
-    if len(grants) < 2:  # noqa: PLR2004 - two make a double
-        return ()
-    by_plan: dict[str, list[tuple[datetime, str]]] = {}
-    for grant in grants:
-        seen = book.subscriptions[grant.subscription].seen
-        if grant.add_on is None and seen.status is Status.ACTIVE:
-            began = seen.created_at or seen.stamp.at
-            by_plan.setdefault(grant.plan, []).append((began, grant.subscription))
-    return tuple((key, began + _PATIENCE) for several in by_plan.values() for began, key in sorted(several)[1:])
+def found(draft: State, book: Book) -> State:
+    """Return the draft with every running subscription but the oldest of each plan."""
+    subs, active, since = book.subscriptions, Status.ACTIVE, draft.as_of - _PATIENCE
+    by_plan: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for grant in draft.grants:
+        seen = subs[grant.subscription].seen
+        if seen.status is active and grant.add_on is None:
+            by_plan[grant.plan].append((seen.created_at or seen.stamp.at, grant.subscription))
+    over: list[str] = []
+    ahead: list[Timer] = []
+    for several in by_plan.values():
+        for began, key in sorted(several)[1:] if len(several) > 1 else ():
+            if began <= since:
+                over.append(key)
+            else:
+                ahead.append(Timer(PAID_TWICE, key, began + _PATIENCE))
+    return evolve(draft, doubled=tuple(over), doubles=tuple(ahead)) if over or ahead else draft
