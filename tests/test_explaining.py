@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kulanz.commands import execute
-from kulanz.commands.commands import SetOverride
-from kulanz.policy.facts import OverrideKind
+from kulanz.commands.commands import NoteContact, SetOverride
+from kulanz.policy.facts import Channel, OverrideKind
+from kulanz.queries import disputes
 from kulanz.queries.accounts import explanation
 from kulanz.services import Services
 from tests.days import DAY, deliver, product, settings_of, settle
@@ -19,6 +20,7 @@ from tests.lemonsqueezy import (
     dispute_created,
     subscription_created,
     subscription_payment_failed,
+    subscription_payment_success,
     subscription_updated,
 )
 
@@ -87,3 +89,28 @@ def test_the_first_failed_charge_after_a_snapshot_did_not_fail_again(services: S
     assert any(line.startswith("The failed charge was reported.") for line in first)
     assert not any("failed again" in line for line in first)
     assert any("failed again (failure 2)" in line for line in second)
+
+
+def test_the_evidence_of_a_dispute_lacks_what_was_noted_only_after_it(services: Services) -> None:
+    def lacks() -> str:
+        with services.database.read() as conn:
+            (line,) = disputes.undecided(services, conn, 10)
+        return "; ".join(map(str, line.lacks))
+
+    paid = subscription_payment_success(at=MONDAY, invoice=77, billing_reason="initial")
+    deliver(services, subscription_created(at=MONDAY), paid)
+    settle(services)
+    disputed = MONDAY + 5 * DAY
+    services.clock.set(disputed)
+    deliver(services, dispute_created(at=disputed))
+    settle(services)
+    services.clock.set(disputed + 10 * DAY)
+    late = NoteContact(channel=Channel.MAIL, reason="asked why")
+    execute.command(services, "org_42", late, "support")
+    after_the_fact = lacks()
+    early = NoteContact(channel=Channel.MAIL, reason="asked how to cancel", contacted_on=(disputed - DAY).date())
+    execute.command(services, "org_42", early, "support")
+
+    assert "no contact with the customer before the dispute" in after_the_fact
+    assert "no notice to the customer was sent before the dispute" in after_the_fact
+    assert "no contact" not in lacks()

@@ -277,3 +277,19 @@ def test_money_is_told_by_the_day_on_which_it_failed_came_back_or_was_lost(shop:
     assert euro.last_month.failed.number == 0
     assert sum(course.values["failed"]) == 5 * PRICE
     assert sum(course.values["recovered"]) == 3 * PRICE
+
+
+def test_the_money_of_a_policy_version_is_told_beside_the_rate_of_the_version_before() -> None:
+    def figures(version: str, recovered: int, lost: int, still: int = 0, currency: str = "EUR") -> RecoveryFigures:
+        amounts = {"recovered_amount": recovered, "lost_amount": lost, "open_amount": still, "dropped_amount": 0}
+        numbers = dict.fromkeys(("cases", "amount", "recovered", "lost", "open", "dropped"), 0)
+        return RecoveryFigures(key=version, currency=currency, rate=None, **numbers, **amounts)
+
+    rows = (
+        *(figures("1", 6000, 4000), figures("1", 100, 0, currency="USD")),
+        *(figures("2", 9000, 1000, 5000), figures("3", 0, 100, currency="USD")),
+    )
+
+    found = [(gain.version, gain.before, gain.currency, gain.amount, gain.open_amount) for gain in recovery.gains(rows)]
+
+    assert found == [("2", "1", "EUR", 3000, 5000), ("3", "1", "USD", -100, 0)]

@@ -360,3 +360,28 @@ def test_what_is_done_once_it_was_seen_is_answered_again_under_its_key(services:
     assert (first.status_code, again.status_code, other.status_code) == (200, 200, 404)
     assert again.json == first.json
     assert waiting(services) == []
+
+
+def test_what_is_due_soonest_comes_first_and_then_what_is_about_the_most_money(services: Services) -> None:
+    def dispute(amount: int, days: int | None) -> None:
+        due = None if days is None else MONDAY + days * DAY
+        order = OpenDispute(amount=amount, currency="EUR", reason="the bank wrote", answer_by=due)
+        execute.command(services, ORG, order, "tests")
+
+    for amount, days in ((100, None), (900, None), (100, 9), (100, 4)):
+        dispute(amount, days)
+    with services.database.write() as tx:
+        outbox.add(tx, [an_effect("ef_1", state="todo", kind="CancelSubscription", type="cancel", account=ORG)])
+
+    listed = waiting(services)
+    disputes = [each for each in listed if each.topic == "dispute_to_answer"]
+
+    assert [(each.amount, each.due_at) for each in disputes] == [
+        (100, MONDAY + 4 * DAY),
+        (100, MONDAY + 9 * DAY),
+        (900, None),
+        (100, None),
+    ]
+    assert (listed[-1].topic, listed[-1].severity) == ("todo_effects", "normal")
+    documents = {row.due_at: (row.amount, row.currency) for row in map(todo.document, disputes)}
+    assert documents[MONDAY + 4 * DAY] == (100, "EUR")

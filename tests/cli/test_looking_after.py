@@ -176,7 +176,7 @@ def test_a_cancellation_made_at_the_provider_by_hand_is_recorded_and_read_as_our
     assert [each["id"] for each in still["effects"]] == [cancel["id"]]
     assert (done.document["state"], done.document["type"]) == ("done", "cancel")
     assert (again.code, again.err.count("\n"), "is done: it does not wait for a person" in again.err) == (1, 1, True)
-    assert (refused.code, "only such a call can be made by hand" in refused.err) == (1, True)
+    assert (refused.code, "only that is done by hand" in refused.err) == (1, True)
     assert (shown[0], shown[1]["effects"]) == ([], [])
     (case,) = kulanz("account", "show", "org_1", "--json").document["dunning_cases"]
     assert case["state"] == "on_hold"

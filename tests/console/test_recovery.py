@@ -64,3 +64,17 @@ def test_years_ago_nothing_failed(operator: Operator, now: datetime) -> None:
     long_ago = f"{now - timedelta(days=4000):%Y-%m}"
 
     assert "No payment failed in these months." in operator.see(f"/ops/recovery?from={long_ago}&to={long_ago}")
+
+
+def test_a_rate_says_how_much_is_still_open_and_each_group_of_bars_has_its_label(
+    operator: Operator, services: Services, now: datetime
+) -> None:
+    before = operator.see("/ops/recovery")
+    paid(services, now)
+    after = operator.see("/ops/recovery")
+
+    assert "so far, 49.00 EUR open" in before
+    assert "so far," not in after
+    failed_in = f"{now - timedelta(hours=1):%Y-%m}"
+    assert f'<p class="axis" aria-hidden="true"><span>{failed_in}</span></p>' in after
+    assert "a month there and here differ" in after

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from kulanz.queries.accounts import read_by
+from kulanz.runtime.clock import real_now
 from kulanz.web.console.reading import Reading
 from tests.console.operator import Operator
+
+DAY = f"{real_now() + timedelta(days=20):%Y-%m-%d}"
+A_DAY = f"{DAY}T12:00"
 
 pytestmark = pytest.mark.usefixtures("in_grace")
 
@@ -65,16 +72,30 @@ def test_what_only_looks_like_a_time_is_left_as_it_is() -> None:
     assert Reading("Europe/Vienna", (), read_by((), "Europe/Vienna")).sentence(said) == said
 
 
-def test_the_sentences_of_a_story_are_told_in_the_readers_zone_too(operator: Operator) -> None:
-    german = {"Accept-Language": "de"}
-    of_the_account = operator.client.get("/ops/accounts/org_42", headers=german).text
-
+def test_all_times_of_a_page_are_in_the_one_zone_that_the_reader_chose(operator: Operator) -> None:
     operator.post("/ops/zone", zone="Asia/Kolkata")
-    of_the_reader = operator.client.get("/ops/accounts/org_42", headers=german).text
+    operator.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en-US"
+    page = operator.see("/ops/accounts/org_42")
+    looked = operator.post("/ops/accounts/org_42/preview", order="extend_grace", reason="kind", until=A_DAY)
 
-    assert "Uhr (UTC)" in of_the_account
-    assert "Uhr (UTC+05:30)" in of_the_reader
-    assert "Uhr (UTC)" not in of_the_reader
+    for shown in (page, looked.text):
+        main = shown.partition("<main")[2]
+        assert "(UTC)" not in main
+        assert "UTC</time>" not in main
+    assert re.search(r"stays on until <time [^>]+>\w+ \d+, 20\d\d \d\d:\d\d (IST|UTC\+05:30)</time>", page)
+    assert "Until (Asia/Kolkata)" in page
+    assert "Next deadline (Asia/Kolkata)" in operator.see("/ops/accounts")
+
+
+def test_a_form_takes_times_in_the_readers_zone(operator: Operator) -> None:
+    operator.post("/ops/zone", zone="Asia/Kolkata")
+
+    looked = operator.post("/ops/accounts/org_42/preview", order="extend_grace", reason="kind", until=A_DAY)
+    none = operator.post("/ops/accounts/org_42/preview", order="extend_grace", reason="kind", until="0001-01-01T00:00")
+
+    assert looked.status_code == 200
+    assert f'datetime="{DAY}T06:30:00Z"' in looked.text
+    assert none.status_code == 422
 
 
 @pytest.mark.parametrize(("chosen", "lang"), [("fr", "fr"), ("en", "en"), ("", "de")])

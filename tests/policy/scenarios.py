@@ -240,8 +240,8 @@ def _is_stale(account: Account) -> bool:
     assessed = account.assessed
     if assessed is None or assessed.book is not account.book:
         return False
-    fresh = assess(account.book, assessed.terms, account.zone(assessed.terms), assessed.state.as_of, with_timers=False)
-    return fresh != replace(assessed.state, timers=())
+    fresh = assess(account.book, assessed.terms, account.zone(assessed.terms), assessed.state.as_of)
+    return replace(fresh, timers=()) != replace(assessed.state, timers=())
 
 
 def _released(facts: Sequence[Fact], before: State | None, state: State) -> Iterator[str]:

@@ -76,7 +76,7 @@ def _cells(row: RecoveryFigures) -> tuple[str, ...]:
         (row.lost, row.lost_amount),
         (row.open, row.open_amount),
     )
-    return (*(_cell(row, *pair) for pair in pairs), _share(row.rate))
+    return (*(_cell(row, *pair) for pair in pairs), f"{_share(row.rate)}{' so far' if row.open_amount else ''}")
 
 
 def _cell(row: RecoveryFigures, number: int, amount: int) -> str:

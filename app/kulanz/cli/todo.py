@@ -24,11 +24,22 @@ def todo(context: click.Context, *, as_json: bool) -> None:
     with services() as opened:
         waiting = query.todo_list(opened)
     rows = [
-        (each.id, each.severity, each.since, each.account or "-", each.what, each.proposed, _care(each))
+        (
+            each.id,
+            each.severity,
+            each.since,
+            each.due_at or "-",
+            each.account or "-",
+            each.what,
+            each.proposed,
+            _care(each),
+        )
         for each in waiting
     ]
     show = table(
-        ("id", "severity", "since", "account", "what", "proposed", "care"), rows, empty="Nothing waits for a person."
+        ("id", "severity", "since", "due", "account", "what", "proposed", "care"),
+        rows,
+        empty="Nothing waits for a person.",
     )
     emit({"todo": [query.document(each) for each in waiting]}, as_json, show)
 

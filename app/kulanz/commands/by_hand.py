@@ -89,9 +89,7 @@ def _waiting(tx: Connection, ident: str) -> EffectRow:
     if row is None:
         raise NotFoundError(message("no outgoing action {effect}", effect=repr(ident)))
     if row.kind not in PROVIDER_CALLS:
-        raise RefusedError(
-            message("{effect} is no call to the provider: only such a call can be made by hand", effect=ident)
-        )
+        raise RefusedError(message("{effect} is no call to the provider: only that is done by hand", effect=ident))
     if not row.may_be_done_by_hand:
         raise RefusedError(
             message("{effect} is {state}: it does not wait for a person", effect=ident, state=Message(text=row.state))

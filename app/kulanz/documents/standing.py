@@ -205,6 +205,11 @@ class Todo(Document, frozen=True, kw_only=True):
     subject: str
     account_id: str | None
     since: datetime
+    due_at: datetime | None
+    """The time by which a person has to act, where it is known."""
+    amount: int | None
+    """The money that it is about, in minor units."""
+    currency: str | None
     number: int
     """Number of events or effects in the item."""
     what: str

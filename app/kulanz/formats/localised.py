@@ -43,9 +43,8 @@ class LocalReader(Reader):
         """`8. März 2026, 15:08 Uhr (MEZ)`: to the minute and with its zone: a deadline is read one way only."""
         local = instant.astimezone(self.zone)
         time = format_time(local, "short", tzinfo=self.zone, locale=self.locale)
-        zone = get_timezone_name(local, "short", locale=self.locale)
-        named = f"UTC{zone[:3]}:{zone[3:]}" if zone.startswith(("+", "-")) else zone
-        return self.read(message("{day}, {time} ({zone})", day=local.date(), time=time, zone=named))
+        zone = zone_name(local, self.locale)
+        return self.read(message("{day}, {time} ({zone})", day=local.date(), time=time, zone=zone))
 
     def day(self, day: date) -> str:
         """`8. März 2026`, which no line breaks within."""
@@ -65,6 +64,12 @@ def parsed(name: str | None) -> Locale | None:
         return Locale.parse((name or "").replace("-", "_"))
     except (ValueError, TypeError, UnknownLocaleError):
         return None
+
+
+def zone_name(local: datetime, locale: Locale) -> str:
+    """Return the short name of a local time's zone, such as `MEZ`, or its distance from UTC."""
+    zone = get_timezone_name(local, "short", locale=locale)
+    return f"UTC{zone[:3]}:{zone[3:]}" if zone.startswith(("+", "-")) else zone
 
 
 def zone_of(*names: object) -> ZoneInfo:

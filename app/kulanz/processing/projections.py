@@ -132,6 +132,7 @@ def _refund(account: str, refund: Refund, now: datetime) -> CaseRow:
         amount=refund.amount,
         currency=refund.payment.currency,
         policy_version=refund.policy.version,
+        deadline=refund.due_at,
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kulanz.documents import Account, Step, WaitCondition
 from kulanz.errors import NotFoundError
+from kulanz.formats.messages import PLAIN, Reader
 from kulanz.policy.areas.addresses import Contact, contact
 from kulanz.policy.book import Book
 from kulanz.providers.dashboards import customer_page
 from kulanz.queries import account_list, accounts
-from kulanz.queries.views import view
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store import ledger, pages
@@ -60,11 +60,10 @@ def account_page(
     *,
     before: int | None = None,
     masked: bool = True,
-    languages: Sequence[str] = (),
-    zone: str | None = None,
+    reader: Reader = PLAIN,
 ) -> AccountPage:
     """Return an account's dossier, with the steps before a decision; NotFoundError if there is no such account."""
-    document = accounts.explanation(services, name, steps=0, languages=languages, zone=zone)
+    document = accounts.explanation(services, name, steps=0, reader=reader)
     with services.database.read() as conn:
         row = stored.answering(conn, name)
         if row is None:
@@ -72,7 +71,6 @@ def account_page(
         last = row.seq if before is None else min(before - 1, row.seq)
         first = max(0, last - STEPS)
         steps = ledger.of_account(conn, row.id, first, last - first)
-        reader = accounts.reader_for(view(services, conn, row.id), languages, zone)
         book = account_list.book(services, row)
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),

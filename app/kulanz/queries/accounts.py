@@ -102,12 +102,12 @@ def explanation(
     *,
     steps: int = MOST_STEPS,
     languages: Sequence[str] = (),
-    zone: str | None = None,
+    reader: Reader | None = None,
 ) -> documents.Explanation:
     """Explain an account's state: each step with its event, rule, clause and policy, and possible changes.
 
-    The language is the first one with translations, else plain English; times are in `zone`, else in the account's.
-    Only the last steps are returned.
+    The language is the first one with translations, else plain English; times are in the account's zone, or as a
+    `reader` has them. Only the last steps are returned.
     """
     with services.database.read() as conn:
         seen = with_links(conn, view(services, conn, name))
@@ -115,7 +115,7 @@ def explanation(
         row = stored.answering(conn, name)
         rows = ledger.of_account(conn, row.id, max(0, row.seq - steps), steps) if row is not None and steps else []
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
-    reader = reader_for(seen, languages, zone)
+    reader = reader or reader_for(seen, languages)
     return documents.Explanation.of(
         seen.account,
         account_id=seen.account.id,
@@ -134,9 +134,9 @@ def changes_ahead(explained: documents.Explanation) -> tuple[str, ...]:
     return explained.outlook[len(explained.waits) :]
 
 
-def reader_for(seen: AccountView, languages: Sequence[str], zone: str | None = None) -> Reader:
-    """Return the reader of sentences about an account, in a zone, else in the account's."""
-    return read_by(languages, zone or seen.account.zone(seen.terms))
+def reader_for(seen: AccountView, languages: Sequence[str]) -> Reader:
+    """Return the reader of sentences about an account, in its zone."""
+    return read_by(languages, seen.account.zone(seen.terms))
 
 
 def read_by(languages: Sequence[str], zone: str) -> Reader:

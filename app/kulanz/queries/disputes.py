@@ -12,6 +12,7 @@ from kulanz.formats.messages import Message, message
 from kulanz.policy.areas.addresses import mail_address
 from kulanz.policy.areas.full_refunds import heard_of, payment_of
 from kulanz.policy.book import Book
+from kulanz.policy.facts import ContactNoted
 from kulanz.policy.state import Chargeback
 from kulanz.queries.views import view
 from kulanz.services import Services
@@ -61,13 +62,22 @@ def _lacks(services: Services, conn: Connection, row: CaseRow) -> Iterator[Messa
         yield message("the disputed payment is not known here")
     if not any(mail_address(key, book) for key in chargeback.concerned):
         yield message("no mail address of the buyer")
-    sent = outbox.listing(conn, "done", seen.account.id)
-    if not any(effect.kind in _NOTICES for effect in sent):
-        yield message("no notice to the customer was sent")
-    if not book.contacts:
-        yield message("no contact with the customer is noted (`kulanz account contact`)")
+    opened = chargeback.opened_at
+    sent = outbox.of_account(conn, seen.account.id)
+    if not any(row.kind in _NOTICES and row.state == "done" and row.created_at < opened for row in sent):
+        yield message("no notice to the customer was sent before the dispute")
+    if not any(_is_contact_before(contact.noted, chargeback, book) for contact in book.contacts.values()):
+        yield message("no contact with the customer before the dispute is noted (`kulanz account contact`)")
     if not chargeback.policy.dispute.clause:
         yield message("the policy names no clause for disputes")
+
+
+def _is_contact_before(noted: ContactNoted, chargeback: Chargeback, book: Book) -> bool:
+    """Whether a contact was before a dispute, and may have been about its payment."""
+    others = noted.payment is not None and chargeback.payment is not None
+    if others and payment_of(str(noted.payment), book) != payment_of(str(chargeback.payment), book):
+        return False
+    return noted.contacted_at <= chargeback.opened_at
 
 
 def _payment_known(chargeback: Chargeback, book: Book) -> bool:

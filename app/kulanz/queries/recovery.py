@@ -10,7 +10,9 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 
 from kulanz.documents.reports import DaysToRecovery, PaidWithin, Recovery, RecoveryFigures
 from kulanz.errors import InvalidInputError
@@ -71,6 +73,41 @@ def share(result: Recovery, row: RecoveryFigures) -> float | None:
     """Return which share of all recovered money of its currency a row has."""
     whole = sum(total.recovered_amount for total in result.totals if total.currency == row.currency)
     return row.recovered_amount / whole if whole else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """Difference in money between two policy versions, over the settled cases of the later one."""
+
+    version: str
+    before: str
+    currency: str
+    amount: int
+    """Recovered beyond what the rate of the version before would have brought; negative: less."""
+    open_amount: int
+    """Money of the version's open cases, which is in neither rate."""
+
+
+def gains(versions: Iterable[RecoveryFigures]) -> list[Gain]:
+    """Return the difference of each version to the one before it, in each currency; versions in their order."""
+    found, latest = [], dict[str, RecoveryFigures]()
+    for row in versions:
+        settled = row.recovered_amount + row.lost_amount
+        before = latest.get(row.currency)
+        if not settled:
+            continue
+        if before is not None:
+            usual = Fraction(before.recovered_amount, before.recovered_amount + before.lost_amount)
+            gain = Gain(
+                version=row.key or "",
+                before=before.key or "",
+                currency=row.currency,
+                amount=row.recovered_amount - round(settled * usual),
+                open_amount=row.open_amount,
+            )
+            found.append(gain)
+        latest[row.currency] = row
+    return found
 
 
 def as_csv(found: Iterable[CaseSum]) -> str:

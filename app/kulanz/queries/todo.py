@@ -18,7 +18,7 @@ from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import case_index, pages, todos
-from kulanz.store.case_index import COLLECTION, DISPUTE, REFUND
+from kulanz.store.case_index import COLLECTION, DISPUTE, REFUND, WARNING, CaseRow
 from kulanz.store.database import Connection
 from kulanz.store.inbox.events import event_id
 from kulanz.store.todos import TodoMark, todo_id
@@ -32,6 +32,8 @@ _OPEN_QUESTIONS = (
     (DISPUTE, "inquiry", "dispute_to_answer"),
     (COLLECTION, "proposed", "collection_to_approve"),
 )
+_WITH_STAKES = (DISPUTE, REFUND, WARNING, COLLECTION)
+_BY_HAND = "todo_effects"
 _COULD_BE_LINKED, _ENDPOINT = "account_could_be_linked", "endpoint_cannot_work"
 _GRAVER_THAN_ASKED = ("refund_to_decide_again", "refund_answer_late", "dispute_answer_due")
 
@@ -54,6 +56,11 @@ class Todo:
     path: str = ""
     """Path of the console's page about it; empty: its account's page."""
     said: TodoMark | None = None
+    due_at: datetime | None = None
+    """The time by which a person has to act; None: no such time is known."""
+    amount: int = 0
+    """The money that it is about, in minor units; 0: none, or unknown."""
+    currency: str | None = None
 
     @property
     def id(self) -> str:
@@ -62,8 +69,16 @@ class Todo:
 
     @property
     def severity(self) -> Severity:
-        """Urgency of the item."""
+        """Urgency of the item: calls to be made by hand are urgent where they pay money back."""
+        if self.topic == _BY_HAND and self.subject != "refund":
+            return Severity.NORMAL
         return topic_of(self.topic).severity
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Place in the list: the urgent first; of those the soonest due, then the most money, then the oldest."""
+        due = (self.due_at is None, self.due_at or self.since)
+        return (self.severity is not Severity.URGENT, *due, -self.amount, self.since, self.id)
 
     @property
     def ends_when_seen(self) -> bool:
@@ -125,7 +140,7 @@ class Todo:
 
 
 def todo_list(services: Services) -> list[Todo]:
-    """Return the items, urgent ones first, then by age."""
+    """Return the items in their order."""
     with services.database.read() as conn:
         return todo_list_in(services, conn)
 
@@ -135,10 +150,24 @@ def todo_list_in(services: Services, conn: Connection) -> list[Todo]:
     found = [*_told(services, conn), *_stuck(conn), *_of_the_house(services, conn)]
     graver = {(each.account, each.subject) for each in found if each.topic in _GRAVER_THAN_ASKED}
     found += [each for each in _questions(conn) if (each.account, each.subject) not in graver]
+    stakes = {(row.account, row.key): row for kind in _WITH_STAKES for row in _open_rows(conn, kind)}
+    found = [_with_stake(each, stakes.get((each.account, each.subject))) for each in found]
     said = todos.marks(conn, [each.id for each in found])
     known = [replace(each, said=said.get(each.id)) for each in found]
     waiting = [each for each in known if not each.ends_when_seen or each.acknowledged_at is None]
-    return sorted(waiting, key=lambda each: (each.severity is not Severity.URGENT, each.since, each.id))
+    return sorted(waiting, key=lambda each: each.order)
+
+
+def _open_rows(conn: Connection, kind: str) -> list[CaseRow]:
+    """Return the open matters of a kind: those due soonest, and the newest."""
+    due = case_index.soonest_due(conn, kind, MOST)
+    return [*due, *case_index.page(conn, kind, only_open=True, after=None, limit=MOST)]
+
+
+def _with_stake(todo: Todo, row: CaseRow | None) -> Todo:
+    if row is None:
+        return todo
+    return replace(todo, due_at=row.deadline, amount=row.amount, currency=row.currency)
 
 
 def one(services: Services, conn: Connection, ident: str) -> Todo:
@@ -152,7 +181,11 @@ def one(services: Services, conn: Connection, ident: str) -> Todo:
 def document(todo: Todo) -> documents.Todo:
     """Return an item's document in the API."""
     return documents.Todo.of(
-        todo, account_id=todo.account or None, act=todo.proposed, ends_when_acknowledged=todo.ends_when_seen
+        todo,
+        account_id=todo.account or None,
+        amount=todo.amount if todo.currency else None,
+        act=todo.proposed,
+        ends_when_acknowledged=todo.ends_when_seen,
     )
 
 

@@ -45,7 +45,8 @@ class CaseRow(msgspec.Struct, frozen=True):
     spared: str | None = None
     """For a recovered case: the reason why access was kept, `limit` or `look`."""
     deadline: datetime | None = None
-    """For a case in grace that is not paused: the time at which access is lost. For a dispute: of its answer."""
+    """For a case in grace that is not paused: the time at which access is lost. For a dispute: of its answer.
+    For a refund: of the next step."""
     lost_at: datetime | None = None
     """For a case: the time since which no money is expected any more."""
 

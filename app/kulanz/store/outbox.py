@@ -295,6 +295,12 @@ def listing(conn: Connection, state: str | None = None, account: str | None = No
     return [EffectRow(*row) for row in conn.execute(query)]
 
 
+def stopped(conn: Connection, account: str, subject: str) -> EffectRow | None:
+    """Return the call to the provider about a subject that only a person ends."""
+    rows = (row for state in STOPPED_STATES for row in listing(conn, state, account))
+    return next((row for row in rows if row.subject == subject and row.kind in PROVIDER_CALLS), None)
+
+
 def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
     """Yield every effect of an account in the order of the decisions."""
     after = 0

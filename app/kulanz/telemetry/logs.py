@@ -7,7 +7,6 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 
 QUIET = ("rq.worker", "rq.queue", "rq.job", "rq.registry")
@@ -47,8 +46,10 @@ class Log:
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         head = {"timestamp": at, "level": level, "part": self.part, "event": event}
         text = _line(head, fields, as_json=self.as_json)
-        with suppress(OSError):  # A log that cannot be written must not stop the work.
+        try:
             sys.stderr.write(text + "\n")  # In one piece, so that threads do not cut each other's lines.
+        except OSError:  # A log that cannot be written must not stop the work.
+            return
 
 
 log = Log()
@@ -75,14 +76,14 @@ class _LibraryFormatter(logging.Formatter):
 
 def _line(head: Mapping[str, str], fields: Mapping[str, object], *, as_json: bool) -> str:
     """Return a line of our own words, and of fields with any content."""
-    known = {name: value for name, value in fields.items() if value is not None}
     if as_json:
-        return json.dumps({**head, **known}, default=str)
+        return json.dumps({**head, **{name: value for name, value in fields.items() if value is not None}}, default=str)
     words = [f"{name}={word}" for name, word in head.items()]
-    return " ".join([*words, *[f"{name}={_shown(value)}" for name, value in known.items()]])
+    words += [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
+    return " ".join(words)
 
 
 def _shown(value: object) -> str:
     """Write a value as one word, or in quotes if it has spaces, quotes or line ends."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = value if type(value) is str else str(value).lower() if isinstance(value, bool) else str(value)
     return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())

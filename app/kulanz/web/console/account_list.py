@@ -23,7 +23,7 @@ HEADERS = (
     (Sort.STANDING, message("Standing"), "", "ascending"),
     (Sort.PLAN, message("Plan"), "wide", "ascending"),
     (Sort.AMOUNT, message("Owed"), "number", "descending"),
-    (Sort.DEADLINE, message("Next deadline"), "", "ascending"),
+    (Sort.DEADLINE, message("Next deadline ({zone})"), "", "ascending"),
 )
 """Column by column: its order, its name, its class, and how a screen reader calls the order."""
 DUE_WITHIN = ("1", "7", "30")

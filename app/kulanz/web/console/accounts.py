@@ -12,11 +12,9 @@ from kulanz.commands import execute
 from kulanz.commands.commands import Command
 from kulanz.documents import Step
 from kulanz.errors import KulanzError, RefusedError
-from kulanz.formats.messages import Message, Reader, message
+from kulanz.formats.messages import Message, message
 from kulanz.policy.facts import Channel, Fact
-from kulanz.policy.state import Decision
 from kulanz.queries import account_page
-from kulanz.queries.accounts import read_by
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import account_list, idempotency
@@ -88,8 +86,7 @@ class AccountPages:
             name,
             before=questions.number("before"),
             masked=g.user.read_only,
-            languages=reading().languages,
-            zone=reading().chosen_zone,
+            reader=reading().reader,
         )
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn)
@@ -108,7 +105,7 @@ class AccountPages:
             waiting=[each for each in stored_account_page.account.overrides if each.state == "awaiting_approval"],
             outcomes=orders.FINAL,
             channels=[*Channel],
-            proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
+            proposed=reading().field(start + PROPOSED),
             now=now,
             is_record=_is_record,
             done=_title(done) if done else None,
@@ -132,17 +129,12 @@ class AccountPages:
             name=decision.account.id,
             title=_title(fields["order"]),
             fields=fields,
-            preview=previews.preview(decision, deadline, self._reader(decision)),
+            preview=previews.preview(decision, deadline, reading().reader),
             seen=sequence,
             nonce=secrets.token_urlsafe(16),
             note=note,
             dangerous=fields["order"] in orders.DANGEROUS,
         )
-
-    def _reader(self, decision: Decision) -> Reader:
-        """Return the reader of sentences about a decision, in the chosen zone, else in the account's."""
-        zone = reading().chosen_zone or decision.account.book.word("timezone") or self._services.settings.timezone
-        return read_by(reading().languages, zone)
 
 
 def _title(order: str) -> Message:

@@ -10,8 +10,11 @@ from markupsafe import Markup
 from kulanz.formats.messages import Message, message
 from kulanz.web.console.reading import reading
 
-WIDTH, HEIGHT, GAP = 480, 96, 2
+WIDTH, HEIGHT, GAP = 480, 96, 0.25
+"""The gap between two groups is a share of their width."""
 BASELINE = HEIGHT - 1
+MOST_LABELS = 3
+"""Labels below the axis: more would not fit beside each other on a narrow screen."""
 _STEPS = (1, 2, 5, 10)
 
 
@@ -39,12 +42,12 @@ def bars(
     scale = Markup('<p class="scale" aria-hidden="true"><span>{}</span><span>{}</span><span>{}</span></p>').format(
         shown(top), middle, shown(0)
     )
-    ends = Markup("").join(
-        Markup("<span>{}</span>").format(label) for label in dict.fromkeys((labels[0], labels[-1])) if labels
-    )
+    number = min(len(labels), MOST_LABELS)
+    middles = (labels[(2 * part + 1) * len(labels) // (2 * number)] for part in range(number))
+    named = Markup("").join(Markup("<span>{}</span>").format(label) for label in middles)
     return Markup(
         '<figure class="plot">{}<div class="field">{}{}</div><p class="axis" aria-hidden="true">{}</p>{}</figure>'
-    ).format(names, scale, _drawn(title, labels, series, top, shown), ends, _table(title, labels, series, shown))
+    ).format(names, scale, _drawn(title, labels, series, top, shown), named, _table(title, labels, series, shown))
 
 
 def _scale(value: int) -> int:
@@ -59,10 +62,10 @@ def _drawn(
     title: str, labels: Sequence[str], series: Sequence[Series], top: int, shown: Callable[[int], str]
 ) -> Markup:
     slot = WIDTH / max(1, len(labels))
-    width = max(1.0, (slot - GAP) / max(1, len(series)))
+    width = max(1.0, slot * (1 - GAP) / max(1, len(series)))
     drawn = Markup("").join(
         _bar(
-            place * slot + number * width,
+            (place + GAP / 2) * slot + number * width,
             width,
             sery.values[place] / top,
             sery.tone,

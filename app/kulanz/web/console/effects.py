@@ -12,12 +12,13 @@ from kulanz.queries import attention, sent_notices, waits
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import EFFECTS_QUEUE
 from kulanz.services import Services
-from kulanz.store import audit_log, outbox, pages
+from kulanz.store import account_list, audit_log, outbox, pages
 from kulanz.store.database import Connection
 from kulanz.store.outbox import EFFECT_STATES, EffectRow
-from kulanz.web.console import formatting, questions
+from kulanz.web.console import formatting, previews, questions
 from kulanz.web.console.payloads import MASK
 from kulanz.web.console.questions import ROWS_PER_PAGE
+from kulanz.web.console.reading import reading
 
 STUCK_STATES = ("parked", "todo", "unknown", "pending")
 
@@ -32,8 +33,9 @@ class EffectPages:
         """Add the views."""
         blueprint.add_url_rule("/effects", "effects", self.list, methods=["GET"])
         blueprint.add_url_rule("/effects/retry", "retry_effect", self.retry, methods=["POST"])
-        blueprint.add_url_rule("/effects/done", "done_by_hand", self.record_done, methods=["POST"])
         blueprint.add_url_rule("/effects/<effect>", "notice", self.show, methods=["GET"])
+        blueprint.add_url_rule("/effects/<effect>/act", "act_on_effect", self.consider, methods=["GET"])
+        blueprint.add_url_rule("/effects/<effect>/done", "effect_done", self.record_done, methods=["POST"])
         blueprint.add_url_rule("/effects/<effect>/words", "words", self.reveal, methods=["POST"])
 
     def list(self) -> str:
@@ -85,6 +87,34 @@ class EffectPages:
             notice = sent_notices.notice(self._services, conn, row)
         return render_template("ops/notice.html", row=row, notice=notice, plainly=plainly, mask=MASK)
 
+    def consider(self, effect: str) -> str:
+        """Show a stuck outgoing action, and the consequences of each possible act; nothing is done."""
+        with self._services.database.read() as conn:
+            row = outbox.get(conn, effect)
+            if row is None:
+                raise NotFoundError(message("There is no such outgoing action."))
+            lines = account_list.lines(conn, [row.account])
+        told, preview = None, None
+        if row.may_be_done_by_hand and not g.user.read_only:
+            word = DoneByHand(effect=effect, reason="")
+            recorded = by_hand.record(self._services, word, g.user.name, dry_run=True)
+            told = formatting.effect(recorded.effect)
+            preview = previews.preview(recorded.decision, lines[row.account].deadline, reading().reader)
+        return render_template(
+            "ops/effect.html",
+            row=row,
+            waits=waits.of_effect(row),
+            stuck=row.state in STUCK_STATES,
+            told=told,
+            preview=preview,
+        )
+
+    def record_done(self, effect: str) -> Response:
+        """Record that a person made a call at the provider."""
+        word = DoneByHand(effect=effect, reason=questions.reason())
+        row = by_hand.record(self._services, word, g.user.name).row
+        return make_response(redirect(url_for("ops.effects", account=row.account, done="by_hand"), code=303))
+
     def retry(self) -> Response:
         """Retry one outgoing action now; a completed one is never repeated."""
         ident = request.form.get("effect", "")
@@ -99,18 +129,7 @@ class EffectPages:
             outbox.retry(tx, [ident], real_now())
             audit_log.record(tx, at=real_now(), actor=g.user.name, act="retried", subject=ident)
         self._services.notifier.notify(EFFECTS_QUEUE)
-        return _back("retried")
-
-    def record_done(self) -> Response:
-        """Record that a person made a call to the provider; it is never made again."""
-        word = DoneByHand(effect=request.form.get("effect", ""), reason=questions.reason())
-        by_hand.record(self._services, word, g.user.name)
-        return _back("by_hand")
-
-
-def _back(done: str) -> Response:
-    where = url_for("ops.effects", state=request.form.get("state") or None, done=done)
-    return make_response(redirect(where, code=303))
+        return make_response(redirect(url_for("ops.effects", account=row.account or None, done="retried"), code=303))
 
 
 def _alike(conn: Connection, effect: str) -> tuple[str, str]:

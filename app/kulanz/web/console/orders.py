@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -30,6 +29,7 @@ from kulanz.policy.facts import DisputeStatus, OverrideKind
 from kulanz.web.api import forms
 from kulanz.web.api.form_fields import read
 from kulanz.web.console import closing
+from kulanz.web.console.reading import reading
 
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
@@ -253,12 +253,10 @@ def _minor(field: str, written: str, currency: str, decimals: str | None = None)
 
 
 def until_of(written: str, field: str = "until") -> str:
-    """Return the timestamp of a browser's date field, which is in UTC."""
+    """Return the timestamp of a browser's date field, which is in the reader's zone."""
     try:
-        at = datetime.fromisoformat(written)
-    except ValueError as error:
-        raise InvalidInputError(
-            message("{field}: say when it ends, as a day and a time in UTC.", field=field)
-        ) from error
+        at = reading().moment(written)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInputError(message("{field}: say when it ends, as a day and a time.", field=field)) from error
     check_year(field, at)
-    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()
+    return at.isoformat()

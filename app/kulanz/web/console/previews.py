@@ -76,6 +76,7 @@ def _shown(state: State, deadline: Deadline | None, reader: Reader) -> Iterator[
         (message("grace ends"), state.grace_ends_at),
         (message("next deadline"), [formatting.words(deadline.kind), deadline.due_at] if deadline else None),
         (message("owed"), _owed(state)),
+        (message("refunds under way"), _going_back(state)),
         (message("holds"), [formatting.words(owner) for owner in sorted({str(hold.owner) for hold in state.holds})]),
     )
     for name, value in values:
@@ -89,9 +90,20 @@ def _next(state: State) -> Deadline | None:
 
 def _owed(state: State) -> list[Money]:
     """Return the debt in each currency."""
+    due = (case for case in state.cases if case.open or case.holds)
+    return _sums(Money(case.amount_due, case.currency, case.decimals) for case in due)
+
+
+def _going_back(state: State) -> list[Money]:
+    """Return the approved refunds in each currency whose money is not back yet."""
+    approved = (refund for refund in state.refunds if refund.open and not refund.undecided)
+    return _sums(Money(each.amount, each.payment.currency, each.payment.decimals) for each in approved)
+
+
+def _sums(amounts: Iterable[Money]) -> list[Money]:
     sums: dict[tuple[str | None, int | None], int] = {}
-    for case in state.cases:
-        if case.amount_due and (case.open or case.holds):
-            place = case.currency, case.decimals
-            sums[place] = sums.get(place, 0) + case.amount_due
+    for each in amounts:
+        if each.amount:
+            place = each.currency, each.decimals
+            sums[place] = sums.get(place, 0) + each.amount
     return [Money(amount, currency, decimals) for (currency, decimals), amount in sorted(sums.items(), key=repr)]

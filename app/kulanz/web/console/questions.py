@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import request
 
 from kulanz.commands.fields import check_year
 from kulanz.errors import InvalidInputError
 from kulanz.formats.messages import message
+from kulanz.web.console.reading import reading
 from kulanz.web.problems import BadRequestError
 
 ROWS_PER_PAGE = 50
@@ -44,11 +45,11 @@ def instant(name: str) -> datetime | None:
     if not given:
         return None
     try:
-        at = datetime.fromisoformat(given)
+        at = reading().moment(given)
         check_year(name, at)
-    except (ValueError, InvalidInputError) as error:
+    except (ValueError, OverflowError, InvalidInputError) as error:
         raise BadRequestError(message("“{name}” is a time such as 2026-03-02T14:08:20Z.", name=name)) from error
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return at
 
 
 def text(name: str, longest: int = 200) -> str | None:

@@ -19,30 +19,32 @@ from flask import g, request
 from markupsafe import Markup, escape
 
 from kulanz.formats.languages import LANGUAGES
-from kulanz.formats.localised import LocalReader
-from kulanz.formats.messages import Message, Money, Reader
+from kulanz.formats.localised import LocalReader, zone_name
+from kulanz.formats.messages import PLAIN, Message, Money, Reader
 from kulanz.queries.accounts import read_by
 from kulanz.web.console import formatting
 from kulanz.web.languages import accepted
 
 ZONE_COOKIE, LANGUAGE_COOKIE = "kulanz_zone", "kulanz_language"
-PLAIN = "%Y-%m-%d %H:%M"
+ISO = "%Y-%m-%d %H:%M"
+
+
+class PageReader(LocalReader):
+    """Reader of a page's sentences: their timestamps stay in RFC 3339, and the page writes them as all others."""
+
+    def moment(self, instant: datetime) -> str:
+        """Return a timestamp to the second in UTC, which `Reading.sentence` marks up."""
+        return PLAIN.moment(instant)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Reader's settings, and every value as this reader writes it."""
 
-    chosen_zone: str | None
-    """None: the account's zone in sentences about an account, UTC elsewhere."""
+    zone: str
     languages: tuple[str, ...]
     """The chosen language before those of the browser."""
     reader: Reader
-
-    @property
-    def zone(self) -> str:
-        """Zone of times outside of sentences."""
-        return self.chosen_zone or "UTC"
 
     @property
     def locale(self) -> Locale | None:
@@ -104,6 +106,15 @@ class Reading:
         exact = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
         return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, self._written(moment))
 
+    def moment(self, written: str) -> datetime:
+        """Return the time of a form's field: in the reader's zone, unless it names one; ValueError if it is none."""
+        at = datetime.fromisoformat(written)
+        return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+
+    def field(self, at: datetime) -> str:
+        """Return a time as a browser's field holds it, in the reader's zone."""
+        return f"{at.astimezone(ZoneInfo(self.zone)):%Y-%m-%dT%H:%M}"
+
     def sentence(self, sentence: str) -> Markup:
         """Return a sentence with its timestamps marked up, so that no line breaks within one.
 
@@ -123,16 +134,19 @@ class Reading:
             return escape(exact)
         if self.locale is None and self.zone == "UTC":
             return Markup('<time datetime="{0}">{0}</time>').format(exact)
-        local = self._written(moment) + (" UTC" if self.zone == "UTC" else "")
-        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, local)
+        zone = zone_name(self._local(moment), self.locale or Locale("en"))
+        return Markup('<time datetime="{0}" title="{0}">{1} {2}</time>').format(exact, self._written(moment), zone)
+
+    def _local(self, moment: datetime) -> datetime:
+        try:
+            return moment.astimezone(ZoneInfo(self.zone))
+        except OverflowError:  # At the ends of the calendar, which an event may name.
+            return moment
 
     def _written(self, moment: datetime) -> str:
-        try:
-            local = moment.astimezone(ZoneInfo(self.zone))
-        except OverflowError:  # At the ends of the calendar, which an event may name.
-            local = moment
+        local = self._local(moment)
         if self.locale is None:
-            return local.strftime(PLAIN)
+            return local.strftime(ISO)
         day = format_skeleton("yMMMd", local, locale=self.locale)
         return f"{day} {format_time(local, 'HH:mm', locale=self.locale)}"
 
@@ -140,11 +154,13 @@ class Reading:
 def reading() -> Reading:
     """Return the reader of the current request."""
     if "reading" not in g:
-        zone, chosen = request.cookies.get(ZONE_COOKIE), request.cookies.get(LANGUAGE_COOKIE)
-        zone, languages = zone if zone in zones() else None, accepted()
+        zone, chosen = request.cookies.get(ZONE_COOKIE, "UTC"), request.cookies.get(LANGUAGE_COOKIE)
+        zone, languages = zone if zone in zones() else "UTC", accepted()
         if chosen in LANGUAGES:
             languages = (*(name for name in languages if name.startswith(chosen)), chosen, *languages)
-        g.reading = Reading(zone, languages, read_by(languages, zone or "UTC"))
+        reader = read_by(languages, zone)
+        local = PageReader(reader.locale, reader.zone) if isinstance(reader, LocalReader) else reader
+        g.reading = Reading(zone, languages, local)
     found: Reading = g.reading
     return found
 

@@ -36,7 +36,13 @@ class RecoveryPages:
         """Show the report of some months."""
         report = self._report()
         share = partial(recovery.share, report)
-        return render_template("ops/recovery.html", report=report, charts=list(_charts(report)), share=share)
+        return render_template(
+            "ops/recovery.html",
+            report=report,
+            charts=list(_charts(report)),
+            share=share,
+            gains=recovery.gains(report.policy_versions),
+        )
 
     def download(self) -> Response:
         """Answer the report as a file."""

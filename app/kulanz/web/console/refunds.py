@@ -8,7 +8,7 @@ from kulanz.documents.purchases import RefundRequest
 from kulanz.queries import refunds, sentences
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import audit_log
+from kulanz.store import audit_log, outbox
 from kulanz.telemetry.logs import log
 from kulanz.web.console import questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
@@ -55,6 +55,7 @@ class RefundPages:
     def _page(self, matches: RefundRequest, *, plainly: bool) -> str:
         with self._services.database.read() as conn:
             now, noted = self._services.clock.now(conn), audit_log.about(conn, matches.id)
+            stopped = outbox.stopped(conn, matches.account_id, matches.id)
         undecided = matches.state in UNDECIDED_STATES
         reader = reading().reader
         return render_template(
@@ -65,4 +66,5 @@ class RefundPages:
             acts=noted,
             now=now,
             undecided=undecided,
+            stopped=stopped,
         )
