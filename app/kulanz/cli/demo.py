@@ -19,6 +19,7 @@ from kulanz.errors import RefusedError
 
 if TYPE_CHECKING:
     from kulanz.config import Settings
+    from kulanz.documents import Account
     from kulanz.providers.lemonsqueezy.samples import Purchase
     from kulanz.runtime.clock import ClockLease
     from kulanz.services import Services
@@ -38,6 +39,28 @@ class DemoDay:
     events: tuple[tuple[str, dict[str, Any]], ...] = ()
     standing: str
     plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """A day of the story as it went."""
+
+    day: int
+    at: datetime
+    title: str
+    events: list[str]
+    account: Account
+    effects: list[DemoEffect]
+    as_expected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoEffect:
+    """An outgoing action that a day brought."""
+
+    kind: str
+    type: str | None
+    state: str
 
 
 DEMO_STORY = (
@@ -106,14 +129,14 @@ def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
                 if not as_json:
                     _print(outcome)
         again = kulanz_in(opened.settings.data_dir) if opened.settings.demo else "kulanz"
-    account = outcomes[0]["account"].account_id
+    account = outcomes[0].account.account_id
     emit({"account_id": account, "chapters": outcomes}, as_json, f"Read it again: {again} account explain {account}")
-    unexpected = [outcome["day"] for outcome in outcomes if not outcome["as_expected"]]
+    unexpected = [outcome.day for outcome in outcomes if not outcome.as_expected]
     if unexpected:
         raise RefusedError(f"the story went otherwise than its policy says (day {unexpected[0]})")
 
 
-def _tell(opened: Services, lease: ClockLease, url: str, secret: str) -> Iterator[dict[str, Any]]:
+def _tell(opened: Services, lease: ClockLease, url: str, secret: str) -> Iterator[Chapter]:
     from kulanz.cli.advance import go_on
 
     begun = opened.clock.now().replace(microsecond=0)
@@ -159,7 +182,7 @@ def _post(door: tuple[str, str], name: str, purchase: Purchase, now: datetime, d
         raise RefusedError(f"{name} was answered {answer['status']}: {answer['answer']}")
 
 
-def _outcome(opened: Services, day: DemoDay, purchase: Purchase, seen: set[str]) -> dict[str, Any]:
+def _outcome(opened: Services, day: DemoDay, purchase: Purchase, seen: set[str]) -> Chapter:
     from kulanz.queries import accounts
     from kulanz.store import outbox
 
@@ -168,15 +191,15 @@ def _outcome(opened: Services, day: DemoDay, purchase: Purchase, seen: set[str])
         rows = outbox.listing(conn, account=purchase.account, limit=100)
     fresh = [row for row in reversed(rows) if row.id not in seen]
     seen.update(row.id for row in fresh)
-    return {
-        "day": day.day,
-        "at": opened.clock.now(),
-        "title": day.title,
-        "events": [name for name, _ in day.events],
-        "account": account,
-        "effects": [{"kind": row.kind, "type": row.type, "state": row.state} for row in fresh],
-        "as_expected": (account.standing, account.plan) == (day.standing, day.plan),
-    }
+    return Chapter(
+        day=day.day,
+        at=opened.clock.now(),
+        title=day.title,
+        events=[name for name, _ in day.events],
+        account=account,
+        effects=[DemoEffect(kind=row.kind, type=row.type, state=row.state) for row in fresh],
+        as_expected=(account.standing, account.plan) == (day.standing, day.plan),
+    )
 
 
 def _refuse_company(opened: Services, *, yes: bool) -> None:
@@ -203,20 +226,17 @@ EFFECT_WORDS = {
 COLOURS = {"good": "green", "grace": "yellow", "on_hold": "red", "suspended": "red", "closed": "red"}
 
 
-def _print(outcome: dict[str, Any]) -> None:
+def _print(outcome: Chapter) -> None:
+    from msgspec import to_builtins
     from rich.text import Text
 
-    account, out = outcome["account"], console()
-    out.print(Text.assemble((f"day {outcome['day']:>2}  ", "bold"), outcome["title"]))
-    if outcome["events"]:
-        out.print(Text(f"        received  {', '.join(outcome['events'])}", style="dim"))
-    for effect in outcome["effects"]:
-        out.print(
-            Text(
-                f"        {EFFECT_WORDS.get(effect['kind'], effect['kind'])}  {effect['type']} ({effect['state']})",
-                style="dim",
-            )
-        )
-    until = f", until {account['grace_ends_at']}" if account["grace_ends_at"] else ""
-    standing = (account["standing"], COLOURS[account["standing"]])
-    out.print(Text.assemble("        → ", standing, f": plan {account['plan']}, access {account['access']}{until}"))
+    account, out = outcome.account, console()
+    out.print(Text.assemble((f"day {outcome.day:>2}  ", "bold"), outcome.title))
+    if outcome.events:
+        out.print(Text(f"        received  {', '.join(outcome.events)}", style="dim"))
+    for effect in outcome.effects:
+        line = f"        {EFFECT_WORDS.get(effect.kind, effect.kind)}  {effect.type} ({effect.state})"
+        out.print(Text(line, style="dim"))
+    until = f", until {to_builtins(account.grace_ends_at)}" if account.grace_ends_at else ""
+    standing = (account.standing, COLOURS[account.standing])
+    out.print(Text.assemble("        → ", standing, f": plan {account.plan}, access {account.access}{until}"))
