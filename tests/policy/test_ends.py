@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from kulanz.policy.effects import LookUpSubscription
-from kulanz.policy.facts import BillingReason, Status
+from kulanz.policy.facts import BillingReason, OverrideKind, Status
 from kulanz.policy.state import FREE
 from tests.policy.stories import (
     DAY,
     LONG_AGO,
     MONDAY,
     Stage,
+    a_failure,
     a_paying_account,
     a_subscription,
     a_success,
+    an_override,
     terms,
 )
 
@@ -92,6 +94,17 @@ def test_without_a_key_a_renewal_that_nothing_is_heard_of_is_shown_to_operators(
     account.wait(MONDAY + 7 * DAY)
 
     assert (account.alerts, account.times(LookUpSubscription)) == (["renewal_overdue"], [])
+
+
+def test_a_renewal_that_was_waived_and_is_never_heard_of_again_is_shown_to_operators() -> None:
+    account = a_paying_account()
+    account.hear(a_failure(MONDAY), at=MONDAY)
+    account.hear(an_override(OverrideKind.WAIVE, MONDAY + DAY), at=MONDAY + DAY)
+
+    account.wait(MONDAY + 7 * DAY)
+
+    assert account.state.plan == "professional"
+    assert account.alerts == ["renewal_overdue"]
 
 
 def test_invoices_by_hand_have_longer() -> None:

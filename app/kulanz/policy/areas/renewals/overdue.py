@@ -15,7 +15,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.own import Lookups
 from kulanz.policy.book.provider import renews_at
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.state import Moment, State, Timer
+from kulanz.policy.state import CaseState, Moment, State, Timer
 
 _OVERDUE = "renewal_overdue"
 _NO_LOOKS = Lookups()
@@ -35,11 +35,12 @@ class _Overdue(NamedTuple):
 def found(draft: State, book: Book, moment: Moment) -> State:
     """Return the draft with when the renewal of each subscription is overdue that gives a plan with no end.
 
-    A case looks after its own.
+    A case looks after its own, unless an operator waived it.
     """
     endless = dict.fromkeys(map(_subscription_of, filterfalse(_until_of, draft.grants)))
     for case in draft.cases:
-        endless.pop(case.subscription, None)
+        if case.state is not CaseState.VOID:
+            endless.pop(case.subscription, None)
     subs, invoices, rules, now = book.subscriptions, book.invoices, moment.terms.current.renewals, moment.at
     by_itself, by_hand = rules.overdue_after.later(moment.zone), rules.overdue_after_by_hand.later(moment.zone)
     transferred = [transfer.told.at for transfer in book.transfers.values() if transfer.told]
