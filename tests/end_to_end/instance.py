@@ -210,7 +210,7 @@ def an_instance(data_dir: Path, *, log: Path | None = None, **settings: str) -> 
         finally:
             code = instance.stop()
         assert code == 0, f"kulanz up ended with {code}"
-        assert [flaw for document in callbacks.documents for flaw in misfits(document)] == []
+        assert [flaw for request in callbacks.requests for flaw in misfits(json.loads(request.body))] == []
 
 
 @contextmanager

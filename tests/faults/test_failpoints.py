@@ -161,7 +161,9 @@ def tried(world: World, point: Point, deed: Deed) -> Verdict:
         time.sleep(3)
         recover(world, in_a_hurry=False)
     process.join(PATIENCE)
-    assert process.exitcode in ({-9} if deed is Deed.EXIT and point[1] == 1 else {0, -9}), point
+    # A lease is renewed only where the attempt took long enough: that point may not be passed again.
+    surely = deed is Deed.EXIT and point[1] == 1 and not point[0].startswith("outbox.renew")
+    assert process.exitcode in ({-9} if surely else {0, -9}), point
     recover(world, in_a_hurry=True)
     services = build(world.settings, providers())
     try:
