@@ -8,7 +8,7 @@ from hypothesis import Phase, find, given, settings
 
 from kulanz.policy.decide import decide
 from kulanz.policy.facts import Outcome, Status
-from kulanz.policy.state import Decision, Situation
+from kulanz.policy.state import Access, Decision, Situation
 from tests.policy.scenarios import TALES, Scenario, Witness
 from tests.policy.stories import DAY, Decide
 from tests.properties.test_invariants import QUICK
@@ -33,6 +33,8 @@ def endless(witness: Witness) -> Iterator[str]:
     free pause is the merchant's own word, and what never had a renewal date has none that could pass.
     """
     state, book = witness.state, witness.account.book
+    if any(hold.scope == "account" and hold.counts and hold.access is Access.NONE for hold in state.holds):
+        return  # Nothing is given while the whole account is suspended.
     asked = {name.partition("|")[0].partition("@")[0] for name in book.alerts} | {
         key for key, looks in book.looks.items() if looks.asked and looks.asked[-1][0] > witness.now - 40 * DAY
     }
