@@ -46,6 +46,16 @@ def test_a_case_goes_on_with_its_remaining_time_when_the_subscription_runs_again
     assert account.case.state is CaseState.ON_HOLD
 
 
+@pytest.mark.parametrize("mode", ["free", "void"])
+def test_a_case_goes_on_after_a_pause_also_where_the_providers_clock_is_ahead(mode: str) -> None:
+    account = paused(mode)
+
+    account.hear(a_subscription(at=PAUSED + 20 * DAY), at=PAUSED + 20 * DAY - timedelta(seconds=5))
+
+    account.wait(MONDAY + 27 * DAY)
+    assert account.case.state is CaseState.ON_HOLD
+
+
 def test_a_pause_that_is_told_after_its_end_gives_the_remaining_time_too() -> None:
     account = in_grace()
 

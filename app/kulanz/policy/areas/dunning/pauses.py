@@ -38,10 +38,11 @@ def rested(sub: Subscription, since: datetime, now: datetime) -> timedelta:
 
 
 def looked_at(pause: Pause) -> datetime | None:
-    """Return when a free pause has to be looked at: at its end, or when it has lasted too long without one."""
-    if not pause.free:
-        return None
-    return pause.ends or pause.since + LONGEST
+    """Return when a pause has to be looked at: at its end, or when a free one has lasted too long without one.
+
+    An end may be ahead although it was reported: where the provider's clock is ahead of ours.
+    """
+    return pause.ends or (pause.since + LONGEST if pause.free else None)
 
 
 def _pauses(sub: Subscription) -> list[Pause]:
