@@ -43,7 +43,7 @@ ON_ONE_DATABASE = (
     *("test_silent_orders.py", "test_simulation.py", "test_todo.py", "test_tracing.py", "test_versions.py"),
     *("test_waits.py", "test_whole_ledger.py", "test_words_kept.py"),
 )
-"""Tests that `.ci/run` runs on PostgreSQL, and the README's command on SQLite only.
+"""Tests that `.ci/nightly` runs on PostgreSQL, and the README's command on SQLite only.
 
 They are of what is above the store. The store has all the SQL, and its own tests always run on both.
 """
