@@ -182,6 +182,22 @@ def test_a_cancellation_made_at_the_provider_by_hand_is_recorded_and_read_as_our
     assert case["state"] == "on_hold"
 
 
+def test_a_cancellation_made_by_hand_is_taken_back_when_the_debt_is_waived(kulanz, services):
+    for day in (6, 8):
+        kulanz("clock", "set", (MONDAY + timedelta(days=day)).isoformat())
+        settle(services)
+    (cancel,) = kulanz("effects", "list", "--state", "todo", "--json").document["effects"]
+    kulanz("effects", "done", cancel["id"], "--reason", "cancelled in the dashboard")
+
+    waived = kulanz("account", "waive", "org_1", "--reason", "goodwill")
+    settle(services)
+
+    assert waived.code == 0
+    assert [each["type"] for each in kulanz("effects", "list", "--state", "todo", "--json").document["effects"]] == [
+        "resume"
+    ]
+
+
 def test_an_account_is_shown_listed_and_explained(kulanz, services):
     assert kulanz("account", "show", "org_1", "--json").document["standing"] == "grace"
     assert kulanz("account", "list", "--standing", "grace", "--json").document["accounts"][0]["account_id"] == "org_1"
